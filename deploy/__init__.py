@@ -1,0 +1,1 @@
+"""What surrounds the pipeline: campaigns, index templates, and the embedded stack."""

@@ -1,0 +1,98 @@
+"""Settings: environment variables named HASHTIDE_*, read once into one frozen value, checked before anything starts."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "HASHTIDE_"
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class WrongSetting(ValueError):
+    """A setting that can't be used. The message names it and says what it must be."""
+
+
+def _state_dir() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "hashtide"
+
+
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """What every command needs."""
+
+    kafka: Annotated[str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,...")] = (
+        "127.0.0.1:9092"
+    )
+    state_dir: Annotated[
+        Path, Meta(description="folder for what must outlive a run: keys, positions, the embedded stack")
+    ] = msgspec.field(default_factory=_state_dir)
+    author_key_file: Annotated[
+        Path | None,
+        Meta(
+            description="file with the key (32 bytes or more) that author and post ids are hashed under; "
+            "made in the state folder where unset. The same file for every producer and worker"
+        ),
+    ] = None
+
+
+class ProducerSettings(Common, frozen=True, kw_only=True):
+    """What the producers need."""
+
+    linger_ms: Annotated[int, Meta(ge=0, le=10_000, description="how long a batch waits for more posts, ms")] = 20
+    batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 20, description="largest batch for one partition, bytes")] = 256 * 1024
+    buffer_posts: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="posts sent and not yet acknowledged before reading pauses")
+    ] = 20_000
+
+
+def load(kind: type[S], environ: Mapping[str, str]) -> S:
+    """The settings of `kind` out of an environment. Raises WrongSetting."""
+    names = {PREFIX + field.name.upper(): field.name for field in msgspec.structs.fields(kind)}
+    given = {names[name]: value for name, value in environ.items() if name in names and value != ""}
+    try:
+        return msgspec.convert(given, kind, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        for name, field in names.items():
+            if field in given and f"`$.{field}`" in str(error):
+                problem = str(error).split(" - at ")[0]
+                hint = {f.name: f for f in described(kind)}[name].meaning
+                raise WrongSetting(f"{name}={given[field]!r}: {problem} ({hint})") from None
+        raise WrongSetting(str(error)) from None
+
+
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value).expanduser()
+    raise NotImplementedError
+
+
+class Described(msgspec.Struct, frozen=True):
+    """One setting, for `hashtide settings`."""
+
+    name: str
+    default: str
+    type: str
+    meaning: str
+
+
+def described(kind: type[msgspec.Struct]) -> Iterator[Described]:
+    """Every setting of `kind`, in the order of its declaration."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in msgspec.structs.fields(kind):
+        type_, *extras = get_args(hints[field.name])
+        default = field.default if field.default is not msgspec.NODEFAULT else None
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        meaning = next(meta.description for meta in extras if isinstance(meta, Meta) and meta.description)
+        yield Described(PREFIX + field.name.upper(), "" if default is None else str(default), _type_name(type_), meaning)
+
+
+def _type_name(type_: Any) -> str:
+    names = [_type_name(arg) for arg in get_args(type_) if arg is not type(None)]
+    return " or ".join(names) if names else {"str": "text", "int": "whole number", "float": "number"}.get(
+        getattr(type_, "__name__", str(type_)), getattr(type_, "__name__", str(type_)).lower()
+    )

@@ -1,0 +1,1 @@
+"""Pure rules: what a post says, where it counts, and how; no I/O, no clock."""
