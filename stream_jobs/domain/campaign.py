@@ -1,0 +1,175 @@
+"""Campaigns: what belongs to one, and why a post does.
+
+A campaign is a TOML file (docs/campaigns.md). All that is compared goes through one fold, `hashtags.counting_form`.
+"""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from producers.contract import Post
+from stream_jobs.domain import hashtags
+
+Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"]
+"""Why a post belongs to a campaign. A closed set: it is a label."""
+
+_LINK_OR_MENTION: Final = re.compile(r"https?://\S++|[@＠]\w++", re.IGNORECASE)
+# Han, kana, and the scripts of Thailand, Laos, Myanmar and Cambodia put no space between words: a character is a word.
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_WORD: Final = re.compile(
+    rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}_])[\w\u0300-\u036f\u0591-\u05c7\u0610-\u065f\u0900-\u0dff])+"
+)
+
+
+class WrongCampaign(ValueError):
+    """A campaign file that can't be used. The message names the file, the key, and what it must be."""
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One campaign, as its file says. The fields are the file's keys."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+    """Short name: a label in counts and metrics."""
+    title: str = ""
+    roots: tuple[Annotated[str, Meta(pattern=r"^[a-z0-9_-]+:\S+\Z")], ...] = ()
+    """Posts that started it, `platform:id`. Replies to them and quotes and reposts of them belong to it."""
+    tags: tuple[str, ...] = ()
+    """Its hashtags, with variants and translations. Compared in counting form."""
+    counter_tags: tuple[str, ...] = ()
+    """Hashtags of those who answer it from the other side. They belong to it, and can be told apart by why."""
+    phrases: tuple[str, ...] = ()
+    """Words that say the same without a tag: whole words, any case, across punctuation and emoji."""
+    phrases_anywhere: bool = False
+    """Whether phrases count in every post, not only in replies to and quotes of a root."""
+
+
+class Match(msgspec.Struct, frozen=True):
+    """That a post belongs to a campaign, and every reason for it, in the order of `Why`."""
+
+    campaign: str
+    why: tuple[Why, ...]
+
+
+class Campaigns:
+    """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks."""
+
+    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+        self.all: Final = tuple(campaigns)
+        self._order: Final = {campaign.name: place for place, campaign in enumerate(self.all)}
+        self._by_tag: Final[dict[str, list[str]]] = defaultdict(list)
+        self._by_counter_tag: Final[dict[str, list[str]]] = defaultdict(list)
+        self._by_root: Final[dict[tuple[str, str], list[str]]] = defaultdict(list)
+        self._phrases: Final[dict[str, list[tuple[str, str]]]] = defaultdict(list)  # first word -> (phrase, campaign)
+        self._anywhere: Final = frozenset(campaign.name for campaign in self.all if campaign.phrases_anywhere)
+        for campaign in self.all:
+            for index, tags in ((self._by_tag, campaign.tags), (self._by_counter_tag, campaign.counter_tags)):
+                for form in dict.fromkeys(map(_tag_form, tags)):
+                    index[form].append(campaign.name)
+            for root in campaign.roots:
+                platform, _, post_id = root.partition(":")
+                self._by_root[platform, post_id].append(campaign.name)
+            for phrase in dict.fromkeys(map(_words, campaign.phrases)):
+                self._phrases[phrase.split()[0]].append((phrase, campaign.name))
+
+    def match(self, post: Post, tags: tuple[str, ...]) -> tuple[Match, ...]:
+        """The campaigns that the post belongs to. `tags` are its tags in counting form (`hashtags.of_post`)."""
+        reasons: dict[str, list[Why]] = defaultdict(list)
+
+        def add(why: Why, names: Iterable[str]) -> None:
+            for name in names:
+                if why not in reasons[name]:
+                    reasons[name].append(why)
+
+        for tag in tags:
+            add("tag", self._by_tag.get(tag, ()))
+        for tag in tags:
+            add("counter-tag", self._by_counter_tag.get(tag, ()))
+        answered = self._answered(post)
+        quoted = self._root(post, post.quoted)
+        add("root-reply", answered)
+        add("quote-of-root", quoted)
+        add("repost-of-root", self._root(post, post.reposted))
+        if self._phrases and (self._anywhere or answered or quoted):
+            add("phrase", self._with_phrase(post.text, self._anywhere.union(answered, quoted)))
+        return tuple(Match(name, tuple(reasons[name])) for name in sorted(reasons, key=self._order.__getitem__))
+
+    def answers_root(self, post: Post) -> bool:
+        """Whether the post replies to a root, or to a reply below one."""
+        return bool(self._answered(post))
+
+    def _answered(self, post: Post) -> list[str]:
+        names = self._root(post, post.in_reply_to)
+        if post.conversation != post.post_id:  # a root's conversation is its own id
+            names = names + [name for name in self._root(post, post.conversation) if name not in names]
+        return names
+
+    def _root(self, post: Post, post_id: str | None) -> list[str]:
+        return self._by_root.get((post.platform, post_id), []) if post_id else []
+
+    def _with_phrase(self, text: str, names: frozenset[str]) -> list[str]:
+        words = _words(text)
+        return [
+            name
+            for first in dict.fromkeys(words.split())
+            for phrase, name in self._phrases.get(first, ())
+            if name in names and phrase in words
+        ]
+
+
+def _words(text: str) -> str:
+    """The words of a text, folded, each between two spaces: " me too ". Links and mentions are no words."""
+    folded = hashtags.fold(_LINK_OR_MENTION.sub(" ", text))
+    return f" {' '.join(_WORD.findall(folded))} "
+
+
+def _tag_form(tag: str) -> str:
+    return hashtags.counting_form(tag.lstrip("#＃"))
+
+
+def load(path: Path) -> tuple[Campaign, ...]:
+    """The campaigns of a TOML file, or of every *.toml in a folder, by file name. Reads files. Raises WrongCampaign."""
+    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    if not files:
+        raise WrongCampaign(f"{path}: no *.toml in this folder")
+    campaigns: dict[str, Campaign] = {}
+    for file in files:
+        campaign = _read(file)
+        if campaign.name in campaigns:
+            raise WrongCampaign(f"{file}: name: {campaign.name!r} is taken by another file")
+        campaigns[campaign.name] = campaign
+    return tuple(campaigns.values())
+
+
+def _read(file: Path) -> Campaign:
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        campaign = msgspec.convert(values, Campaign)
+    except OSError as error:
+        raise WrongCampaign(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WrongCampaign(f"{file}: not TOML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise WrongCampaign(f"{file}: {_key_and_problem(error)}") from None
+    for key, tags in (("tags", campaign.tags), ("counter_tags", campaign.counter_tags)):
+        for tag in tags:
+            if hashtags.extract("#" + tag.lstrip("#＃")) != (tag.lstrip("#＃"),):
+                raise WrongCampaign(f"{file}: {key}: {tag!r} can't be a hashtag")
+    for phrase in campaign.phrases:
+        if not _words(phrase).strip():
+            raise WrongCampaign(f"{file}: phrases: {phrase!r} must have a word")
+    if not (
+        campaign.roots or campaign.tags or campaign.counter_tags or (campaign.phrases and campaign.phrases_anywhere)
+    ):
+        raise WrongCampaign(f"{file}: must have tags or roots, or phrases with phrases_anywhere = true")
+    return campaign
+
+
+def _key_and_problem(error: msgspec.ValidationError) -> str:
+    problem, _, where = str(error).partition(" - at `$.")
+    return f"{where.rstrip('`')}: {problem}" if where else problem

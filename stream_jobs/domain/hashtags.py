@@ -1,0 +1,123 @@
+"""Hashtags: where one starts and ends (twitter-text's rules), and the form under which it's counted."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+
+from producers.contract import Post
+
+MAX_TAGS: Final = 100
+"""Distinct tags of one post that count. 280 characters hold at most 93 ("#a #b …"); more is abuse of a longer field."""
+MAX_TAG_CHARS: Final = 279
+"""Longest tag, as written and as counted: what fits into 280 characters behind its '#'. A longer one is dropped, not
+cut, because a cut tag is another tag."""
+
+_HASHES: Final = "#＃"
+# Characters of a tag that are neither letters, marks nor digits: underscore, joiners, and punctuation inside words of
+# Cyrillic, Hebrew, Japanese, Tibetan and Catalan (twitter-text, "hashtagSpecialChars").
+_SPECIAL: Final = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
+
+
+def _class_of(*categories: str) -> str:
+    """The characters of these Unicode categories, as ranges for a regular expression's [...]."""
+    ranges: list[list[int]] = []
+    for point in (*range(0x323B0), *range(0xE0100, 0xE01F0)):  # every assigned letter, mark and digit lies in these
+        if unicodedata.category(chr(point)) in categories:
+            if ranges and ranges[-1][1] == point - 1:
+                ranges[-1][1] = point
+            else:
+                ranges.append([point, point])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+_LETTERS: Final = _class_of("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me")
+_TAG_CHARS: Final = _LETTERS + _class_of("Nd") + _SPECIAL
+_LETTER: Final = re.compile(f"[{_LETTERS}]")
+_TAG: Final = re.compile(
+    rf"(?:^|[\ufe0e\ufe0f]|[^&{_TAG_CHARS}])"  # not glued to a word, no HTML entity (&#39;)
+    rf"[{_HASHES}](?![\ufe0f\u20e3])"  # not the keycap emoji
+    rf"([{_TAG_CHARS}]++)(?![{_HASHES}]|://)"
+)
+# A '#' belongs to a URL only behind the URL's '/' or '?'. Quantifiers are possessive and a name is tried at its first
+# character only, so hostile text costs linear time. Any two letters or more pass for a top-level domain: the list
+# changes every month.
+_HOST_CHARS: Final = "a-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
+_PATH_CHARS: Final = _HOST_CHARS + "\u0300-\u036f\u1e00-\u1eff\u0400-\u04ff!*';:=+,.$/%#\\[\\]\u2013_~|&@-"
+_URL: Final = re.compile(
+    rf"(?<![{_HOST_CHARS}@＠${_HASHES}])"
+    rf"(?:https?://[\w.-]++|(?<![./_-])(?:[{_HOST_CHARS}][{_HOST_CHARS}_-]*+\.)++(?:xn--[a-z0-9-]++|[a-z]{{2,63}}+))"
+    r"(?![\w@+-])(?::[0-9]++)?"
+    rf"(?:/(?:[{_PATH_CHARS}]|\([{_PATH_CHARS}]++\))*+)?"
+    r"(?:\?[a-z0-9!?*'();:&=+$/%#\[\]_.,~|@-]*+)?",
+    re.IGNORECASE,
+)
+_NOT_AT_END_OF_URL: Final = "!*';:,.$%[]~|&@?()"
+# Scrapers that read the page's text out of its elements put a space behind '#'.
+_SPLIT: Final = re.compile(rf"(?<![^\s])([{_HASHES}])[ \u00a0](?=[{_TAG_CHARS}])")
+
+
+def extract(text: str, *, repair: bool = False) -> tuple[str, ...]:
+    """The hashtags of `text` as written, without '#', in order, repeats included. Linear in the length of `text`.
+
+    The rules are those of twitter-text's conformance suite (its `extract.yml`, hashtags): letters and marks of every
+    script, at least one of them; none in a URL, glued to a word, or before "://". With `repair`, `# MeToo` as some
+    scrapers write it counts as `#MeToo`.
+    """
+    if "#" not in text and "＃" not in text:
+        return ()
+    if repair:
+        text = _SPLIT.sub(r"\1", text)
+    tags = [match for match in _TAG.finditer(text) if _LETTER.search(match[1])]
+    if not tags:
+        return ()
+    taken = _urls(text) if "/" in text or "?" in text else []
+    found = []
+    for match in tags:
+        start = match.start(1) - 1
+        while taken and taken[0][1] <= start:
+            taken.pop(0)
+        if not (taken and taken[0][0] < start):
+            found.append(match[1])
+    return tuple(found)
+
+
+def _urls(text: str) -> list[tuple[int, int]]:
+    """Start and end of every URL, in order. Punctuation that ends a URL belongs to the sentence around it."""
+    return [(match.start(), match.start() + len(match[0].rstrip(_NOT_AT_END_OF_URL))) for match in _URL.finditer(text)]
+
+
+def fold(text: str) -> str:
+    """Text in the form in which it's compared: NFKC and casefold (Unicode Standard, 3.13, "Default Case Algorithms"), and
+    one i for the four of Turkish, where the capital of ı is I. Accents stay. Folding twice changes nothing.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # NFKC again at the end: what lost its dot may compose with the mark behind it.
+    return unicodedata.normalize("NFKC", folded.casefold().replace("i\u0307", "i").replace("ı", "i"))
+
+
+@lru_cache(maxsize=65_536)
+def counting_form(tag: str) -> str:
+    """The form that makes #MeToo, #METOO and ＃ＭｅＴｏｏ one tag: `fold`, remembered, because tags repeat."""
+    return fold(tag)
+
+
+def of_post(post: Post, *, repair: bool = False) -> tuple[str, ...]:
+    """The distinct counting forms of a post's tags, in order, at most MAX_TAGS of at most MAX_TAG_CHARS characters.
+
+    The platform's own list wins where it gave one and none of its tags is cut ("#FuoriSal…").
+    """
+    written = post.hashtags
+    if written is None or any(tag.endswith("…") for tag in written):
+        written = extract(post.text, repair=repair)
+    forms: dict[str, None] = {}
+    for tag in written:
+        if (
+            len(tag) <= MAX_TAG_CHARS
+            and len(form := counting_form(tag.strip().lstrip(_HASHES))) <= MAX_TAG_CHARS
+            and form
+        ):
+            forms[form] = None
+            if len(forms) == MAX_TAGS:
+                break
+    return tuple(forms)
