@@ -1,1 +1,51 @@
-"""Payload bytes of one platform in, messages of the contract or a named error out; no I/O, no clock."""
+"""Formats: what a source hands over, as messages of the contract. Pure: bytes in, values out, nothing read or sent.
+
+A payload is a line of a file, a line or event of a stream, or a page of an API. Formats leave `origin` and `source` to
+the source, put the platform's own author id into `author` (hashed at intake, before it goes anywhere), and compare no
+time with the clock.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost
+from producers.formats import native, shape, x_v2
+from producers.formats.payload import Outcome, body, items, require_utf8
+
+__all__ = ["AUTO", "FORMATS", "Outcome", "parse"]
+
+FORMATS: Final[Mapping[str, Callable[[bytes], list[Outcome]]]] = {
+    "native": native.parse,
+    "x-v2": x_v2.parse,
+}
+"""The formats by name. Their functions raise InvalidPost for a payload that is wrong as a whole; `parse` does not."""
+
+AUTO: Final = "auto"
+
+
+def parse(payload: bytes, format: str = AUTO) -> list[Outcome]:
+    """What the payload says, in order, never an empty list; raises nothing for any bytes.
+
+    `format` is a name in FORMATS, or "auto": each payload is recognised by its shape. A JSON array is taken as its
+    elements, one after the other: timelines of REST APIs are such arrays.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return [InvalidPost("too-large", f"{len(payload)} bytes, of {MAX_PAYLOAD_BYTES} allowed")]
+    data = body(payload)
+    if not data:
+        return [Control("blank" if format in ("native", AUTO) else "keep-alive")]
+    if not data.startswith(b"["):
+        return _one(data, format)
+    try:
+        elements = items(data)
+    except InvalidPost as error:
+        return [error]
+    return [outcome for element in elements for outcome in _one(bytes(element), format)] or [Control("empty-page")]
+
+
+def _one(data: bytes, format: str) -> list[Outcome]:
+    try:
+        require_utf8(data)
+        return FORMATS[shape.of(data) if format == AUTO else format](data)
+    except InvalidPost as error:
+        return [error]

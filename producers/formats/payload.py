@@ -1,0 +1,195 @@
+"""What all formats share: JSON out of hostile bytes, and ids, times and texts out of JSON.
+
+Every function is pure, blocks on nothing and raises InvalidPost alone. A format declares the part of its platform's
+shape that it reads as msgspec Structs; what it does not declare is passed over unread.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from producers.contract import MAX_ID_CHARS, InvalidPost, Parsed
+
+Outcome = Parsed | InvalidPost
+"""What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""
+
+T = TypeVar("T")
+
+Id = str | int | None
+"""An id in JSON: platforms write strings and integers. Floats have lost digits already, and are refused."""
+
+Time = str | int | float | None
+
+ABSENT: Final = msgspec.Raw(b"")
+"""The default of Raw fields: a key that is not there."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST_MS: Final = (
+    -62_135_596_800_000
+)  # 0001-01-01: what a datetime can hold, and what ISO 8601 writes with four digits
+_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+_MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973: nothing of ours between
+_RUBY_TIME: Final = re.compile(
+    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) \+0000 ([0-9]{4})"
+)
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def body(payload: bytes) -> bytes:
+    """The payload without a byte order mark, and without the line end and blanks around it."""
+    return payload.removeprefix(_BOM).strip(b" \t\r\n")
+
+
+def require_utf8(data: bytes) -> None:
+    """Raises InvalidPost("not-json") for bytes that aren't UTF-8, also in places that no format reads."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidPost("not-json", f"not UTF-8 at byte {error.start}") from None
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw) -> T:
+    """`data`, JSON, in the decoder's shape. Of a key given twice the last one counts (RFC 8259, 4, lets us choose).
+
+    A half of a surrogate pair (`"\\ud83d"`: a text cut in the middle of an emoji) becomes U+FFFD.
+    Raises InvalidPost: not-json, wrong-type.
+    """
+    try:
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return decoder.decode(_mended(bytes(data)))
+    except msgspec.ValidationError as error:
+        raise InvalidPost("wrong-type", str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidPost("not-json", str(error) if isinstance(error, msgspec.DecodeError) else "") from None
+
+
+def _mended(data: bytes) -> str:
+    """The same JSON with U+FFFD for lone surrogates. Raises ValueError for what is no JSON otherwise either."""
+    if b"\\u" not in data:
+        raise ValueError
+    return _LONE_SURROGATE.sub("\ufffd", json.dumps(json.loads(data.decode()), ensure_ascii=False))
+
+
+def items(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """The elements of a JSON array, unread. Raises InvalidPost: not-json, wrong-type."""
+    return decode(_RAW_LIST, data)
+
+
+def is_absent(data: msgspec.Raw) -> bool:
+    """Whether a Raw field was not there, or null."""
+    return bytes(data) in (b"", b"null")
+
+
+def ident(value: Id, what: str = "id") -> str:
+    """A required id. Raises InvalidPost: no-id, too-large."""
+    found = optional_id(value, what)
+    if found is None:
+        raise InvalidPost("no-id", f"{what} is missing or empty")
+    return found
+
+
+def optional_id(value: Id, what: str) -> str | None:
+    """An id as the string it is everywhere here; None where it is missing or empty. Raises InvalidPost: too-large."""
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else str(value)
+    if len(text) > MAX_ID_CHARS:
+        raise InvalidPost("too-large", f"{what} has more than {MAX_ID_CHARS} characters")
+    return text or None
+
+
+def required_text(value: str | None, what: str = "text") -> str:
+    """A text that must be there, and may be empty: some posts are a picture alone. Raises InvalidPost: no-text."""
+    if value is None:
+        raise InvalidPost("no-text", f"{what} is missing")
+    return value
+
+
+def optional_text(value: str | None) -> str | None:
+    """A text without blanks around it; None where nothing is left."""
+    return (value.strip() or None) if value else None
+
+
+def time_ms(value: Time, what: str = "created_at") -> int:
+    """A time in milliseconds since the epoch, UTC.
+
+    Takes ISO 8601 (without an offset: UTC), the form of X API v1 (`Sun Oct 15 20:21:49 +0000 2017`), and seconds or
+    milliseconds since the epoch, as a number or as digits in a string. Raises InvalidPost: no-time.
+    """
+    if value is None or value == "":
+        raise InvalidPost("no-time", f"{what} is missing")
+    try:
+        ms = _text_ms(value.strip()) if isinstance(value, str) else _number_ms(value)
+    except (ValueError, OverflowError):
+        raise InvalidPost("no-time", f"{what} is not a time in a form that we know") from None
+    if not _FIRST_MS <= ms <= _LAST_MS:
+        raise InvalidPost("no-time", f"{what} is outside the years 1 to 9999")
+    return ms
+
+
+def _text_ms(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return _number_ms(int(text))
+    if ruby := _RUBY_TIME.fullmatch(text):
+        month, day, hour, minute, second, year = ruby.groups()
+        return _datetime_ms(
+            datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        )
+    when = datetime.fromisoformat(text)
+    return _datetime_ms(when if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+def _datetime_ms(when: datetime) -> int:
+    return (when - _EPOCH) // _MILLISECOND
+
+
+def _number_ms(number: int | float) -> int:
+    return math.floor(number if abs(number) >= _MILLISECONDS_FROM else number * 1000)
+
+
+def coordinates(value: Any) -> tuple[float, float] | None:
+    """(longitude, latitude) of a GeoJSON position or Point; None where there is none.
+
+    Raises InvalidPost("wrong-type") for what is no position on earth, as when the two are the wrong way round.
+    """
+    if isinstance(value, dict):
+        value = value.get("coordinates")
+    if value is None or value == []:
+        return None
+    match value:
+        case [int() | float() as longitude, int() | float() as latitude, *_] if not isinstance(
+            longitude, bool
+        ) and not isinstance(latitude, bool):
+            if abs(longitude) <= 180 and abs(latitude) <= 90:
+                return float(longitude), float(latitude)
+    raise InvalidPost("wrong-type", "coordinates are not [longitude, latitude] in degrees")
+
+
+def dig(value: Any, *keys: str) -> Any:
+    """What lies under `keys` in nested objects; None where the way ends before."""
+    for key in keys:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def tags(names: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Hashtags as written, without '#' and blanks; None where the platform gave no list."""
+    if names is None:
+        return None
+    bare = (name.strip().lstrip("#\uff03") for name in names)
+    return tuple(name for name in bare if name)

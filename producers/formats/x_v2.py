@@ -1,0 +1,269 @@
+"""X API v2: lines of the filtered stream, pages of the API, single tweets, and compliance events.
+
+Sources: "Filtered stream", "Data dictionary: Post", "Edit Posts", "Compliance data objects" and "Batch compliance" in
+X's developer documentation. A stream line is `{"data": {...}, "includes": {...}, "matching_rules": [...]}`, a page the
+same with a list under `data`. `includes` holds authors, places and referenced tweets, each only where it was asked for
+and still exists.
+
+- A retweet's own text is cut after 140 characters: text, tags and language are the original's, where includes has it.
+- Of an edit, X sends a new tweet with the ids of all versions, oldest first: a PostEdit of the first one, whose time
+  its id tells.
+- A withheld tweet is a post like any other: it was posted.
+- `in_reply_to_user_id` alone, without `replied_to`, is a mention and no reply.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from producers.contract import Control, InvalidPost, Message, Parsed, Post, PostDelete, PostEdit
+from producers.formats import x
+from producers.formats.payload import (
+    ABSENT,
+    Id,
+    Outcome,
+    Time,
+    coordinates,
+    decode,
+    ident,
+    is_absent,
+    items,
+    optional_id,
+    optional_text,
+    required_text,
+    tags,
+    time_ms,
+)
+
+_COMPLIANCE: Final = (
+    "delete",
+    "tweet_delete",
+    "drop",
+    "undrop",
+    "withheld",
+    "tweet_edit",
+    "scrub_geo",
+    "user_delete",
+    "user_undelete",
+    "user_withheld",
+    "user_protect",
+    "user_unprotect",
+    "user_suspend",
+    "user_unsuspend",
+    "user_profile_modification",
+)
+_DELETES: Final = ("delete", "tweet_delete")
+
+
+class _Hashtag(msgspec.Struct, frozen=True):
+    tag: str | None = None
+
+
+class _Entities(msgspec.Struct, frozen=True):
+    hashtags: list[_Hashtag] | None = None
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    type: str | None = None
+    id: Id = None
+
+
+class _Geo(msgspec.Struct, frozen=True):
+    place_id: str | None = None
+    coordinates: Any = None
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """The whole of a text above 280 characters."""
+
+    text: str | None = None
+    entities: _Entities | None = None
+
+
+class _Tweet(msgspec.Struct, frozen=True):
+    id: Id = None
+    text: str | None = None
+    created_at: Time = None
+    author_id: Id = None
+    conversation_id: Id = None
+    lang: str | None = None
+    entities: _Entities | None = None
+    note_tweet: _Note | None = None
+    referenced_tweets: list[_Reference] | None = None
+    geo: _Geo | None = None
+    edit_history_tweet_ids: list[str | int] | None = None
+
+
+class _User(msgspec.Struct, frozen=True):
+    id: Id = None
+    location: str | None = None
+
+
+class _Place(msgspec.Struct, frozen=True):
+    id: Id = None
+    country_code: str | None = None
+
+
+class _Lists(msgspec.Struct, frozen=True):
+    tweets: list[_Tweet] | None = None
+    users: list[_User] | None = None
+    places: list[_Place] | None = None
+
+
+class _Includes(msgspec.Struct, frozen=True):
+    tweets: Mapping[str, _Tweet]
+    users: Mapping[str, _User]
+    places: Mapping[str, _Place]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    data: msgspec.Raw = ABSENT
+    includes: msgspec.Raw = ABSENT
+    errors: msgspec.Raw = ABSENT
+    meta: msgspec.Raw = ABSENT
+    title: str | None = None
+    action: str | None = None
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """An event of the compliance streams, under its name."""
+
+    tweet: _Reference | None = None
+    event_at: Time = None
+
+
+class _Redaction(msgspec.Struct, frozen=True):
+    """A line of a batch compliance result."""
+
+    action: str
+    id: Id = None
+    redacted_at: Time = None
+
+
+_LINE: Final = msgspec.json.Decoder(_Line)
+_TWEET: Final = msgspec.json.Decoder(_Tweet)
+_LISTS: Final = msgspec.json.Decoder(_Lists)
+_REDACTION: Final = msgspec.json.Decoder(_Redaction)
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_EVENTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NOTHING: Final = _Includes({}, {}, {})
+
+
+def parse(payload: bytes) -> list[Outcome]:
+    """What one line or page says; of a page, each bad tweet gives its own InvalidPost.
+
+    Raises InvalidPost for a line that is wrong as a whole: not-json, wrong-type, no-id, no-time, no-text, too-large.
+    """
+    line = decode(_LINE, payload)
+    if not is_absent(line.data):
+        data, includes = bytes(line.data), _included(line.includes)
+        if data.startswith(b"["):
+            return [_item(item, includes) for item in items(data)] or [Control("empty-page")]
+        return [_outcome(data, includes)]
+    if not is_absent(line.errors) or line.title is not None:
+        return [Control("disconnect" if b"operational-disconnect" in payload else "error")]
+    if not is_absent(line.meta):
+        return [Control("empty-page")]
+    if line.action is not None:
+        return [_batch_compliance(decode(_REDACTION, payload))]
+    return [_outcome(payload, _NOTHING)]
+
+
+def _item(data: msgspec.Raw, includes: _Includes) -> Outcome:
+    try:
+        return _outcome(data, includes)
+    except InvalidPost as error:
+        return error
+
+
+def _outcome(data: bytes | msgspec.Raw, includes: _Includes) -> Parsed:
+    tweet = decode(_TWEET, data)
+    if tweet.id is None and tweet.text is None:
+        events = decode(_EVENTS, data)
+        for name in _COMPLIANCE:
+            if name in events:
+                return _compliance(name, events[name])
+    return _message(tweet, includes)
+
+
+def _message(tweet: _Tweet, includes: _Includes) -> Message:
+    post_id = ident(tweet.id)
+    created_at_ms = time_ms(tweet.created_at)
+    versions = tweet.edit_history_tweet_ids
+    first = (optional_id(versions[0], "edit_history_tweet_ids") if versions else None) or post_id
+    if first == post_id:
+        return _post(tweet, includes, post_id, created_at_ms)
+    first_ms = x.snowflake_second_ms(first)
+    post = _post(tweet, includes, first, created_at_ms if first_ms is None else first_ms)
+    return PostEdit(post=post, edited_at_ms=created_at_ms)
+
+
+def _post(tweet: _Tweet, includes: _Includes, post_id: str, created_at_ms: int) -> Post:
+    referenced = {each.type: optional_id(each.id, "referenced_tweets") for each in tweet.referenced_tweets or ()}
+    reposted = referenced.get("retweeted")
+    original = includes.tweets.get(reposted) if reposted else None
+    text, hashtags = _content(original or tweet)
+    if reposted and not original:
+        text, hashtags = x.cut_retweet(text, hashtags)
+    conversation = optional_id(tweet.conversation_id, "conversation_id")
+    author = optional_id(tweet.author_id, "author_id")
+    user = includes.users.get(author) if author else None
+    geo = tweet.geo or _Geo()
+    place = includes.places.get(geo.place_id) if geo.place_id else None
+    return Post(
+        platform=x.PLATFORM,
+        post_id=post_id,
+        created_at_ms=created_at_ms,
+        text=text,
+        author=author,
+        in_reply_to=referenced.get("replied_to"),
+        conversation=post_id if conversation == optional_id(tweet.id, "id") else conversation,
+        quoted=referenced.get("quoted"),
+        reposted=reposted,
+        hashtags=hashtags,
+        lang=optional_text((original or tweet).lang),
+        coordinates=coordinates(geo.coordinates),
+        place_country=optional_text(place.country_code) if place else None,
+        location=optional_text(user.location) if user else None,
+    )
+
+
+def _content(tweet: _Tweet) -> tuple[str, tuple[str, ...] | None]:
+    """Text and tags, of the note where the tweet is a long one. No entities at all: they weren't asked for."""
+    note = tweet.note_tweet
+    text = note.text if note and note.text is not None else tweet.text
+    entities = note.entities if note and note.entities else tweet.entities
+    hashtags = tags(each.tag or "" for each in entities.hashtags or ()) if entities else None
+    return x.plain(required_text(text)), hashtags
+
+
+def _included(data: msgspec.Raw) -> _Includes:
+    if is_absent(data):
+        return _NOTHING
+    lists = decode(_LISTS, data)
+    return _Includes(
+        {str(each.id): each for each in lists.tweets or ()},
+        {str(each.id): each for each in lists.users or ()},
+        {str(each.id): each for each in lists.places or ()},
+    )
+
+
+def _compliance(name: str, data: msgspec.Raw) -> PostDelete | Control:
+    """An event of the compliance streams. `drop` and the user events can be taken back, so that nothing is deleted."""
+    if name not in _DELETES:
+        return Control(name)
+    event = decode(_EVENT, data)
+    return _deleted(event.tweet.id if event.tweet else None, event.event_at)
+
+
+def _batch_compliance(event: _Redaction) -> PostDelete | Control:
+    """A result of a batch job. Its `created_at` is the tweet's own time; `redacted_at` is missing where protected."""
+    if event.action != "delete":
+        return Control("scrub_geo" if event.action == "scrub_geo" else "compliance")
+    return _deleted(event.id, event.redacted_at)
+
+
+def _deleted(post_id: Id, deleted_at: Time) -> PostDelete:
+    at_ms = None if deleted_at is None else time_ms(deleted_at, "the time of a deletion")
+    return PostDelete(platform=x.PLATFORM, post_id=ident(post_id), deleted_at_ms=at_ms)
