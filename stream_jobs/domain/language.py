@@ -44,7 +44,7 @@ class Languages:
     """Knows languages. Made once: loading the detector takes about two seconds."""
 
     def __init__(self) -> None:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
         self._detector: Final[Any] = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
         self._detect = lru_cache(maxsize=65_536)(self._detect_anew)

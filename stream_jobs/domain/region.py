@@ -1,4 +1,4 @@
-"""The country a post comes from: its coordinates, else its place, else what the author's profile says. Never its language."""
+"""The country a post comes from: by its coordinates, its place, or its author's profile. Never by its language."""
 
 from importlib.resources import files
 from typing import Final, Literal

@@ -1,0 +1,54 @@
+"""What the enrich step makes of a post: its tags, and nothing more of its text."""
+
+from producers.contract import Post
+from stream_jobs.domain import hashtags
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.domain.language import Languages
+from stream_jobs.domain.region import Regions
+from stream_jobs.enriched import EnrichedPost, Kind, Position
+
+
+class Enricher:
+    """Tags posts. Made once: loads the language detector and the tables of regions."""
+
+    def __init__(self, campaigns: Campaigns) -> None:
+        self._campaigns = campaigns
+        self._languages = Languages()
+        self._regions = Regions()
+
+    def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
+        """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
+        tags = hashtags.of_post(post)
+        language = self._languages.tag(post.text, post.lang, post.lang_by)
+        region = self._regions.tag(post.coordinates, post.place_country, post.location)
+        return EnrichedPost(
+            platform=post.platform,
+            post_id=post.post_id,
+            created_at_ms=post.created_at_ms,
+            kind=kind_of(post),
+            in_reply_to=post.in_reply_to,
+            answers_root=self._campaigns.answers_root(post),
+            hashtags=tags,
+            campaigns=tuple(sorted(match.campaign for match in self._campaigns.match(post, tags))),
+            language=language.code,
+            language_source=language.source,
+            language_confidence=round(language.confidence, 4),
+            region=region.code,
+            region_source=region.source,
+            region_confidence=region.confidence,
+            author=post.author,
+            origin=post.origin,
+            edited_at_ms=edited_at_ms,
+            raw=raw,
+        )
+
+
+def kind_of(post: Post) -> Kind:
+    """One kind a post: a repost is one whatever it reposts, and a reply that quotes is a reply."""
+    if post.reposted is not None:
+        return "repost"
+    if post.in_reply_to is not None:
+        return "reply"
+    if post.quoted is not None:
+        return "quote"
+    return "original"
