@@ -1,1 +1,4 @@
-"""A real Kafka and a real Elasticsearch as child processes, with nothing but Python installed."""
+"""The embedded stack: real Kafka and real Elasticsearch as child processes, with no Docker, Java or Maven installed.
+
+`stack` is the way in: `running` for one that lives as long as its caller, `up`, `down` and `status` for one that stays.
+"""

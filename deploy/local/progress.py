@@ -1,0 +1,45 @@
+"""A progress bar on stderr where that is a terminal, and a line for each quarter where it is not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yields what takes the bytes that have come since the last call, from any thread."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with plain_lines(title, total, console.print) as advance:
+            yield advance
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda chunk: progress.advance(task, chunk)
+
+
+@contextmanager
+def plain_lines(title: str, total: int, write: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
+    """The same, as a line at the start and at each quarter of the total."""
+    lock, come, quarter = Lock(), 0, 0
+    write(f"{title}: 0 of {total / 1e6:.1f} MB")
+
+    def advance(chunk: int) -> None:
+        nonlocal come, quarter
+        with lock:
+            come += chunk
+            if total and come * 4 // total > quarter:
+                quarter = come * 4 // total
+                write(f"{title}: {come / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    yield advance
