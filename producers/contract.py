@@ -132,7 +132,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _dead_decoder = msgspec.json.Decoder(DeadLetter)
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -24,9 +24,9 @@ def _state_dir() -> Path:
 class Common(msgspec.Struct, frozen=True, kw_only=True):
     """What every command needs."""
 
-    kafka: Annotated[str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,...")] = (
-        "127.0.0.1:9092"
-    )
+    kafka: Annotated[
+        str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,...")
+    ] = "127.0.0.1:9092"
     state_dir: Annotated[
         Path, Meta(description="folder for what must outlive a run: keys, positions, the embedded stack")
     ] = msgspec.field(default_factory=_state_dir)
@@ -37,13 +37,18 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
             "made in the state folder where unset. The same file for every producer and worker"
         ),
     ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="how much is logged, on stderr")
+    ] = "info"
 
 
 class ProducerSettings(Common, frozen=True, kw_only=True):
     """What the producers need."""
 
     linger_ms: Annotated[int, Meta(ge=0, le=10_000, description="how long a batch waits for more posts, ms")] = 20
-    batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 20, description="largest batch for one partition, bytes")] = 256 * 1024
+    batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 20, description="largest batch for one partition, bytes")] = (
+        256 * 1024
+    )
     buffer_posts: Annotated[
         int, Meta(ge=1, le=1_000_000, description="posts sent and not yet acknowledged before reading pauses")
     ] = 20_000
@@ -88,11 +93,19 @@ def described(kind: type[msgspec.Struct]) -> Iterator[Described]:
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         meaning = next(meta.description for meta in extras if isinstance(meta, Meta) and meta.description)
-        yield Described(PREFIX + field.name.upper(), "" if default is None else str(default), _type_name(type_), meaning)
+        yield Described(
+            PREFIX + field.name.upper(), "" if default is None else str(default), _type_name(type_), meaning
+        )
 
 
 def _type_name(type_: Any) -> str:
+    if get_origin(type_) is Literal:
+        return " or ".join(get_args(type_))
     names = [_type_name(arg) for arg in get_args(type_) if arg is not type(None)]
-    return " or ".join(names) if names else {"str": "text", "int": "whole number", "float": "number"}.get(
-        getattr(type_, "__name__", str(type_)), getattr(type_, "__name__", str(type_)).lower()
+    return (
+        " or ".join(names)
+        if names
+        else {"str": "text", "int": "whole number", "float": "number"}.get(
+            getattr(type_, "__name__", str(type_)), getattr(type_, "__name__", str(type_)).lower()
+        )
     )

@@ -1,0 +1,98 @@
+"""Messages to Kafka: idempotent, acknowledged by all in-sync replicas, compressed, and bounded in memory."""
+
+import threading
+from typing import Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from producers import metrics
+from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Message, dead_letter_key, encode, key
+from producers.kafka_clients import connect
+from producers.settings import ProducerSettings
+
+MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's escapes
+DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
+
+
+class PublishFailed(RuntimeError):
+    """Kafka did not take a message in time. Nothing was sent on after that was noticed."""
+
+
+class Publisher:
+    """Sends to `posts.raw` and `posts.dead`. Use it as a context manager: leaving it flushes and closes.
+
+    `publish` and `bury` block while `buffer_posts` messages are unacknowledged. The Kafka client does all retrying of
+    sends, for DELIVERY_TIMEOUT_MS; a failed delivery shows in the client's callback only, so it is kept, and the next
+    call, or `flush`, raises PublishFailed.
+    """
+
+    def __init__(self, settings: ProducerSettings) -> None:
+        self._producer = connect(
+            KafkaProducer,
+            settings,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            linger_ms=settings.linger_ms,
+            batch_size=settings.batch_bytes,
+            max_request_size=MAX_MESSAGE_BYTES,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            allow_auto_create_topics=False,
+        )
+        self._room = threading.BoundedSemaphore(settings.buffer_posts)
+        self._failure: BaseException | None = None
+        self.acknowledged = 0
+
+    def publish(self, message: Message) -> None:
+        """Hand a message to Kafka, keyed by its post. Raises PublishFailed."""
+        self._send(POSTS_RAW, key(message), encode(message))
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Hand a dead letter to Kafka, keyed by where it came from. Raises PublishFailed."""
+        self._send(POSTS_DEAD, dead_letter_key(letter), encode(letter))
+
+    def flush(self) -> None:
+        """Wait until Kafka has acknowledged all that was sent. Raises PublishFailed."""
+        try:
+            self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000)
+        except KafkaError as error:
+            raise PublishFailed(f"Kafka did not acknowledge everything: {error!r}") from error
+        self._check()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._producer.close(timeout=5 if kind else None)
+
+    def _send(self, topic: str, key_: bytes, value: bytes) -> None:
+        self._check()
+        self._room.acquire()
+        metrics.UNACKNOWLEDGED.inc()
+        try:
+            future = self._producer.send(topic, key=key_, value=value)
+        except KafkaError as error:
+            self._done(topic, error)
+            raise PublishFailed(f"Kafka does not take messages for {topic}: {error!r}") from error
+        future.add_callback(lambda _: self._done(topic, None))
+        future.add_errback(lambda error: self._done(topic, error))
+
+    def _done(self, topic: str, error: BaseException | None) -> None:
+        """Called by the client's own thread, once a message."""
+        metrics.UNACKNOWLEDGED.dec()
+        if error is None:
+            self.acknowledged += 1
+            metrics.PUBLISHED.labels(topic).inc()
+        else:
+            self._failure = error
+            metrics.PUBLISH_FAILURES.labels(topic).inc()
+        self._room.release()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise PublishFailed(f"Kafka did not take a message: {self._failure!r}") from self._failure

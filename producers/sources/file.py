@@ -1,0 +1,44 @@
+"""Lines of files, gzipped files and standard input."""
+
+import gzip
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from producers.contract import MAX_PAYLOAD_BYTES
+
+STDIN = Path("-")
+
+
+class Line(NamedTuple):
+    """One payload and where it lies."""
+
+    source: str
+    position: str
+    payload: bytes
+    """Without its line end; one byte more than MAX_PAYLOAD_BYTES where the line is longer than that."""
+    consumed: int
+    """Bytes read of the file so far: with its size, the progress."""
+
+
+def lines(path: Path) -> Iterator[Line]:
+    """Each line of a file in order, `-` for standard input, `.gz` unpacked. Blocks. Raises OSError, EOFError.
+
+    A line longer than MAX_PAYLOAD_BYTES is cut there and the rest of it is skipped, so memory stays bounded. A last
+    line without its end is a line like the others.
+    """
+    source = "stdin" if path == STDIN else f"file:{path.name}"
+    with nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb") as raw:
+        file = cast(IO[bytes], gzip.open(raw) if path.suffix == ".gz" else raw)
+        # Where a pipe can't tell, progress has no total, and position is the line's number alone.
+        tell = raw.tell if raw.seekable() else lambda: 0
+        number = 0
+        while payload := file.readline(MAX_PAYLOAD_BYTES + 2):
+            number += 1
+            if len(payload) > MAX_PAYLOAD_BYTES and not payload.endswith(b"\n"):
+                rest = payload
+                while rest and not rest.endswith(b"\n"):
+                    rest = file.readline(1 << 16)
+            yield Line(source, f"line {number}", payload.rstrip(b"\r\n")[: MAX_PAYLOAD_BYTES + 1], tell())

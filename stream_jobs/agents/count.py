@@ -1,0 +1,194 @@
+"""The count agent: each post once, whatever comes twice.
+
+A batch of one partition of posts.enriched goes through four steps, top to bottom: decode; the ledger says which posts
+are new; the counts take them in; what was refused for good is buried. Every step may be done again after a crash: the
+ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from producers.contract import DeadLetter, InvalidPost, Reason
+from stream_jobs import metrics
+from stream_jobs.agents.cache import Cache, Count
+from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
+from stream_jobs.sinks import documents
+from stream_jobs.sinks.documents import POSTS, CountKey, Ledger
+from stream_jobs.sinks.store import Found, Outcome, Store
+from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.transport import Batch
+
+log = logging.getLogger(__name__)
+
+
+class Bury(Protocol):
+    """Sends dead letters to posts.dead; back when Kafka has them."""
+
+    async def __call__(self, letters: Sequence[DeadLetter]) -> None: ...
+
+
+class Event(NamedTuple):
+    """A message of posts.enriched, where it lies, and its bytes."""
+
+    offset: int
+    message: Enriched
+    value: bytes
+
+
+class CountAgent:
+    """Counts the batches of all partitions that this worker has; batches of one partition come in order."""
+
+    def __init__(
+        self, store: Store, bury: Bury, *, topic_id: str, key: bytes, cached_counts: int, clock_ms: Callable[[], int]
+    ) -> None:
+        self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
+        self._ledger = Ledger(key, topic_id)
+        self._caches: defaultdict[int, Cache] = defaultdict(lambda: Cache(cached_counts))
+
+    async def handle(self, batch: Batch) -> None:
+        """Count a batch; back when the store has all of it. What the store raises comes through."""
+        partition = batch.partition
+        cache = self._caches[partition]
+        cache.belongs_to(batch.generation)
+        events, dead = self._decode(batch)
+        posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
+        new, refused = await self._enter(partition, posts)
+        dead += refused
+        dead += await self._add(partition, cache, new)
+        await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
+        if dead:
+            await self._bury(dead)
+        metrics.CACHED_COUNTS.labels(partition).set(len(cache))
+        if posts:
+            newest_ms = max(post.created_at_ms for _, post in posts)
+            metrics.NEWEST_EVENT.labels(partition).set(newest_ms / 1000)
+
+    def _decode(self, batch: Batch) -> tuple[list[Event], list[DeadLetter]]:
+        events, dead = [], []
+        for record in batch.records:
+            value = record.value or b""
+            try:
+                events.append(Event(record.offset, decode(value), value))
+            except InvalidPost as error:
+                dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
+        return events, dead
+
+    async def _enter(
+        self, partition: int, posts: Sequence[tuple[Event, EnrichedPost]]
+    ) -> tuple[list[tuple[Event, EnrichedPost]], list[DeadLetter]]:
+        """Enter posts into the ledger: those to count, and dead letters for those it refused.
+
+        One that is there already with this very offset is our own, from before a crash: count on, the versions of the
+        counts decide. With another offset it is a duplicate.
+        """
+        entries = [
+            self._ledger.document(post, Position(self._topic_id, partition, event.offset)) for event, post in posts
+        ]
+        outcomes = await self._store.create(entries)
+        count, dead, known = [], [], []
+        for (event, post), outcome in zip(posts, outcomes, strict=True):
+            if outcome.status == "done":
+                count.append((event, post))
+            elif outcome.status == "conflict":
+                known.append((event, post))
+            else:
+                dead.append(self._refused(partition, event, outcome))
+        found = await self._store.get([self._ledger.ref(post) for _, post in known])
+        edits = []
+        for (event, post), entry in zip(known, found, strict=True):
+            if entry is None:  # dropped since, with its index: by retention, so nobody asks for its count any more
+                continue
+            at = documents.ledger_position(entry.source, "at")
+            if at == Position(self._topic_id, partition, event.offset):
+                count.append((event, post))
+            elif post.edited_at_ms is not None:
+                edits.append(post)
+            elif post.raw is not None and documents.ledger_position(entry.source, "raw") == post.raw:
+                metrics.DUPLICATES.labels("re-send").inc()
+            else:
+                metrics.DUPLICATES.labels("source").inc()
+        for post in edits:
+            await self._note_edit(post)
+        count.sort(key=lambda pair: pair[0].offset)
+        return count, dead
+
+    async def _add(self, partition: int, cache: Cache, posts: Iterable[tuple[Event, EnrichedPost]]) -> list[DeadLetter]:
+        """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
+        waiting: defaultdict[CountKey, list[Event]] = defaultdict(list)
+        for event, post in posts:
+            for key in documents.count_keys(post):
+                waiting[key].append(event)
+            metrics.COUNTED.labels(post.platform, post.origin).inc()
+        refused: dict[int, DeadLetter] = {}
+        while waiting:
+            await self._read(partition, cache, [key for key in waiting if key not in cache])
+            changed = {}
+            for key, events in waiting.items():
+                now = cache[key].including([event.offset for event in events])
+                if now is not cache[key]:
+                    changed[key] = now
+            bulk = [
+                documents.count_document(key, self._topic_id, partition, now.total, now.version)
+                for key, now in changed.items()
+            ]
+            outcomes = await self._store.put(bulk)
+            again: defaultdict[CountKey, list[Event]] = defaultdict(list)
+            for (key, now), outcome in zip(changed.items(), outcomes, strict=True):
+                if outcome.status == "done":
+                    cache[key] = now
+                elif outcome.status == "conflict":  # another worker, which does not know yet that it is out, was ahead
+                    metrics.COUNT_CONFLICTS.inc()
+                    cache.drop(key)
+                    again[key] = waiting[key]
+                else:
+                    refused |= {event.offset: self._refused(partition, event, outcome) for event in waiting[key]}
+            waiting = again
+        cache.shrink()
+        return list(refused.values())
+
+    async def _read(self, partition: int, cache: Cache, keys: Sequence[CountKey]) -> None:
+        found = await self._store.get([documents.count_ref(key, self._topic_id, partition) for key in keys])
+        for key, document in zip(keys, found, strict=True):
+            cache[key] = Count(0, 0) if document is None else Count(document.source["count"], document.version)
+
+    async def _note_edit(self, post: EnrichedPost) -> None:
+        while True:
+            (entry,) = await self._store.get([self._ledger.ref(post)])
+            body = None if entry is None else documents.edited(entry.source, post)
+            if entry is None or body is None or await self._amended(entry, body):
+                metrics.EDITS.inc()
+                return
+
+    async def _delete(self, deletions: Sequence[DeletedPost]) -> None:
+        """Empty the ledger documents of deleted posts. What was counted stays counted: it was posted."""
+        waiting = {self._ledger.id(deletion): deletion for deletion in deletions}
+        while waiting:
+            again = {}
+            found = await self._store.locate(f"{POSTS}-*", list(waiting))
+            for (id_, deletion), entry in zip(waiting.items(), found, strict=True):
+                body = None if entry is None else documents.emptied(entry.source, deletion)
+                if entry is not None and body is not None and not await self._amended(entry, body):
+                    again[id_] = deletion
+                    continue
+                metrics.DELETIONS.inc()
+            waiting = again
+
+    async def _amended(self, entry: Found, body: bytes) -> bool:
+        (outcome,) = await self._store.amend([(entry, body)])
+        return outcome.status != "conflict"
+
+    def _refused(self, partition: int, event: Event, outcome: Outcome) -> DeadLetter:
+        return self._letter(partition, event.offset, event.value, "refused-by-elasticsearch", outcome.detail)
+
+    def _letter(self, partition: int, offset: int, value: bytes, reason: Reason, detail: str) -> DeadLetter:
+        metrics.DEAD_LETTERS.labels(reason).inc()
+        return DeadLetter(
+            reason=reason,
+            detail=detail,
+            source=POSTS_ENRICHED,
+            position=f"{self._topic_id}:{partition}:{offset}",
+            payload=value,
+            at_ms=self._clock_ms(),
+        )

@@ -1,0 +1,68 @@
+"""The enrich agent: posts of posts.raw get their tags and go on to posts.enriched, into the partition they came in."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from producers.contract import DeadLetter, InvalidPost, Post, PostDelete, PostEdit, decode
+from stream_jobs import metrics
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.enriched import DeletedPost, Enriched, Position, encode
+from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.transport import Batch
+
+log = logging.getLogger(__name__)
+
+
+class EnrichAgent:
+    """Enriches batches. `send(topic, partition, records)` and `bury(letters)` are back when Kafka has them."""
+
+    def __init__(
+        self,
+        enricher: Enricher,
+        send: Callable[[str, int, Sequence[tuple[bytes | None, bytes]]], Awaitable[None]],
+        bury: Callable[[Sequence[DeadLetter]], Awaitable[None]],
+        *,
+        topic_id: str,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._enricher, self._send, self._bury = enricher, send, bury
+        self._topic_id, self._clock_ms = topic_id, clock_ms
+
+    async def handle(self, batch: Batch) -> None:
+        """Enrich a batch; back when Kafka has all of it."""
+        records, dead = [], []
+        for record in batch.records:
+            try:
+                enriched = self._enrich(batch.partition, record)
+                records.append((record.key, encode(enriched)))
+            except InvalidPost as error:
+                metrics.DEAD_LETTERS.labels(error.reason).inc()
+                dead.append(self._letter(batch.partition, record, error))
+        if records:
+            await self._send(POSTS_ENRICHED, batch.partition, records)
+        if dead:
+            await self._bury(dead)
+        metrics.ENRICHED.inc(len(records))
+
+    def _enrich(self, partition: int, record: Any) -> Enriched:
+        raw = Position(self._topic_id, partition, record.offset)
+        match decode(record.value or b""):
+            case Post() as post:
+                return self._enricher.enrich(post, raw)
+            case PostEdit(post=post, edited_at_ms=edited_at_ms):
+                return self._enricher.enrich(post, raw, edited_at_ms)
+            case PostDelete() as deletion:
+                return DeletedPost(
+                    platform=deletion.platform, post_id=deletion.post_id, deleted_at_ms=deletion.deleted_at_ms, raw=raw
+                )
+
+    def _letter(self, partition: int, record: Any, error: InvalidPost) -> DeadLetter:
+        return DeadLetter(
+            reason=error.reason,
+            detail=error.detail,
+            source="posts.raw",
+            position=f"{self._topic_id}:{partition}:{record.offset}",
+            payload=record.value or b"",
+            at_ms=self._clock_ms(),
+        )

@@ -1,0 +1,75 @@
+"""The composition root: settings in, a worker's app out. Read here what flows where."""
+
+import logging
+from pathlib import Path
+
+from producers.contract import POSTS_RAW
+from producers.identity import load_key
+from producers.main import wall_clock_ms
+from stream_jobs import topics
+from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.domain import campaign
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.kafka import KafkaSink
+from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.transport import BatchApp
+
+log = logging.getLogger(__name__)
+
+PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
+
+
+def create(settings: StreamSettings) -> BatchApp:
+    """The app of one worker, checked and ready to run.
+
+    Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, TopicsUnready,
+    ElasticsearchUnreachable and IndicesUnready.
+    """
+    key = load_key(settings)
+    enricher = Enricher(load_campaigns(settings))
+    found = topics.check(settings)
+    indices.check(settings.elasticsearch)
+
+    kafka = KafkaSink(settings.kafka)
+    store = Elasticsearch(settings.elasticsearch, settings.bulk_bytes)
+    enrich = EnrichAgent(enricher, kafka.send, kafka.bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
+    count = CountAgent(
+        store,
+        kafka.bury,
+        topic_id=found[POSTS_ENRICHED].id,
+        key=key,
+        cached_counts=settings.cached_counts,
+        clock_ms=wall_clock_ms,
+    )
+
+    app = BatchApp(
+        settings.group,
+        resources=[kafka, store],
+        env_prefix="HASHTIDE_FAUST_",  # else Faust reads settings out of unprefixed environment variables
+        broker=[f"kafka://{broker}" for broker in settings.kafka.split(",")],
+        store="memory://",
+        datadir=settings.state_dir / "faust",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # `hashtide setup` makes the topics
+        worker_redirect_stdouts=False,
+        stream_wait_empty=True,  # a rebalance and the shutdown wait for the batch in hand
+        consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,  # what a kill -9 makes the next worker repeat
+        broker_session_timeout=10.0,  # how long partitions of a killed worker stand still
+        broker_heartbeat_interval=3.0,
+    )
+    app.handles(POSTS_RAW, enrich.handle)
+    app.handles(POSTS_ENRICHED, count.handle)
+    return app
+
+
+def load_campaigns(settings: StreamSettings) -> Campaigns:
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example. Raises WrongCampaign."""
+    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS))

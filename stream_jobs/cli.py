@@ -1,0 +1,287 @@
+"""`hashtide`: every command, its options, and what it prints. The work is done elsewhere."""
+
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+from elastic_transport import TransportError
+from elasticsearch import ApiError
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.jars import JarsError
+from deploy.local.server import StackError
+from producers import formats
+from producers.contract import InvalidPost
+from producers.identity import load_key
+from producers.kafka_clients import KafkaUnreachable
+from producers.main import produce, wall_clock_ms
+from producers.publisher import PublishFailed
+from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load
+from producers.sources.file import STDIN, lines
+from stream_jobs import counts as counting
+from stream_jobs import logs
+from stream_jobs.domain.campaign import WrongCampaign
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.indices import ElasticsearchUnreachable, IndicesUnready
+from stream_jobs.topics import TopicsUnready
+
+log = logging.getLogger(__name__)
+
+as_json = click.option("--json", "json_", is_flag=True, help="JSON on stdout, for scripts.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hashtide")
+def cli() -> None:
+    """Count the posts of a hashtag campaign as they come, exactly once, and see them in Elasticsearch.
+
+    \b
+    A first look, with nothing but Python:   hashtide demo
+    Step by step:
+      eval "$(hashtide up)"                  Kafka and Elasticsearch on this machine
+      hashtide setup                         topics and index templates
+      hashtide worker &                      enriches and counts
+      hashtide produce file posts.jsonl      sends posts in
+      hashtide counts --by language          what came out
+      hashtide down                          stops Kafka and Elasticsearch
+
+    Settings are environment variables: `hashtide settings` lists them.
+    """
+
+
+cli.add_command(produce)
+
+
+@cli.command()
+def up() -> None:
+    """Start Kafka and Elasticsearch on this machine; they stay until `hashtide down`.
+
+    Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
+    The first time, their jars are fetched (about 100 MB).
+    """
+    from deploy.local import stack
+
+    addresses = stack.up(load(Common, os.environ).state_dir)
+    click.echo(f"export HASHTIDE_KAFKA={shlex.quote(addresses.kafka)}")
+    click.echo(f"export HASHTIDE_ELASTICSEARCH={shlex.quote(addresses.elasticsearch)}")
+
+
+@cli.command()
+@click.option("--purge", is_flag=True, help="Remove their data, too.")
+def down(purge: bool) -> None:
+    """Stop what `hashtide up` started. The data stays."""
+    from deploy.local import stack
+
+    stack.down(load(Common, os.environ).state_dir, purge=purge)
+
+
+@cli.command()
+@as_json
+def status(json_: bool) -> None:
+    """Tell whether the servers of `hashtide up` run and answer; the exit status is 1 where one does not."""
+    from deploy.local import stack
+
+    servers = stack.status(load(Common, os.environ).state_dir)
+    if json_:
+        click.echo(msgspec.json.encode(servers))
+    else:
+        rows = [
+            (s.name, "answers" if s.answers else "runs" if s.running else "stopped", s.address, s.pid) for s in servers
+        ]
+        _print_table(("server", "state", "address", "pid"), rows)
+    if not all(server.answers for server in servers):
+        sys.exit(1)
+
+
+@cli.command()
+@as_json
+def setup(json_: bool) -> None:
+    """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm."""
+    from stream_jobs import topics
+    from stream_jobs.sinks import indices
+
+    settings = load(StreamSettings, os.environ)
+    made = topics.setup(settings)
+    put = indices.setup(settings.elasticsearch)
+    if json_:
+        click.echo(json.dumps({"topics_made": made, "templates_put": put}))
+    else:
+        click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
+        click.echo(f"index templates: {', '.join(put)} put")
+
+
+@cli.command()
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Port of /metrics, 0 for none. [default: 9464]")
+def worker(metrics_port: int | None) -> None:
+    """Enrich, count and index posts until a signal ends it. Start as many as there are partitions.
+
+    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed.
+    """
+    from stream_jobs.worker import run
+
+    settings = load(StreamSettings, os.environ)
+    if metrics_port is not None:
+        settings = msgspec.structs.replace(settings, metrics_port=metrics_port)
+    run(settings)
+
+
+@cli.command()
+@click.argument("paths", metavar="[PATH...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["auto", *formats.FORMATS]),
+    default="auto",
+    show_default=True,
+    help="What the lines are; auto looks at each.",
+)
+def tag(paths: tuple[Path, ...], format_: str) -> None:
+    """Tag posts with no server at all: payload lines in, one JSON object a post out.
+
+    Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
+    """
+    from stream_jobs.app import load_campaigns
+    from stream_jobs.domain.enrich import Enricher
+    from stream_jobs.tagging import tag as tagged
+
+    settings = load(StreamSettings, os.environ)
+    enricher, key = Enricher(load_campaigns(settings)), load_key(settings)
+    encode, failed = msgspec.json.Encoder().encode, False
+    for path in paths or (STDIN,):
+        for line in lines(path):
+            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), author_key=key):
+                if isinstance(result, InvalidPost):
+                    click.echo(f"{line.source} {line.position}: {result}", err=True)
+                    failed = True
+                else:
+                    click.echo(encode(result))
+    if failed:
+        sys.exit(1)
+
+
+class Moment(click.ParamType):
+    """A moment, ISO 8601; UTC where it names no zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2017-10-15 or 2017-10-15T20:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@cli.command()
+@click.option("--campaign", help="Only posts of this campaign.")
+@click.option("--by", type=click.Choice(["language", "region", "hashtag", "kind", "platform"]), help="A row for each.")
+@click.option("--interval", type=click.Choice(["1m", "1h", "1d"]), help="A row for each minute, hour or day (UTC).")
+@click.option("--from", "from_", type=Moment(), help="Windows from here, ISO 8601.")
+@click.option("--to", type=Moment(), help="Windows before this.")
+@as_json
+def counts(
+    campaign: str | None,
+    by: counting.By | None,
+    interval: counting.Interval | None,
+    from_: datetime | None,
+    to: datetime | None,
+    json_: bool,
+) -> None:
+    """Sums out of Elasticsearch, fresh to the last bulk.
+
+    By hashtag, the total is of uses: a post counts once for each of its tags.
+    """
+    settings = load(StreamSettings, os.environ)
+    result = counting.counts(settings.elasticsearch, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
+    if json_:
+        click.echo(msgspec.json.encode(result))
+    else:
+        _print_table(
+            tuple(name for name, shown in (("start", interval), (by or "", by), ("count", True)) if shown),
+            [
+                tuple(
+                    value for value, shown in ((row.start, interval), (row.key, by), (f"{row.count:,}", True)) if shown
+                )
+                for row in result.rows
+            ],
+        )
+        click.echo(f"total {result.total:,}")
+
+
+@cli.command()
+@as_json
+def settings(json_: bool) -> None:
+    """List every setting: its name, what is set now, its default, its type and what it means."""
+    all_ = {setting.name: setting for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+    if json_:
+        click.echo(json.dumps([msgspec.to_builtins(s) | {"value": os.environ.get(s.name)} for s in all_.values()]))
+        return
+    for setting in all_.values():
+        now = os.environ.get(setting.name)
+        click.echo(click.style(setting.name, bold=True) + (f"  (now {now})" if now else ""))
+        click.echo(f"    {setting.meaning}")
+        click.echo(f"    {setting.type}, default {setting.default or 'unset'}")
+
+
+@cli.command()
+@click.option(
+    "--posts", type=click.IntRange(1000, 1_000_000), default=60_000, show_default=True, help="How many posts."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same posts.")
+def demo(posts: int, seed: int) -> None:
+    """Show it all at work: real servers, a made-up campaign of two days, and what comes out. Leaves nothing behind.
+
+    The first time, the servers' jars are fetched (about 100 MB). The exit status is 0 if every post is accounted for.
+    """
+    from deploy.demo import run
+
+    sys.exit(run(posts, seed))
+
+
+def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(table)
+
+
+def main() -> NoReturn:
+    """The entry point: what goes wrong in a known way is a line on stderr and an exit status, not a traceback."""
+    try:
+        logs.setup(load(Common, os.environ).log_level)
+        unknown_settings()
+        cli(prog_name="hashtide", standalone_mode=True)
+    except (WrongSetting, WrongCampaign) as error:
+        sys.exit(_said(error, 2))
+    except (KafkaUnreachable, ElasticsearchUnreachable, TopicsUnready, IndicesUnready, PublishFailed) as error:
+        sys.exit(_said(error, 1))
+    except (JarsError, StackError, OSError, EOFError) as error:
+        sys.exit(_said(error, 1))
+    except (ApiError, TransportError) as error:
+        sys.exit(_said(f"Elasticsearch: {error}", 1))
+
+
+def _said(error: object, exit_status: int) -> int:
+    click.echo(f"hashtide: {error}", err=True)
+    return exit_status
+
+
+def unknown_settings() -> None:
+    """Warn of variables that look like settings and are none: a misspelt one would go unnoticed."""
+    known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}FAUST_") and name not in known:
+            log.warning("%s is no setting: `hashtide settings` lists them", name)
+
+
+if __name__ == "__main__":
+    main()

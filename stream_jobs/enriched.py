@@ -1,0 +1,74 @@
+"""The messages in `posts.enriched`: what the enrich agent writes and the count agent reads."""
+
+from typing import Literal
+
+import msgspec
+
+from producers.contract import InvalidPost, Origin
+
+Kind = Literal["original", "reply", "quote", "repost"]
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A record's place in one life of a topic."""
+
+    topic: str
+    """Kafka's UUID of the topic, not its name."""
+    partition: int
+    offset: int
+
+
+class EnrichedPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
+    """A post with its tags, and no more of its text."""
+
+    platform: str
+    post_id: str
+    created_at_ms: int
+    kind: Kind
+    in_reply_to: str | None = None
+    answers_root: bool = False
+    hashtags: tuple[str, ...] = ()
+    """Distinct, in counting form."""
+    campaigns: tuple[str, ...] = ()
+    """Names of the campaigns that it belongs to, sorted."""
+    language: str
+    language_source: str
+    language_confidence: float
+    region: str | None
+    region_source: str | None
+    region_confidence: float
+    author: str | None = None
+    """Keyed hash."""
+    origin: Origin = "live"
+    edited_at_ms: int | None = None
+    """Set when this is a later version of the post."""
+    raw: Position | None = None
+    """Where in posts.raw it came from: a second message from there is the enrich agent's own re-send."""
+
+
+class DeletedPost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="delete"):
+    """A deletion on its way to the post's documents."""
+
+    platform: str
+    post_id: str
+    deleted_at_ms: int | None = None
+    raw: Position | None = None
+
+
+Enriched = EnrichedPost | DeletedPost
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Enriched] = msgspec.json.Decoder(Enriched)
+
+
+def encode(message: Enriched) -> bytes:
+    """JSON bytes of a message."""
+    return _encoder.encode(message)
+
+
+def decode(value: bytes) -> Enriched:
+    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable")."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidPost("undecodable", str(error)) from None

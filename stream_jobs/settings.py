@@ -1,0 +1,40 @@
+"""What the worker and the readers of its results need, on top of what every command needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from producers.settings import Common
+
+
+class StreamSettings(Common, frozen=True, kw_only=True):
+    """Elasticsearch, topics, campaigns and the worker."""
+
+    elasticsearch: Annotated[str, Meta(pattern=r"^https?://[^\s/]+/?$", description="Elasticsearch, as a URL")] = (
+        "http://127.0.0.1:9200"
+    )
+    campaigns: Annotated[
+        Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
+    ] = None
+    group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
+    partitions: Annotated[
+        int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")
+    ] = 4
+    replication: Annotated[
+        int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` makes; 3 in production")
+    ] = 1
+    fetch_bytes: Annotated[
+        int, Meta(ge=1024, le=64 << 20, description="most that one batch of one partition fetches, bytes")
+    ] = 1 << 20
+    bulk_bytes: Annotated[
+        int, Meta(ge=1024, le=90 << 20, description="largest bulk request to Elasticsearch, bytes")
+    ] = 4 << 20
+    cached_counts: Annotated[
+        int, Meta(ge=1000, le=10_000_000, description="count documents that a worker keeps in memory, per partition")
+    ] = 50_000
+    metrics_host: Annotated[str, Meta(description="address that /metrics listens on")] = "127.0.0.1"
+    metrics_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)] | None,
+        Meta(description="port of /metrics; 0: none. Unset: 9464, or a free one where that is taken"),
+    ] = None

@@ -1,0 +1,154 @@
+"""Pure: what is written where. A value becomes an index, an id and a body; ids say whose a document is."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from producers.contract import Origin
+from stream_jobs.domain.windows import day, window_start_ms
+from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Kind, Position
+from stream_jobs.sinks.store import Document, Ref
+
+REPLY_VOLUME: Final = "reply-volume"
+HASHTAG_VOLUME: Final = "hashtag-volume"
+POSTS: Final = "posts"
+
+UNKNOWN_REGION: Final = "ZZ"
+"""CLDR's code for an unknown region: in counts it is a key like the others, so that sums are whole."""
+
+_json = msgspec.json.Encoder()
+
+
+class ReplyKey(NamedTuple):
+    """One count document of reply volume, but for the partition: every post falls into exactly one."""
+
+    family: Literal["reply-volume"]
+    window_ms: int
+    campaigns: tuple[str, ...]
+    platform: str
+    kind: Kind
+    answers_root: bool
+    language: str
+    region: str
+    origin: Origin
+
+
+class HashtagKey(NamedTuple):
+    """One count document of hashtag volume, but for the partition: a post falls into one for each distinct tag."""
+
+    family: Literal["hashtag-volume"]
+    window_ms: int
+    campaigns: tuple[str, ...]
+    platform: str
+    origin: Origin
+    hashtag: str
+
+
+CountKey = ReplyKey | HashtagKey
+
+
+def count_keys(post: EnrichedPost) -> Iterator[CountKey]:
+    """Where a post counts: once in reply volume, and once for each of its hashtags."""
+    window_ms = window_start_ms(post.created_at_ms)
+    yield ReplyKey(
+        REPLY_VOLUME,
+        window_ms,
+        post.campaigns,
+        post.platform,
+        post.kind,
+        post.answers_root,
+        post.language,
+        post.region or UNKNOWN_REGION,
+        post.origin,
+    )
+    for hashtag in post.hashtags:
+        yield HashtagKey(HASHTAG_VOLUME, window_ms, post.campaigns, post.platform, post.origin, hashtag)
+
+
+def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
+    """Where the count of a key lies, for one partition of one life of posts.enriched: it has one writer at a time."""
+    return Ref(f"{key.family}-{day(key.window_ms)}", _digest((*key, topic, partition)))
+
+
+def count_document(key: CountKey, topic: str, partition: int, count: int, version: int) -> Document:
+    """A count. Its version is the last offset that it includes, plus one."""
+    names = ("@timestamp", "campaign", *key._fields[3:])
+    body = dict(zip(names, key[1:], strict=True))
+    body["count"] = count
+    body["kafka"] = {"topic": topic, "partition": partition}
+    return Document(count_ref(key, topic, partition), _json.encode(body), version)
+
+
+class Ledger:
+    """Makes the ledger's documents: one for each post, under a keyed hash of what it is called."""
+
+    def __init__(self, key: bytes, topic: str) -> None:
+        self._key = hashlib.blake2b(key, digest_size=32, person=b"hashtide-ledger").digest()
+        self._topic = topic
+
+    def id(self, message: Enriched) -> str:
+        """The same for every copy of a post within one life of the topic, and for nothing else; leads back to no post."""
+        name = f"{self._topic}\n{message.platform}:{message.post_id}".encode()
+        return hashlib.blake2b(name, digest_size=16, key=self._key).hexdigest()
+
+    def ref(self, post: EnrichedPost) -> Ref:
+        """Where a post's ledger document lies: by its time cut to the second, the precision that all formats share."""
+        return Ref(f"{POSTS}-{day(post.created_at_ms // 1000 * 1000)}", self.id(post))
+
+    def document(self, post: EnrichedPost, position: Position) -> Document:
+        """The entry of a post met at `position` of posts.enriched, with what people drill down by."""
+        return Document(
+            self.ref(post),
+            _json.encode(
+                {
+                    "@timestamp": post.created_at_ms,
+                    "platform": post.platform,
+                    "kind": post.kind,
+                    "answers_root": post.answers_root,
+                    "campaign": post.campaigns,
+                    "hashtag": post.hashtags,
+                    "language": post.language,
+                    "language_source": post.language_source,
+                    "region": post.region or UNKNOWN_REGION,
+                    "region_source": post.region_source,
+                    "origin": post.origin,
+                    "author": post.author,
+                    "ledger": {"at": position, "raw": post.raw},
+                }
+            ),
+        )
+
+
+def ledger_position(source: dict[str, Any], which: Literal["at", "raw"]) -> Position | None:
+    """A position that a ledger document holds: of the post in posts.enriched (`at`), or in posts.raw."""
+    value = source["ledger"][which]
+    return None if value is None else Position(**value)
+
+
+def edited(source: dict[str, Any], post: EnrichedPost) -> bytes | None:
+    """The ledger document with an edit noted; None where that edit, or a later one, is noted already.
+
+    What was counted stays as it was: an edit moves no count, and drill-down agrees with the counts.
+    """
+    if "deleted_at" in source or (source.get("edited_at") or 0) >= (post.edited_at_ms or 0):
+        return None
+    return _json.encode(source | {"edited_at": post.edited_at_ms})
+
+
+def emptied(source: dict[str, Any], deletion: DeletedPost) -> bytes | None:
+    """The ledger document with nothing left but what dedupes the post; None where it is empty already."""
+    if "deleted_at" in source:
+        return None
+    return _json.encode(
+        {
+            "@timestamp": source["@timestamp"],
+            "ledger": source["ledger"],
+            "deleted_at": deletion.deleted_at_ms or source["@timestamp"],
+        }
+    )
+
+
+def _digest(value: tuple[object, ...]) -> str:
+    return hashlib.blake2b(_json.encode(value), digest_size=16).hexdigest()

@@ -1,0 +1,209 @@
+"""The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Self, TypeVar, cast
+
+from elastic_transport import ConnectionTimeout, ObjectApiResponse, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from stream_jobs import metrics
+from stream_jobs.sinks.store import Document, Found, Outcome, Ref
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_S = 30.0
+MAX_WAIT_S = 5.0
+MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
+PASSING = frozenset({429, 502, 503, 504})
+"""Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
+
+T = TypeVar("T")
+
+
+class Passing(Exception):
+    """Elasticsearch is down, slow or busy: worth another try. `reason` is a metric label."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class TooLarge(Exception):
+    """413: the request is larger than Elasticsearch takes."""
+
+
+class Elasticsearch:
+    """store.Store on a real Elasticsearch. An async context manager.
+
+    All retrying is done here, by tenacity, and without end: the client's own is off. What is neither done nor passing
+    (401, 403, a mapping error of a whole request) is raised as elasticsearch.ApiError.
+    """
+
+    def __init__(self, url: str, bulk_bytes: int) -> None:
+        self._url, self._bulk_bytes = url, bulk_bytes
+
+    async def __aenter__(self) -> Self:
+        self._client = AsyncElasticsearch(self._url, request_timeout=REQUEST_TIMEOUT_S, max_retries=0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
+        return await self._bulk("create", [(_action("create", d.ref, ""), d.body) for d in documents])
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        def version(document: Document) -> str:
+            return f',"version":{document.version},"version_type":"external_gte"'
+
+        return await self._bulk("put", [(_action("index", d.ref, version(d)), d.body) for d in documents])
+
+    async def amend(self, changes: Sequence[tuple[Found, bytes]]) -> list[Outcome]:
+        def unchanged(found: Found) -> str:
+            return f',"if_seq_no":{found.seq_no},"if_primary_term":{found.primary_term}'
+
+        return await self._bulk("amend", [(_action("index", f.ref, unchanged(f)), body) for f, body in changes])
+
+    async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
+        found: list[Found | None] = []
+        for start in range(0, len(refs), MAX_DOCUMENTS):
+            docs = [{"_index": ref.index, "_id": ref.id} for ref in refs[start : start + MAX_DOCUMENTS]]
+            answer = await self._patiently("get", partial(self._client.mget, docs=docs))
+            found += [_found(item) for item in answer["docs"]]
+        return found
+
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
+        async def search() -> ObjectApiResponse[Any]:
+            await self._client.indices.refresh(index=pattern)
+            return await self._client.search(
+                index=pattern,
+                query={"ids": {"values": list(ids)}},
+                size=len(ids),
+                seq_no_primary_term=True,
+                version=True,
+            )
+
+        hits = (await self._patiently("locate", search))["hits"]["hits"]
+        by_id = {hit["_id"]: _found(hit | {"found": True}) for hit in hits}
+        return [by_id.get(id_) for id_ in ids]
+
+    async def _bulk(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for part in _parts(lines, self._bulk_bytes):
+            outcomes += await self._whole(operation, part)
+        return outcomes
+
+    async def _whole(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
+        """An outcome for each line: those that were only turned away for now go into the next try, alone."""
+        outcomes: list[Outcome | None] = [None] * len(lines)
+
+        async def attempt() -> None:
+            waiting = [i for i, outcome in enumerate(outcomes) if outcome is None]
+            answer = await self._client.bulk(
+                operations=cast(Any, [part for i in waiting for part in lines[i]]),  # bytes go through as they are
+                filter_path="items.*.status,items.*.error.type,items.*.error.reason",
+            )
+            busy: dict[str, Any] | None = None
+            for i, item in zip(waiting, answer["items"], strict=True):
+                (result,) = item.values()
+                outcomes[i] = _outcome(result)
+                if outcomes[i] is None:
+                    busy = result
+            if busy is not None:
+                raise Passing(f"item-{busy['status']}", busy["error"]["type"])
+
+        try:
+            await self._patiently(operation, attempt)
+        except TooLarge:
+            if len(lines) == 1:
+                return [_refused("413", "the document is larger than Elasticsearch takes")]
+            middle = len(lines) // 2
+            halves = lines[:middle], lines[middle:]
+            return [outcome for half in halves for outcome in await self._whole(operation, half)]
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _patiently(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The call's answer, however long it takes; cancel to give up."""
+
+        def say(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            metrics.BULK_RETRIES.labels(getattr(error, "reason", "")).inc()
+            log.warning("Elasticsearch does not do %s (%s), attempt %d", operation, error, state.attempt_number)
+
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(Passing),
+            wait=wait_exponential_jitter(0.1, max=MAX_WAIT_S),
+            before_sleep=say,
+        ):
+            with attempt:
+                started = time.perf_counter()
+                try:
+                    answer = await call()
+                except ConnectionTimeout as error:
+                    raise Passing("timeout", str(error)) from error
+                except ApiError as error:
+                    raise _worth(error) from error
+                except TransportError as error:
+                    raise Passing("connection", str(error)) from error
+                metrics.BULK_SECONDS.labels(operation).observe(time.perf_counter() - started)
+        return answer
+
+
+def _worth(error: ApiError) -> Exception:
+    """What an error answer to a whole request means."""
+    if error.status_code == 413:
+        return TooLarge()
+    if error.status_code in PASSING:
+        return Passing(f"status-{error.status_code}", error.message)
+    if error.status_code == 403 and "cluster_block_exception" in str(error.body):
+        return Passing("blocked", "the index is read-only: is the disk full?")
+    return error
+
+
+def _outcome(result: dict[str, Any]) -> Outcome | None:
+    """What one item's answer means; None: turned away for now."""
+    status, error = result["status"], result.get("error", {})
+    if status < 300:
+        return Outcome("done")
+    if status == 409:
+        return Outcome("conflict")
+    if status in PASSING or error.get("type") == "cluster_block_exception":
+        return None
+    return _refused(error.get("type", str(status)), error.get("reason", ""))
+
+
+def _refused(kind: str, detail: str) -> Outcome:
+    metrics.REFUSED.inc()
+    return Outcome("refused", f"{kind}: {detail}"[:500])
+
+
+def _found(item: dict[str, Any]) -> Found | None:
+    if not item.get("found"):
+        return None  # also an index that is not there
+    return Found(
+        Ref(item["_index"], item["_id"]), item["_source"], item["_version"], item["_seq_no"], item["_primary_term"]
+    )
+
+
+def _action(operation: str, ref: Ref, options: str) -> bytes:
+    # Index names and ids are made by documents.py of nothing that JSON would escape.
+    return f'{{"{operation}":{{"_index":"{ref.index}","_id":"{ref.id}"{options}}}}}'.encode()
+
+
+def _parts(lines: list[tuple[bytes, bytes]], most_bytes: int) -> Iterator[list[tuple[bytes, bytes]]]:
+    """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS."""
+    part: list[tuple[bytes, bytes]] = []
+    size = 0
+    for line in lines:
+        more = len(line[0]) + len(line[1]) + 2
+        if part and (size + more > most_bytes or len(part) >= MAX_DOCUMENTS):
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += more
+    if part:
+        yield part

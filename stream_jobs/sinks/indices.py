@@ -1,0 +1,75 @@
+"""The index templates, and how the results are laid out in Elasticsearch: `hashtide setup`, and the worker's check."""
+
+import json
+import logging
+from contextlib import closing
+from importlib.resources import files
+from typing import Any
+
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+log = logging.getLogger(__name__)
+
+CONNECT_FOR_S = 60.0
+
+
+class ElasticsearchUnreachable(RuntimeError):
+    """Nobody answers as Elasticsearch. The message says where, and what to look at."""
+
+
+class IndicesUnready(RuntimeError):
+    """The index templates are not as the jobs need them. The message says what to do."""
+
+
+def templates() -> dict[str, dict[str, Any]]:
+    """The packaged composable index templates (Elasticsearch guide, "Index templates"), by name."""
+    folder = files("deploy") / "elasticsearch"
+    found = {file.name.removesuffix(".json"): file for file in folder.iterdir() if file.name.endswith(".json")}
+    return {f"hashtide-{name}": json.loads(found[name].read_text(encoding="utf-8")) for name in sorted(found)}
+
+
+def setup(url: str) -> list[str]:
+    """Put the templates; their names. Harmless again and again. Blocks. Raises ElasticsearchUnreachable, ApiError."""
+    with closing(connect(url)) as client:
+        for name, template in templates().items():
+            client.indices.put_index_template(name=name, **template)
+    return list(templates())
+
+
+def check(url: str) -> None:
+    """Raise IndicesUnready where a template is missing or another than ours. Blocks; ElasticsearchUnreachable."""
+    with closing(connect(url)) as client:
+        there = client.indices.get_index_template(name="hashtide-*").body["index_templates"]
+    versions = {item["name"]: item["index_template"].get("version") for item in there}
+    for name, template in templates().items():
+        if versions.get(name) != template["version"]:
+            raise IndicesUnready(
+                f"index template {name} in Elasticsearch at {url} is "
+                f"{'missing' if name not in versions else 'of another version'}: run `hashtide setup` first"
+            )
+
+
+def connect(url: str) -> Elasticsearch:
+    """A client whose server has answered. Blocks; retries for CONNECT_FOR_S, then raises ElasticsearchUnreachable."""
+
+    def say(state: RetryCallState) -> None:
+        log.warning("no answer from Elasticsearch at %s, trying again", url)
+
+    def give_up(state: RetryCallState) -> Any:
+        error = state.outcome.exception() if state.outcome else None
+        raise ElasticsearchUnreachable(
+            f"no answer from Elasticsearch at {url} for {CONNECT_FOR_S:.0f} s ({error}): "
+            "is it running, and is HASHTIDE_ELASTICSEARCH right?"
+        )
+
+    client = Elasticsearch(url, request_timeout=30, max_retries=0)
+    Retrying(
+        retry=retry_if_exception_type((TransportError, ApiError)),
+        wait=wait_exponential_jitter(0.5, max=5),
+        stop=stop_after_delay(CONNECT_FOR_S),
+        before_sleep=say,
+        retry_error_callback=give_up,
+    )(client.cluster.health)
+    return client

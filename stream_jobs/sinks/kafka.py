@@ -1,0 +1,92 @@
+"""Messages back to Kafka: whole batches to the next topic, and dead letters."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
+
+from producers.contract import POSTS_DEAD, DeadLetter, dead_letter_key, encode
+from producers.publisher import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 256 * 1024
+LINGER_MS = 5
+
+Record = tuple[bytes | None, bytes]
+"""Key and value."""
+
+
+class KafkaSink:
+    """An idempotent producer, as an async context manager.
+
+    Every call is back when Kafka has acknowledged all of it. The client retries what it can; what it gives up on but
+    may pass (a broker away for longer than its time-out) is sent again as a whole, without end: cancel to give up. What
+    arrives twice by that is a re-send to the ledger. Anything else is raised as aiokafka.errors.KafkaError.
+    """
+
+    def __init__(self, brokers: str) -> None:
+        self._brokers = brokers
+
+    async def __aenter__(self) -> Self:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers.split(","),
+            client_id="hashtide-worker",
+            acks="all",
+            enable_idempotence=True,
+            compression_type="lz4",
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MAX_MESSAGE_BYTES,
+            linger_ms=LINGER_MS,
+        )
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+        """Send records to one partition, in order."""
+
+        async def attempt() -> None:
+            pending: list[asyncio.Future[Any]] = []
+            builder = self._producer.create_batch()
+            for key, value in records:
+                if builder.append(key=key, value=value, timestamp=None) is None:
+                    pending.append(await self._producer.send_batch(builder, topic, partition=partition))
+                    builder = self._producer.create_batch()
+                    builder.append(key=key, value=value, timestamp=None)
+            if builder.record_count():
+                pending.append(await self._producer.send_batch(builder, topic, partition=partition))
+            await asyncio.gather(*pending)
+
+        await _patiently(attempt, topic)
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Send dead letters to posts.dead."""
+
+        async def attempt() -> None:
+            pending = [
+                await self._producer.send(POSTS_DEAD, key=dead_letter_key(letter), value=encode(letter))
+                for letter in letters
+            ]
+            await asyncio.gather(*pending)
+
+        await _patiently(attempt, POSTS_DEAD)
+
+
+async def _patiently(attempt: Any, topic: str) -> None:
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("Kafka does not take messages for %s (%r), trying again", topic, error)
+
+    await AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and error.retriable),
+        wait=wait_exponential_jitter(0.1, max=5),
+        before_sleep=say,
+        reraise=True,
+    )(attempt)

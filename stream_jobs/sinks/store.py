@@ -1,0 +1,69 @@
+"""What the count agent needs of a document store: values in, values out, every call idempotent."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """Where a document lies."""
+
+    index: str
+    id: str
+
+
+class Document(NamedTuple):
+    """A document to write."""
+
+    ref: Ref
+    body: bytes
+    """JSON."""
+    version: int = 0
+    """External version; for `put` alone."""
+
+
+class Found(NamedTuple):
+    """A document as it was read."""
+
+    ref: Ref
+    source: dict[str, Any]
+    version: int
+    seq_no: int
+    primary_term: int
+
+
+class Outcome(NamedTuple):
+    """What became of one document of a bulk. `refused` is for good: writing it again would not help."""
+
+    status: Literal["done", "conflict", "refused"]
+    detail: str = ""
+
+
+class Store(Protocol):
+    """A document store with reads that see every acknowledged write.
+
+    Every call waits out a store that is down, slow or busy, and comes back only with an answer for each document, in
+    the order given: who calls does not retry. All of them may be cancelled at any time: what was written then is
+    unknown, and doing it again changes nothing.
+    """
+
+    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
+        """Write documents that must not exist yet: `conflict` where one does."""
+        ...
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        """Write documents under their external version: `conflict` where the one there has a higher version."""
+        ...
+
+    async def amend(self, changes: Sequence[tuple[Found, bytes]]) -> list[Outcome]:
+        """Replace documents that are still as they were found: `conflict` where one changed or went meanwhile."""
+        ...
+
+    async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
+        """Read documents; None for one that is not there, or whose index is not."""
+        ...
+
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
+        """Find documents by id alone, in any index that matches `pattern`. Dear: refreshes those indices first."""
+        ...

@@ -1,0 +1,53 @@
+"""`hashtide tag`: the formats and the enrichment, with no server at all."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from producers import formats
+from producers.contract import Control, InvalidPost, PostDelete, PostEdit
+from producers.intake import accept
+from producers.sources.file import Line
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.enriched import EnrichedPost
+
+
+def tag(
+    line: Line, format: str, enricher: Enricher, *, now_ms: int, author_key: bytes
+) -> Iterator[dict[str, Any] | InvalidPost]:
+    """For each post (or edit) in a payload line its tags, ready for JSON, and for each bad one why."""
+    for outcome in formats.parse(line.payload, format):
+        if isinstance(outcome, Control | PostDelete):
+            continue
+        if isinstance(outcome, InvalidPost):
+            yield outcome
+            continue
+        try:
+            message = accept(outcome, now_ms=now_ms, author_key=author_key, origin="replay", source="file")
+        except InvalidPost as error:
+            yield error
+            continue
+        assert not isinstance(message, PostDelete)
+        post = message.post if isinstance(message, PostEdit) else message
+        yield shown(enricher.enrich(post))
+
+
+def shown(post: EnrichedPost) -> dict[str, Any]:
+    """A tagged post as people and scripts see it; ids carry their platform, `x:123`."""
+    created = datetime.fromtimestamp(post.created_at_ms / 1000, UTC)
+    return {
+        "id": f"{post.platform}:{post.post_id}",
+        "platform": post.platform,
+        "created_at": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "kind": post.kind,
+        "in_reply_to": None if post.in_reply_to is None else f"{post.platform}:{post.in_reply_to}",
+        "answers_root": post.answers_root,
+        "hashtags": list(post.hashtags),
+        "campaigns": list(post.campaigns),
+        "language": post.language,
+        "language_source": post.language_source,
+        "language_confidence": post.language_confidence,
+        "region": post.region,
+        "region_source": post.region_source,
+        "region_confidence": post.region_confidence,
+    }
