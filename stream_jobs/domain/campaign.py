@@ -1,9 +1,8 @@
 """Campaigns: what belongs to one, and why a post does.
 
-A campaign is a TOML file (docs/campaigns.md). All that is compared goes through one fold, `hashtags.counting_form`.
+A campaign is a TOML file (docs/campaigns.md). All that is compared goes through one fold, `text.fold`.
 """
 
-import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,16 +14,10 @@ from msgspec import Meta
 
 from producers.contract import Post
 from stream_jobs.domain import hashtags
+from stream_jobs.domain.text import words
 
 Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"]
 """Why a post belongs to a campaign. A closed set: it is a label."""
-
-_LINK_OR_MENTION: Final = re.compile(r"https?://\S++|[@＠]\w++", re.IGNORECASE)
-# Han, kana, and the scripts of Thailand, Laos, Myanmar and Cambodia put no space between words: a character is a word.
-_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_WORD: Final = re.compile(
-    rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}_])[\w\u0300-\u036f\u0591-\u05c7\u0610-\u065f\u0900-\u0dff])+"
-)
 
 
 class WrongCampaign(ValueError):
@@ -74,7 +67,7 @@ class Campaigns:
             for root in campaign.roots:
                 platform, _, post_id = root.partition(":")
                 self._by_root[platform, post_id].append(campaign.name)
-            for phrase in dict.fromkeys(map(_words, campaign.phrases)):
+            for phrase in dict.fromkeys(map(words, campaign.phrases)):
                 self._phrases[phrase.split()[0]].append((phrase, campaign.name))
 
     def match(self, post: Post, tags: tuple[str, ...]) -> tuple[Match, ...]:
@@ -113,19 +106,13 @@ class Campaigns:
         return self._by_root.get((post.platform, post_id), []) if post_id else []
 
     def _with_phrase(self, text: str, names: frozenset[str]) -> list[str]:
-        words = _words(text)
+        all_words = words(text)
         return [
             name
-            for first in dict.fromkeys(words.split())
+            for first in dict.fromkeys(all_words.split())
             for phrase, name in self._phrases.get(first, ())
-            if name in names and phrase in words
+            if name in names and phrase in all_words
         ]
-
-
-def _words(text: str) -> str:
-    """The words of a text, folded, each between two spaces: " me too ". Links and mentions are no words."""
-    folded = hashtags.fold(_LINK_OR_MENTION.sub(" ", text))
-    return f" {' '.join(_WORD.findall(folded))} "
 
 
 def _tag_form(tag: str) -> str:
@@ -161,7 +148,7 @@ def _read(file: Path) -> Campaign:
             if hashtags.extract("#" + tag.lstrip("#＃")) != (tag.lstrip("#＃"),):
                 raise WrongCampaign(f"{file}: {key}: {tag!r} can't be a hashtag")
     for phrase in campaign.phrases:
-        if not _words(phrase).strip():
+        if not words(phrase).strip():
             raise WrongCampaign(f"{file}: phrases: {phrase!r} must have a word")
     if not (
         campaign.roots or campaign.tags or campaign.counter_tags or (campaign.phrases and campaign.phrases_anywhere)

@@ -1,12 +1,12 @@
 """Hashtags: where one starts and ends (twitter-text's rules), and the form under which it's counted."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 from producers.contract import Post
+from stream_jobs.domain.text import DIGITS, LETTERS_AND_MARKS, fold
 
 MAX_TAGS: Final = 100
 """Distinct tags of one post that count. 280 characters hold at most 93 ("#a #b …"); more is abuse of a longer field."""
@@ -20,29 +20,8 @@ _HASHES: Final = "#＃"
 _SPECIAL: Final = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 
 
-def _class_of(*categories: str) -> str:
-    """The characters of these Unicode categories, as ranges for a regular expression's [...].
-
-    Unassigned points between two of them count as theirs: a new Unicode version fills gaps with the like, and fewer
-    ranges are tested faster.
-    """
-    ranges: list[list[int]] = []
-    gap = True
-    for point in (*range(0x323B0), *range(0xE0100, 0xE01F0)):  # every assigned letter, mark and digit lies in these
-        category = unicodedata.category(chr(point))
-        if category in categories and gap:
-            ranges.append([point, point])
-            gap = False
-        elif category in categories:
-            ranges[-1][1] = point
-        elif category != "Cn":
-            gap = True
-    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
-
-
-_LETTER_CATEGORIES: Final = ("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me")
-_LETTER: Final = re.compile(f"[{_class_of(*_LETTER_CATEGORIES)}]")
-_TAG_CHARS: Final = _class_of(*_LETTER_CATEGORIES, "Nd") + _SPECIAL
+_LETTER: Final = re.compile(f"[{LETTERS_AND_MARKS}]")
+_TAG_CHARS: Final = LETTERS_AND_MARKS + DIGITS + _SPECIAL
 _TAG: Final = re.compile(
     rf"[{_HASHES}](?![\ufe0f\u20e3])"  # not the keycap emoji
     rf"(?:(?<![&{_TAG_CHARS}].)|(?<=[\ufe0e\ufe0f].))"  # no HTML entity (&#39;), not glued to a word, but to an emoji
@@ -94,15 +73,6 @@ def _outside_urls(tags: list[re.Match[str]], text: str) -> Iterator[re.Match[str
             start, end = next(urls, (len(text), len(text)))
         if tag.start() <= start:
             yield tag
-
-
-def fold(text: str) -> str:
-    """Text in the form in which it is compared: NFKC and casefold (Unicode Standard, 3.13, "Default Case Algorithms"),
-    and one i for the four of Turkish, where the capital of ı is I. Accents stay. Folding twice changes nothing.
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    # NFKC again at the end: what lost its dot may compose with the mark behind it.
-    return unicodedata.normalize("NFKC", folded.casefold().replace("i\u0307", "i").replace("ı", "i"))
 
 
 @lru_cache(maxsize=65_536)
