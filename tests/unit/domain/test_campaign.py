@@ -193,7 +193,7 @@ def test_a_wrong_file_is_refused_with_its_name_its_key_and_what_it_must_be(
 
 
 def test_a_name_twice_a_missing_file_an_empty_folder_and_other_bytes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongCampaign, match="no \\*.toml"):
+    with pytest.raises(WrongCampaign, match=r"no \*\.toml"):
         load(tmp_path)
     with pytest.raises(WrongCampaign, match=r"gone\.toml: No such file"):
         load(tmp_path / "gone.toml")
