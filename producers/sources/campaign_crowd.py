@@ -1,5 +1,6 @@
 """The people of the synthetic campaign: when they talk, and what each of them posts. Pure, given the random numbers."""
 
+import math
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -87,7 +88,7 @@ def moments(posts: int, draw: Draw) -> Iterator[tuple[int, float]]:
 
     The talk of the whole course is cut into as many equal parts as there are posts, and each has one at random.
     """
-    ends = list(accumulate(map(sum, course())))
+    ends = list(accumulate(map(math.fsum, course())))  # sum() of floats rounds otherwise since Python 3.12
     slot, begin = 0, 0.0
     for number in range(posts):
         target = (number + draw()) / posts * ends[-1]
