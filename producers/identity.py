@@ -54,6 +54,6 @@ def _make(path: Path) -> None:
         except FileExistsError:
             pass
         finally:
-            os.unlink(name)
+            Path(name).unlink()
     except OSError as error:
         raise WrongSetting(f"HASHTIDE_STATE_DIR={str(path.parent)!r}: can't be written: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""The one door: what a format made of a payload is checked against the clock, stripped of the author's id, and stamped."""
+"""The one door: what a format made is checked against the clock, loses its author's id, and is stamped."""
 
 import msgspec
 

@@ -96,10 +96,13 @@ def file(paths: tuple[Path, ...], format_: str, speed: float | None) -> None:
 )
 @speed_option
 def campaign_(posts: int, seed: int, hours: int, start: datetime | None, speed: float | None) -> None:
-    """Send a made-up campaign: replies to one post in many languages, in bursts, with duplicates, late and broken ones."""
+    """Send a made-up campaign: bursts of replies in many languages, with duplicates, late and broken ones."""
     start_ms = campaign_start_ms(start, hours, datetime.now(UTC))
+    try:
+        total = campaign.plan(posts, seed, start_ms, hours).lines
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
     payloads = campaign.payloads(posts, seed, start_ms, hours)
-    total = campaign.plan(posts, seed, start_ms, hours).lines
     numbered = (
         Line("campaign", f"seed {seed} line {number}", payload, number) for number, payload in enumerate(payloads, 1)
     )
@@ -164,7 +167,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(intake: Intake, total: int | None) -> Iterator["Shown"]:
-    """A bar on stderr where that is a terminal, else a line now and then. `total` is what `Line.consumed` runs up to."""
+    """A bar on stderr where that is a terminal, else a line now and then; `Line.consumed` runs up to `total`."""
     console = Console(stderr=True)
     columns = (
         TextColumn("[progress.description]{task.description}"),

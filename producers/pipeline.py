@@ -82,7 +82,7 @@ class Intake:
     def take_all(self, payloads: Iterable[Line]) -> None:
         """Send every payload on, to `posts.raw` or with the reason to `posts.dead`.
 
-        Blocks as long as `payloads` gives any, and while Kafka is behind. Raises PublishFailed, and what reading raises.
+        Blocks as long as `payloads` gives any, and while Kafka is behind. Raises PublishFailed, what reading raises.
         """
         for line in payloads:
             kind = line.source.partition(":")[0]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 import msgspec
@@ -17,6 +17,9 @@ from elasticsearch import ApiError
 from rich.console import Console
 from rich.table import Table
 
+from deploy.demo import DemoFailed
+from deploy.demo import run as run_demo
+from deploy.local import stack
 from deploy.local.jars import JarsError
 from deploy.local.server import StackError
 from producers import formats
@@ -68,8 +71,6 @@ def up() -> None:
     Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
     The first time, their jars are fetched (about 100 MB).
     """
-    from deploy.local import stack
-
     addresses = stack.up(load(Common, os.environ).state_dir)
     click.echo(f"export HASHTIDE_KAFKA={shlex.quote(addresses.kafka)}")
     click.echo(f"export HASHTIDE_ELASTICSEARCH={shlex.quote(addresses.elasticsearch)}")
@@ -79,8 +80,6 @@ def up() -> None:
 @click.option("--purge", is_flag=True, help="Remove their data, too.")
 def down(purge: bool) -> None:
     """Stop what `hashtide up` started. The data stays."""
-    from deploy.local import stack
-
     stack.down(load(Common, os.environ).state_dir, purge=purge)
 
 
@@ -88,8 +87,6 @@ def down(purge: bool) -> None:
 @as_json
 def status(json_: bool) -> None:
     """Tell whether the servers of `hashtide up` run and answer; the exit status is 1 where one does not."""
-    from deploy.local import stack
-
     servers = stack.status(load(Common, os.environ).state_dir)
     if json_:
         click.echo(msgspec.json.encode(servers))
@@ -242,9 +239,7 @@ def demo(posts: int, seed: int) -> None:
 
     The first time, the servers' jars are fetched (about 100 MB). The exit status is 0 if every post is accounted for.
     """
-    from deploy.demo import run
-
-    sys.exit(run(posts, seed))
+    sys.exit(run_demo(posts, seed))
 
 
 def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
@@ -254,7 +249,7 @@ def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
     Console().print(table)
 
 
-def main() -> NoReturn:
+def main() -> None:
     """The entry point: what goes wrong in a known way is a line on stderr and an exit status, not a traceback."""
     try:
         logs.setup(load(Common, os.environ).log_level)
@@ -264,7 +259,7 @@ def main() -> NoReturn:
         sys.exit(_said(error, 2))
     except (KafkaUnreachable, ElasticsearchUnreachable, TopicsUnready, IndicesUnready, PublishFailed) as error:
         sys.exit(_said(error, 1))
-    except (JarsError, StackError, OSError, EOFError) as error:
+    except (JarsError, StackError, DemoFailed, OSError, EOFError) as error:
         sys.exit(_said(error, 1))
     except (ApiError, TransportError) as error:
         sys.exit(_said(f"Elasticsearch: {error}", 1))

@@ -6,7 +6,8 @@ from typing import Any
 
 def config(level: str) -> dict[str, Any]:
     """What logging.config.dictConfig takes."""
-    quiet = dict.fromkeys(("kafka", "aiokafka", "faust", "mode", "elastic_transport", "asyncio"), {"level": "WARNING"})
+    quiet = {name: {"level": "WARNING"} for name in ("aiokafka", "faust", "mode", "elastic_transport")}
+    quiet |= {name: {"level": "ERROR"} for name in ("kafka", "mode.timers")}  # warn whenever the machine is busy
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -132,7 +132,7 @@ class BatchTransport(driver.Transport):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose agents handle batches. `resources` are open from before the first batch until after the last."""
+    """A Faust app whose agents handle batches. `resources` are open from before the first batch to after the last."""
 
     def __init__(self, *args: Any, resources: Iterable[Resource], **options: Any) -> None:
         super().__init__(*args, **options)

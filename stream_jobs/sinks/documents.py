@@ -89,7 +89,7 @@ class Ledger:
         self._topic = topic
 
     def id(self, message: Enriched) -> str:
-        """The same for every copy of a post within one life of the topic, and for nothing else; leads back to no post."""
+        """The same for every copy of a post within one life of the topic, and for nothing else."""
         name = f"{self._topic}\n{message.platform}:{message.post_id}".encode()
         return hashlib.blake2b(name, digest_size=16, key=self._key).hexdigest()
 

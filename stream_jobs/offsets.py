@@ -1,0 +1,52 @@
+"""How far everything is: the ends of topics, and what the workers have committed. Reads only, joins no group."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from producers.kafka_clients import connect
+from stream_jobs.settings import StreamSettings
+
+
+class Offsets:
+    """A look into Kafka, as a context manager. Everything blocks; raises KafkaUnreachable, kafka.errors.KafkaError."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        self._consumer: Any = connect(KafkaConsumer, self._settings, enable_auto_commit=False)
+        self._admin: Any = connect(KafkaAdminClient, self._settings)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+        self._admin.close()
+
+    def ends(self, topic: str) -> dict[TopicPartition, int]:
+        """For each partition the offset that the next record will have."""
+        partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
+        return dict(self._consumer.end_offsets(partitions))
+
+    def committed(self) -> dict[TopicPartition, int]:
+        """What the workers' group has committed; a partition without a commit is not there."""
+        group = self._settings.group
+        try:
+            found = self._admin.list_group_offsets(group)[group]
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            return {}  # a new broker has no coordinator yet: then nobody has committed, either
+        return {partition: committed.offset for partition, committed in found.items()}
+
+    def records(self, topic: str) -> Iterator[Any]:
+        """Every record that the topic holds now, partition by partition in order."""
+        ends = self.ends(topic)
+        self._consumer.assign(list(ends))
+        self._consumer.seek_to_beginning()
+        while any(self._consumer.position(partition) < end for partition, end in ends.items()):
+            for records in self._consumer.poll(timeout_ms=500).values():
+                yield from records
