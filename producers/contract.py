@@ -105,6 +105,22 @@ class PostDelete(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 Message = Post | PostEdit | PostDelete
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="gap"):
+    """A time in which a source may have missed posts. It goes the way of a post, and becomes a document."""
+
+    source: str
+    """Which source and, where it has several, which of its hosts: `mastodon:example.social`."""
+    from_ms: int
+    to_ms: int
+    reason: Literal["disconnected", "stalled", "limited", "cursor-too-old", "too-slow", "truncated"]
+    estimated_posts: int | None = None
+    """How many posts are missing, where the platform says so."""
+
+
+Sent = Message | Gap
+"""What travels in `posts.raw`."""
+
+
 class Control(msgspec.Struct, frozen=True):
     """A payload that is no post and nothing wrong either: keep-alives, limits, warnings. Counted, never sent on."""
 
@@ -132,12 +148,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Sent] = msgspec.json.Decoder(Sent)
 _dead_decoder = msgspec.json.Decoder(DeadLetter)
 
 
-def key(message: Message) -> bytes:
-    """The Kafka key, `platform:post_id`: the same for a post, its edits and its deletion."""
+def key(message: Sent) -> bytes:
+    """The Kafka key, `platform:post_id`: the same for a post, its edits and its deletion. A gap's is its source."""
+    if isinstance(message, Gap):
+        return f"gap:{message.source}".encode()
     post = message.post if isinstance(message, PostEdit) else message
     return f"{post.platform}:{post.post_id}".encode()
 
@@ -148,12 +166,12 @@ def dead_letter_key(letter: DeadLetter) -> bytes:
     return f"{letter.source}|{letter.position}|{digest}".encode()
 
 
-def encode(message: Message | DeadLetter) -> bytes:
+def encode(message: Sent | DeadLetter) -> bytes:
     """JSON bytes of a message. Raises nothing for values whose strings are valid Unicode."""
     return _encoder.encode(message)
 
 
-def decode(value: bytes) -> Message:
+def decode(value: bytes) -> Sent:
     """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable")."""
     try:
         return _decoder.decode(value)

@@ -7,7 +7,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from producers import metrics
-from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Message, dead_letter_key, encode, key
+from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
 from producers.kafka_clients import connect
 from producers.settings import ProducerSettings
 
@@ -44,8 +44,8 @@ class Publisher:
         self._failure: BaseException | None = None
         self.acknowledged = 0
 
-    def publish(self, message: Message) -> None:
-        """Hand a message to Kafka, keyed by its post. Raises PublishFailed."""
+    def publish(self, message: Sent) -> None:
+        """Hand a message to Kafka, keyed by its post (or by its source, a gap). Raises PublishFailed."""
         self._send(POSTS_RAW, key(message), encode(message))
 
     def bury(self, letter: DeadLetter) -> None:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from producers.contract import InvalidPost, Origin
+from producers.contract import Gap, InvalidPost, Origin
 
 Kind = Literal["original", "reply", "quote", "repost"]
 
@@ -55,7 +55,7 @@ class DeletedPost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     raw: Position | None = None
 
 
-Enriched = EnrichedPost | DeletedPost
+Enriched = EnrichedPost | DeletedPost | Gap
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Enriched] = msgspec.json.Decoder(Enriched)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from producers.contract import DeadLetter, InvalidPost, Reason
+from producers.contract import DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache, Count
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
@@ -58,6 +58,8 @@ class CountAgent:
         dead += refused
         dead += await self._add(partition, cache, new)
         await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
+        gaps = [event.message for event in events if isinstance(event.message, Gap)]
+        await self._store.create([documents.gap_document(gap) for gap in gaps])  # there already: told twice
         if dead:
             await self._bury(dead)
         metrics.CACHED_COUNTS.labels(partition).set(len(cache))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from producers.contract import DeadLetter, InvalidPost, Post, PostDelete, PostEdit, decode
+from producers.contract import DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
 from stream_jobs import metrics
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost, Enriched, Position, encode
@@ -56,6 +56,8 @@ class EnrichAgent:
                 return DeletedPost(
                     platform=deletion.platform, post_id=deletion.post_id, deleted_at_ms=deletion.deleted_at_ms, raw=raw
                 )
+            case Gap() as gap:
+                return gap
 
     def _letter(self, partition: int, record: Any, error: InvalidPost) -> DeadLetter:
         return DeadLetter(

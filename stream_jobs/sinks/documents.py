@@ -6,14 +6,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from producers.contract import Origin
+from producers.contract import Gap, Origin
 from stream_jobs.domain.windows import day, window_start_ms
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Kind, Position
+from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
 from stream_jobs.sinks.store import Document, Ref
 
 REPLY_VOLUME: Final = "reply-volume"
 HASHTAG_VOLUME: Final = "hashtag-volume"
 POSTS: Final = "posts"
+INGEST_GAPS: Final = "ingest-gaps"
 
 UNKNOWN_REGION: Final = "ZZ"
 """CLDR's code for an unknown region: in counts it is a key like the others, so that sums are whole."""
@@ -81,6 +82,17 @@ def count_document(key: CountKey, topic: str, partition: int, count: int, versio
     return Document(count_ref(key, topic, partition), _json.encode(body), version)
 
 
+def gap_document(gap: Gap) -> Document:
+    """A gap; its id is made of all it says, so that telling it again makes no second one."""
+    body = {
+        "@timestamp": gap.from_ms,
+        "event": {"start": gap.from_ms, "end": gap.to_ms, "reason": gap.reason},
+        "source": gap.source,
+        "estimated_posts": gap.estimated_posts,
+    }
+    return Document(Ref(INGEST_GAPS, _digest((gap.source, gap.from_ms, gap.to_ms, gap.reason))), _json.encode(body))
+
+
 class Ledger:
     """Makes the ledger's documents: one for each post, under a keyed hash of what it is called."""
 
@@ -88,7 +100,7 @@ class Ledger:
         self._key = hashlib.blake2b(key, digest_size=32, person=b"hashtide-ledger").digest()
         self._topic = topic
 
-    def id(self, message: Enriched) -> str:
+    def id(self, message: EnrichedPost | DeletedPost) -> str:
         """The same for every copy of a post within one life of the topic, and for nothing else."""
         name = f"{self._topic}\n{message.platform}:{message.post_id}".encode()
         return hashlib.blake2b(name, digest_size=16, key=self._key).hexdigest()
