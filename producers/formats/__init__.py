@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost
-from producers.formats import native, shape, x_v2
+from producers.formats import jetstream, mastodon, native, shape, x_v1, x_v2
 from producers.formats.payload import Outcome, body, items, require_utf8
 
 __all__ = ["AUTO", "FORMATS", "Outcome", "parse"]
 
 FORMATS: Final[Mapping[str, Callable[[bytes], list[Outcome]]]] = {
     "native": native.parse,
+    "x-v1": x_v1.parse,
     "x-v2": x_v2.parse,
+    "mastodon": mastodon.parse,
+    "jetstream": jetstream.parse,
 }
 """The formats by name. Their functions raise InvalidPost for a payload that is wrong as a whole; `parse` does not."""
 
@@ -46,6 +49,9 @@ def parse(payload: bytes, format: str = AUTO) -> list[Outcome]:
 def _one(data: bytes, format: str) -> list[Outcome]:
     try:
         require_utf8(data)
-        return FORMATS[shape.of(data) if format == AUTO else format](data)
+        name = shape.of(data) if format == AUTO else format
+        if name != "mastodon":  # which sends other lines too
+            shape.require_object(data)
+        return FORMATS[name](data)
     except InvalidPost as error:
         return [error]

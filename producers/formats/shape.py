@@ -1,35 +1,57 @@
-"""Which format a payload is in, told from the keys of the JSON object alone."""
+"""Which format a payload is in, told from its first byte and the keys of the JSON object."""
 
 from typing import Final
 
 import msgspec
 
 from producers.contract import InvalidPost
+from producers.formats import x_v1
 from producers.formats.payload import decode
 
 _ANYTHING: Final = msgspec.json.Decoder(msgspec.Raw)
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-_OF_X_V2: Final = frozenset(
-    ("edit_history_tweet_ids", "edit_controls", "referenced_tweets", "public_metrics", "reply_settings", "note_tweet")
+_SERVER_SENT: Final = (b":", b"data:", b"event:", b"id:", b"retry:")
+_POSTS: Final = (
+    ("native", frozenset(("platform",))),
+    ("jetstream", frozenset(("did", "$type"))),
+    ("mastodon", frozenset(("visibility", "spoiler_text", "reblog", "last_status"))),
+    ("x-v1", x_v1.TWEET_KEYS),
+    (
+        "x-v2",
+        frozenset(("edit_history_tweet_ids", "referenced_tweets", "public_metrics", "reply_settings", "entities")),
+    ),
 )
-_OF_NATIVE: Final = frozenset(("id", "text", "created_at"))
+"""Keys that only one format's posts have, in the order in which they are looked for: one of them is enough."""
+
+_OTHERS: Final = (
+    ("mastodon", frozenset(("payload",))),
+    ("x-v2", frozenset(("data", "includes", "meta", "action"))),
+    ("x-v1", frozenset((*x_v1.CONTROLS, *x_v1.ACTIVITY_STREAMS, "statuses"))),
+    ("x-v2", frozenset(("errors", "error", "title"))),
+)
+"""The same for envelopes, pages and control messages, which have no text at their top."""
+
+_NATIVE: Final = frozenset(("id", "text", "created_at"))
+_ENOUGH: Final = 2  # so that a native line which lacks one of the three is told what it lacks
+
+
+def require_object(data: bytes) -> None:
+    """Raises InvalidPost: not-json, or not-a-post for JSON that is no object."""
+    if not data.startswith(b"{"):
+        decode(_ANYTHING, data)
+        raise InvalidPost("not-a-post", "JSON, but no object")
 
 
 def of(data: bytes) -> str:
     """The name of the format. Raises InvalidPost: not-json, not-a-post."""
-    if not data.startswith(b"{"):
-        decode(_ANYTHING, data)
-        raise InvalidPost("not-a-post", "JSON, but no object")
+    if data.startswith(_SERVER_SENT):
+        return "mastodon"
+    require_object(data)
     keys = decode(_KEYS, data).keys()
-    if keys & {"data", "errors", "includes"}:
-        return "x-v2"
-    if "action" in keys and "id" in keys and "text" not in keys:
-        return "x-v2"
-    if "platform" in keys:
-        return "native"
-    if keys & _OF_X_V2 and "text" in keys:
-        return "x-v2"
-    if len(keys & _OF_NATIVE) >= 2:
+    for name, marks in _POSTS if "text" in keys else _POSTS + _OTHERS:
+        if not marks.isdisjoint(keys):
+            return name
+    if len(_NATIVE & keys) >= _ENOUGH:
         return "native"
     raise InvalidPost("not-a-post", "a JSON object of no shape that we know")

@@ -2,9 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from producers.contract import Post, PostEdit
+
 PLATFORM: Final = "x"
+
+Tags = tuple[str, ...] | None
 
 _RETWEET_PREFIX: Final = re.compile(r"RT @[A-Za-z0-9_]{1,20}: ")
 _LAST_TAG: Final = re.compile(r"[#\uff03]([^\s#\uff03]+)$")
@@ -22,13 +29,28 @@ def plain(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def cut_retweet(text: str, hashtags: tuple[str, ...] | None) -> tuple[str, tuple[str, ...] | None]:
-    """What a retweet whose original is missing can still tell: its text and tags, without the one that was cut.
+def shown(text: str, display_range: Sequence[int] | None) -> str:
+    """The part that X shows: without the mentions that a reply begins with and the link to its own pictures.
 
-    Such a text is `RT @name: ` and the original's beginning, cut with "…" after 140 characters. A tag that touches
-    the ellipsis may have been longer (`#FuoriSalvin…`), so it is no tag, though X lists it as one.
+    `display_range` counts code points of the escaped text; one that doesn't fit is ignored.
     """
-    text = _RETWEET_PREFIX.sub("", text, count=1)
+    match display_range:
+        case [start, end] if 0 <= start <= end <= len(text):
+            return text[start:end]
+    return text
+
+
+def without_retweet_prefix(text: str) -> str:
+    """A retweet's own text without `RT @name: `."""
+    return _RETWEET_PREFIX.sub("", text, count=1)
+
+
+def without_cut_tag(text: str, hashtags: Tags) -> tuple[str, Tags]:
+    """Text and tags of a text that X has cut, without the tag that it cut.
+
+    A cut text ends with "…", sometimes with a link behind it. A tag that touches the ellipsis may have been longer
+    (`#FuoriSalvin…`), so it is no tag, though X lists it as one.
+    """
     head, ellipsis, tail = text.rpartition("…")
     if not ellipsis or (tail.strip() and not tail.lstrip().startswith("https://t.co/")):
         return text, hashtags
@@ -38,6 +60,24 @@ def cut_retweet(text: str, hashtags: tuple[str, ...] | None) -> tuple[str, tuple
     if hashtags and hashtags[-1] == last[1]:
         hashtags = hashtags[:-1]
     return f"{head[: last.start()]}…{tail}", hashtags
+
+
+def as_version(post: Post, first: str | None) -> Post | PostEdit:
+    """The post itself, or, where `first` is the id of an earlier version, the edit of that one.
+
+    Of an edit X makes a new tweet with an id and a time of its own. The first version's time is in its id; where it
+    isn't (X knows edits since 2022, and makes ids by time since 2010), the edit's own time has to do.
+    """
+    if first is None or first == post.post_id:
+        return post
+    first_ms = snowflake_second_ms(first)
+    version = msgspec.structs.replace(
+        post,
+        post_id=first,
+        created_at_ms=post.created_at_ms if first_ms is None else first_ms,
+        conversation=first if post.conversation == post.post_id else post.conversation,
+    )
+    return PostEdit(post=version, edited_at_ms=post.created_at_ms)
 
 
 def _in_tags(char: str) -> bool:

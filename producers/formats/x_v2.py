@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import Control, InvalidPost, Message, Parsed, Post, PostDelete, PostEdit
+from producers.contract import Control, InvalidPost, Parsed, Post, PostDelete, PostEdit
 from producers.formats import x
 from producers.formats.payload import (
     ABSENT,
@@ -187,38 +187,31 @@ def _outcome(data: bytes | msgspec.Raw, includes: _Includes) -> Parsed:
     return _message(tweet, includes)
 
 
-def _message(tweet: _Tweet, includes: _Includes) -> Message:
-    post_id = ident(tweet.id)
-    created_at_ms = time_ms(tweet.created_at)
+def _message(tweet: _Tweet, includes: _Includes) -> Post | PostEdit:
     versions = tweet.edit_history_tweet_ids
-    first = (optional_id(versions[0], "edit_history_tweet_ids") if versions else None) or post_id
-    if first == post_id:
-        return _post(tweet, includes, post_id, created_at_ms)
-    first_ms = x.snowflake_second_ms(first)
-    post = _post(tweet, includes, first, created_at_ms if first_ms is None else first_ms)
-    return PostEdit(post=post, edited_at_ms=created_at_ms)
+    first = optional_id(versions[0], "edit_history_tweet_ids") if versions else None
+    return x.as_version(_post(tweet, includes), first)
 
 
-def _post(tweet: _Tweet, includes: _Includes, post_id: str, created_at_ms: int) -> Post:
+def _post(tweet: _Tweet, includes: _Includes) -> Post:
     referenced = {each.type: optional_id(each.id, "referenced_tweets") for each in tweet.referenced_tweets or ()}
     reposted = referenced.get("retweeted")
     original = includes.tweets.get(reposted) if reposted else None
     text, hashtags = _content(original or tweet)
     if reposted and not original:
-        text, hashtags = x.cut_retweet(text, hashtags)
-    conversation = optional_id(tweet.conversation_id, "conversation_id")
+        text, hashtags = x.without_cut_tag(x.without_retweet_prefix(text), hashtags)
     author = optional_id(tweet.author_id, "author_id")
     user = includes.users.get(author) if author else None
     geo = tweet.geo or _Geo()
     place = includes.places.get(geo.place_id) if geo.place_id else None
     return Post(
         platform=x.PLATFORM,
-        post_id=post_id,
-        created_at_ms=created_at_ms,
+        post_id=ident(tweet.id),
+        created_at_ms=time_ms(tweet.created_at),
         text=text,
         author=author,
         in_reply_to=referenced.get("replied_to"),
-        conversation=post_id if conversation == optional_id(tweet.id, "id") else conversation,
+        conversation=optional_id(tweet.conversation_id, "conversation_id"),
         quoted=referenced.get("quoted"),
         reposted=reposted,
         hashtags=hashtags,
@@ -229,7 +222,7 @@ def _post(tweet: _Tweet, includes: _Includes, post_id: str, created_at_ms: int) 
     )
 
 
-def _content(tweet: _Tweet) -> tuple[str, tuple[str, ...] | None]:
+def _content(tweet: _Tweet) -> tuple[str, x.Tags]:
     """Text and tags, of the note where the tweet is a long one. No entities at all: they weren't asked for."""
     note = tweet.note_tweet
     text = note.text if note and note.text is not None else tweet.text

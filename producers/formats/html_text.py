@@ -1,0 +1,34 @@
+"""The plain text of a post that is HTML, as Mastodon and its kin send it."""
+
+from typing import Final
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from producers.contract import InvalidPost
+
+_MAX_CHARS: Final = 128 * 1024  # far above any server's limit; a tag with very many attributes costs quadratic time
+_BREAKS: Final = (("<br", "\n<br"), ("</p>", "</p>\n\n"), ("<li", "\n<li"), ("</div>", "</div>\n"))
+_PARSER: Final = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, collect_ids=False)
+_QUOTE_LINES: Final = etree.XPath("//*[contains(concat(' ', @class, ' '), ' quote-inline ')]")
+
+
+def plain_text(html: str) -> str:
+    """The text that a reader sees, with line breaks, and with links in full.
+
+    Mastodon shortens a link with invisible spans around it: their text is kept, so that the link is whole again. The
+    line `RE: https://...` that stands in for a quote (class `quote-inline`) is left out.
+    Raises InvalidPost("too-large").
+    """
+    if "<" not in html and "&" not in html:
+        return html.strip()
+    if len(html) > _MAX_CHARS:
+        raise InvalidPost("too-large", f"content has more than {_MAX_CHARS} characters")
+    for tag, with_break in _BREAKS:
+        html = html.replace(tag, with_break)
+    # The element around it: content may be empty, or begin with what looks like an XML declaration.
+    root = etree.fromstring(f"<div>{html}</div>", _PARSER)
+    if "quote-inline" in html:
+        for element in _QUOTE_LINES(root):
+            element.clear(keep_tail=True)
+    text: str = etree.tostring(root, method="text", encoding="unicode")
+    return text.strip()
