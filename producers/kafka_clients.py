@@ -37,7 +37,7 @@ def connect(kind: Callable[..., Client], settings: Common, **options: Any) -> Cl
 
     retrying = Retrying(
         retry=retry_if_exception_type((KafkaError, OSError)),
-        wait=wait_exponential_jitter(0.5, max=5),
+        wait=wait_exponential_jitter(multiplier=0.5, max=5),
         stop=stop_after_delay(CONNECT_FOR_S),
         before_sleep=say,
         retry_error_callback=give_up,

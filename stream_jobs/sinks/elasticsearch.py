@@ -136,7 +136,7 @@ class Elasticsearch:
 
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Passing),
-            wait=wait_exponential_jitter(0.1, max=MAX_WAIT_S),
+            wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
             before_sleep=say,
         ):
             with attempt:

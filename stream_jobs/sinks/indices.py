@@ -67,7 +67,7 @@ def connect(url: str) -> Elasticsearch:
     client = Elasticsearch(url, request_timeout=30, max_retries=0)
     Retrying(
         retry=retry_if_exception_type((TransportError, ApiError)),
-        wait=wait_exponential_jitter(0.5, max=5),
+        wait=wait_exponential_jitter(multiplier=0.5, max=5),
         stop=stop_after_delay(CONNECT_FOR_S),
         before_sleep=say,
         retry_error_callback=give_up,

@@ -86,7 +86,7 @@ async def _patiently(attempt: Any, topic: str) -> None:
 
     await AsyncRetrying(
         retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and error.retriable),
-        wait=wait_exponential_jitter(0.1, max=5),
+        wait=wait_exponential_jitter(multiplier=0.1, max=5),
         before_sleep=say,
         reraise=True,
     )(attempt)

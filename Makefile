@@ -1,0 +1,51 @@
+# Two commands to know: `make demo` and `make test`. Both need nothing but Python 3.11 to 3.13.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format constraints wheel clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, and what came out; leaves nothing behind
+	$(BIN)/hashtide demo
+
+test: .venv/.developing ## all tests: unit, contract, and integration on real servers
+	$(BIN)/pytest
+
+lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.developing ## put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+wheel: .venv/.developing ## build dist/*.whl
+	$(BIN)/python -m build --wheel
+
+constraints: .venv/.developing ## pin the whole tree anew, within the bounds of setup.cfg
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
+	  --extra dev setup.cfg --output-file constraints.txt
+
+clean: ## remove what was built and installed here
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13: say which one is, make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.created setup.cfg constraints.txt
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/.developing: .venv/.created setup.cfg constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch .venv/.installed $@

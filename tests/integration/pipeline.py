@@ -1,0 +1,130 @@
+"""A pipeline on the real stack, driven as a user drives it: by `hashtide` commands, each a process of its own."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from elasticsearch.helpers import scan
+from kafka.admin import KafkaAdminClient
+
+from producers.contract import POSTS_RAW, DeadLetter, decode_dead_letter
+from producers.settings import load
+from stream_jobs.offsets import Offsets
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
+from stream_jobs.sinks.indices import connect
+from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
+
+PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps"
+
+
+class Pipeline:
+    """Starts with empty topics and indices. `environment` may be added to before a command is started."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self.environment = environment | {"HASHTIDE_GROUP": f"test-{uuid.uuid4().hex[:8]}"}
+        self.folder = folder
+        self._workers = 0
+
+    @property
+    def settings(self) -> StreamSettings:
+        return load(StreamSettings, self.environment)
+
+    def empty(self) -> None:
+        """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
+        admin: Any = KafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        there = sorted(set(admin.list_topics()) & set(CONFIGS))
+        if there:
+            admin.delete_topics(there)
+        deadline = time.monotonic() + 30
+        while set(admin.list_topics()) & set(CONFIGS):
+            assert time.monotonic() < deadline, "topics are still there"
+            time.sleep(0.1)
+        admin.close()
+        with contextlib.closing(connect(self.settings.elasticsearch)) as client:
+            if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
+                client.indices.delete(index=indices)
+        self.hashtide("setup")
+
+    def hashtide(self, *words: str, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end; it must end with `status`."""
+        done = subprocess.run(
+            self._command(*words), env=self.environment, input=stdin, capture_output=True, timeout=300
+        )
+        assert done.returncode == status, f"{words} ended with {done.returncode}:\n{done.stderr.decode()}"
+        return done
+
+    def json(self, *words: str, stdin: bytes = b"") -> Any:
+        """What a command prints on stdout, as JSON."""
+        return json.loads(self.hashtide(*words, stdin=stdin).stdout)
+
+    @contextlib.contextmanager
+    def worker(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A worker. Leaving ends it by SIGTERM, which must go well, unless it has ended already."""
+        with self.process("worker", "--metrics-port=0", *words) as process:
+            yield process
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(timeout=30) == 0, self.log()
+
+    @contextlib.contextmanager
+    def process(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A command that runs on. Leaving kills it."""
+        self._workers += 1
+        with (self.folder / f"process-{self._workers}.log").open("wb") as log:
+            process = subprocess.Popen(self._command(*words), env=self.environment, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def log(self) -> str:
+        """The logs of all processes so far: what to read when a test fails."""
+        return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(self.folder.glob("process-*.log")))
+
+    def settle(self, timeout_s: float = 120.0) -> None:
+        """Wait until the workers have committed everything that the topics hold."""
+        deadline = time.monotonic() + timeout_s
+        with Offsets(self.settings) as offsets:
+            while True:
+                ends = offsets.ends(POSTS_RAW) | offsets.ends(POSTS_ENRICHED)
+                done = offsets.committed()
+                if all(done.get(partition, 0) == end for partition, end in ends.items()):
+                    raw = sum(end for partition, end in ends.items() if partition.topic == POSTS_RAW)
+                    if raw <= sum(end for partition, end in ends.items() if partition.topic == POSTS_ENRICHED):
+                        return
+                assert time.monotonic() < deadline, f"not settled: {ends} {done}\n{self.log()}"
+                time.sleep(0.2)
+
+    def dead_letters(self) -> dict[bytes, DeadLetter]:
+        """The dead letters by key."""
+        with Offsets(self.settings) as offsets:
+            return {record.key: decode_dead_letter(record.value) for record in offsets.records("posts.dead")}
+
+    def documents(self, pattern: str) -> list[dict[str, Any]]:
+        """Every document of an index pattern."""
+        with contextlib.closing(connect(self.settings.elasticsearch)) as client:
+            client.indices.refresh(index=pattern)
+            return [hit["_source"] for hit in scan(client, index=pattern, size=5000)]
+
+    def sums(self) -> Counter[tuple[Any, ...]]:
+        """Every count that Elasticsearch holds, summed over partitions, by index family, window and dimensions."""
+        found: Counter[tuple[Any, ...]] = Counter()
+        for family in (REPLY_VOLUME, HASHTAG_VOLUME):
+            for source in self.documents(f"{family}-*"):
+                source.pop("kafka")
+                count = source.pop("count")
+                found[(family, *(tuple(v) if isinstance(v, list) else v for v in source.values()))] += count
+        return found
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "stream_jobs.cli", *words]
