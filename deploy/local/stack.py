@@ -1,19 +1,20 @@
-"""The stack of both servers: `running` while the caller lives, `up`, `down` and `status` for one that stays."""
+"""The stack of both servers: `running` while the caller lives; `up`, `down` and `status` for one that stays."""
 
-import fcntl
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from deploy.local import elasticsearch, kafka
+from deploy.local import elasticsearch, kafka, process
+from deploy.local.exclusive import exclusive
 from deploy.local.jars import fetch
-from deploy.local.server import Server, StackError, child_environment
+from deploy.local.jvm import child_environment
+from deploy.local.server import Server, StackError
 from deploy.local.watchdog import DONE
 
 FOLDER: Final = "stack"  # below the state folder
@@ -35,18 +36,21 @@ class Status(msgspec.Struct, frozen=True):
     running: bool
     pid: int | None
     address: str | None
-    """None if it was never started."""
+    """Where it answers if it runs. None if it was never started."""
     answers: bool
 
 
 class Stack:
-    """Both servers below one folder, each of which can be started, stopped and killed on its own."""
+    """Both servers below one folder. Each can be started, stopped and killed on its own, too.
 
-    def __init__(self, folder: Path) -> None:
+    `short_lived` makes them start faster, and work more slowly after some minutes of load.
+    """
+
+    def __init__(self, folder: Path, short_lived: bool) -> None:
         self.folder = folder.absolute()
-        self.kafka = Server(kafka.KIND, self.folder / "kafka")
-        self.elasticsearch = Server(elasticsearch.KIND, self.folder / "elasticsearch")
-        self.servers = (self.elasticsearch, self.kafka)  # the slower one first
+        self.kafka = Server(kafka.KIND, self.folder / "kafka", short_lived)
+        self.elasticsearch = Server(elasticsearch.KIND, self.folder / "elasticsearch", short_lived)
+        self.servers = (self.elasticsearch, self.kafka)  # the one that takes longer to start comes first
 
     @property
     def addresses(self) -> Addresses:
@@ -56,113 +60,106 @@ class Stack:
         return Addresses(self.kafka.address, self.elasticsearch.address)
 
     def start(self) -> None:
-        """Starts what does not run, and blocks until both answer. Fetches the jars if needed.
-
-        Raises JarsError or StackError; what has started then still runs.
-        """
-        fetch()
+        """Starts what does not run, and blocks until both answer. Raises JarsError or StackError."""
+        fetch()  # with its progress bar, before anything runs
         for server in self.servers:
             server.start()
         for server in self.servers:
             server.wait()
 
     def stop(self) -> None:
-        """Stops both at the same time, cleanly; after a deadline they are killed."""
+        """Stops both at once, cleanly. What has not stopped after some seconds is killed."""
         for server in self.servers:
-            server.ask_to_stop()
+            process.terminate(server.home)
         for server in self.servers:
             server.stop()
 
-    def kill(self) -> None:
-        """kill -9 for both."""
-        for server in self.servers:
-            server.kill()
-
     def remove(self, keep_logs: bool = False) -> None:
-        """Removes the servers' folders, and the folder itself unless something else lies in it."""
+        """Removes what the servers have on the disk, and the folder if nothing else lies in it."""
         for server in self.servers:
-            for path in server.home.glob("*") if keep_logs else [server.home]:
-                if path != server.log:
-                    path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
-        if not any(self.folder.glob("*")):
-            self.folder.rmdir()
+            for path in server.home.glob("*"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif not (keep_logs and path == server.log):
+                    path.unlink()
+        for folder in (*(server.home for server in self.servers), self.folder):
+            with suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[Addresses]:
-    """A stack of one's own, empty, below this folder: see `owned`."""
+    """A stack of the caller's own, empty at first: see `owned`."""
     with owned(folder) as stack:
         yield stack.addresses
 
 
 @contextmanager
 def owned(folder: Path) -> Iterator[Stack]:
-    """Starts both servers; stops them and removes their data at the end, be it an exception, Ctrl-C or kill -9.
+    """Starts both servers below this folder. Stops them and removes all of it at the end: return, Ctrl-C, kill -9.
 
-    Blocks until both answer. Raises JarsError, or StackError, with a log's last lines, after which only logs are left.
-    Raises StackError too if the folder holds a stack already.
+    Blocks until both answer. Raises JarsError; or StackError if one does not start, and then the logs are kept, or if
+    the folder holds a stack already.
     """
-    stack = Stack(folder)
+    stack = Stack(folder, short_lived=True)
     if any(server.home.exists() for server in stack.servers):
-        raise StackError(f"{stack.folder} holds a stack already: remove it, or use another folder")
+        raise StackError(f"{stack.folder} holds a stack already. Remove it, or name another folder.")
     fetch()
     stack.folder.mkdir(parents=True, exist_ok=True)
-    with _watchdog(stack):
+    with _watchdog(stack) as done:
+        keep_logs = False
         try:
             stack.start()
-        except BaseException:
-            stack.kill()
-            stack.remove(keep_logs=True)
-            raise
-        try:
             yield stack
+        except StackError:
+            keep_logs = True
+            raise
         finally:
             stack.stop()
-            stack.remove()
+            stack.remove(keep_logs)
+            done()
 
 
 @contextmanager
-def _watchdog(stack: Stack) -> Iterator[None]:
-    """Keeps a process that does the last step for us if we can't: see `watchdog`."""
-    watchdog = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "deploy.local.watchdog",
-            str(stack.folder),
-            *(str(server.home) for server in stack.servers),
-        ],
-        stdin=subprocess.PIPE,
-        env=child_environment(),
-        start_new_session=True,
-    )
-    with watchdog:  # closes the pipe and waits
-        yield
-        watchdog.communicate(DONE)
+def _watchdog(stack: Stack) -> Iterator[Callable[[], None]]:
+    """A process that cleans up for us if we end before we have said that it is done."""
+    homes = [str(server.home) for server in stack.servers]
+    command = [sys.executable, "-m", "deploy.local.watchdog", str(stack.folder), *homes]
+    # Of a session of its own, so that Ctrl-C does not reach it.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, env=child_environment(), cwd="/", bufsize=0, start_new_session=True
+    ) as watchdog:
+        pipe = watchdog.stdin
+        assert pipe
+
+        def done() -> None:
+            with suppress(BrokenPipeError):  # somebody killed it
+                pipe.write(DONE)
+
+        yield done
 
 
 def up(state_dir: Path) -> Addresses:
-    """Starts what does not run of the stack that is kept in the state folder, on the data and ports it had before.
+    """Starts what does not run of the stack below the state folder, with the data and on the ports that it had before.
 
-    Blocks until both answer, and while another `up` or `down` is at work. The servers outlive the caller. Raises
-    JarsError or StackError; the servers that this call has started are stopped then.
+    The servers outlive the caller. Blocks until both answer, and while another `up` or `down` is at work. Raises
+    JarsError or StackError, after stopping those servers that this call has started.
     """
-    stack = Stack(state_dir / FOLDER)
+    stack = Stack(state_dir / FOLDER, short_lived=False)
     with _one_at_a_time(state_dir):
-        before = [server for server in stack.servers if server.process()]
+        ours = [server for server in stack.servers if not server.pid]
         try:
             stack.start()
         except BaseException:
-            for server in stack.servers:
-                if server not in before:
-                    server.stop()
+            for server in ours:
+                server.stop()
             raise
         return stack.addresses
 
 
 def down(state_dir: Path, purge: bool = False) -> None:
-    """Stops the stack of the state folder, cleanly, and keeps its data; `purge` removes them. Again is no error."""
-    stack = Stack(state_dir / FOLDER)
+    """Stops the stack below the state folder, if it runs. Keeps its data, or with `purge` removes them."""
+    stack = Stack(state_dir / FOLDER, short_lived=False)
     with _one_at_a_time(state_dir):
         stack.stop()
         if purge:
@@ -170,10 +167,10 @@ def down(state_dir: Path, purge: bool = False) -> None:
 
 
 def status(state_dir: Path) -> list[Status]:
-    """What runs of the stack of the state folder, and whether it answers. Blocks for a few seconds at most."""
-    stack = Stack(state_dir / FOLDER)
+    """What runs of the stack below the state folder, and what answers. Blocks for a few seconds at most."""
+    stack = Stack(state_dir / FOLDER, short_lived=False)
     return [
-        Status(server.kind.name, server.pid is not None, server.pid, server.address, server.answers())
+        Status(server.kind.name, (pid := server.pid) is not None, pid, server.address, server.answers())
         for server in (stack.kafka, stack.elasticsearch)
     ]
 
@@ -181,6 +178,5 @@ def status(state_dir: Path) -> list[Status]:
 @contextmanager
 def _one_at_a_time(state_dir: Path) -> Iterator[None]:
     state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / f"{FOLDER}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # goes with the process, however it ends
+    with exclusive(state_dir / f"{FOLDER}.lock"):
         yield

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from deploy.local.server import kill
+from deploy.local.process import kill
 
 DONE: Final = b"done"
 LATECOMER_S: Final = 0.5  # a server that the owner was just starting when it was killed shows within this time
