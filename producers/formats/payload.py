@@ -38,10 +38,12 @@ _FIRST_MS: Final = (
 )  # 0001-01-01: what a datetime can hold, and what ISO 8601 writes with four digits
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973: nothing of ours between
-_RUBY_TIME: Final = re.compile(
-    r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) \+0000 ([0-9]{4})"
-)
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS: Final = {
+    name: f"{number:02}"
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
 
 
 def body(payload: bytes) -> bytes:
@@ -143,11 +145,8 @@ def time_ms(value: Time, what: str = "created_at") -> int:
 def _text_ms(text: str) -> int:
     if text.isascii() and text.isdigit():
         return _number_ms(int(text))
-    if ruby := _RUBY_TIME.fullmatch(text):
-        month, day, hour, minute, second, year = ruby.groups()
-        return _datetime_ms(
-            datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
-        )
+    if len(text) == 30 and text[19:26] == " +0000 ":  # X API v1, in ISO 8601's order
+        text = f"{text[26:]}-{_MONTHS.get(text[4:7])}-{text[8:10]}T{text[11:19]}+00:00"
     when = datetime.fromisoformat(text)
     return _datetime_ms(when if when.tzinfo else when.replace(tzinfo=UTC))
 

@@ -205,13 +205,14 @@ def _message(tweet: _Tweet) -> Post | PostEdit:
 
 
 def _post(tweet: _Tweet) -> Post:
+    post_id, created_at_ms = ident(tweet.id_str or tweet.id), time_ms(tweet.created_at)
     original = tweet.retweeted_status
     text, hashtags = _content(original or tweet)
     user = tweet.user or _User()
     return Post(
         platform=x.PLATFORM,
-        post_id=ident(tweet.id_str or tweet.id),
-        created_at_ms=time_ms(tweet.created_at),
+        post_id=post_id,
+        created_at_ms=created_at_ms,
         text=text,
         author=optional_id(user.id_str or user.id, "user.id"),
         in_reply_to=optional_id(

@@ -194,6 +194,7 @@ def _message(tweet: _Tweet, includes: _Includes) -> Post | PostEdit:
 
 
 def _post(tweet: _Tweet, includes: _Includes) -> Post:
+    post_id, created_at_ms = ident(tweet.id), time_ms(tweet.created_at)
     referenced = {each.type: optional_id(each.id, "referenced_tweets") for each in tweet.referenced_tweets or ()}
     reposted = referenced.get("retweeted")
     original = includes.tweets.get(reposted) if reposted else None
@@ -206,8 +207,8 @@ def _post(tweet: _Tweet, includes: _Includes) -> Post:
     place = includes.places.get(geo.place_id) if geo.place_id else None
     return Post(
         platform=x.PLATFORM,
-        post_id=ident(tweet.id),
-        created_at_ms=time_ms(tweet.created_at),
+        post_id=post_id,
+        created_at_ms=created_at_ms,
         text=text,
         author=author,
         in_reply_to=referenced.get("replied_to"),
