@@ -1,9 +1,10 @@
-"""X API v2: lines of the filtered stream, pages of the API, single tweets, and compliance events.
+"""X API v2: lines of the filtered stream, pages of the API, single tweets (flattened ones too), and compliance events.
 
 Sources: "Filtered stream", "Data dictionary: Post", "Edit Posts", "Compliance data objects" and "Batch compliance" in
 X's developer documentation. A stream line is `{"data": {...}, "includes": {...}, "matching_rules": [...]}`, a page the
 same with a list under `data`. `includes` holds authors, places and referenced tweets, each only where it was asked for
-and still exists.
+and still exists. The archiving tool twarc flattens a page to tweets that carry these within: `author`, the place in
+`geo`, and each referenced tweet where it is referenced.
 
 - A retweet's own text is cut after 140 characters: text, tags and language are the original's, where includes has it.
 - Of an edit, X sends a new tweet with the ids of all versions, oldest first: a PostEdit of the first one, whose time
@@ -11,6 +12,8 @@ and still exists.
 - A withheld tweet is a post like any other: it was posted.
 - `in_reply_to_user_id` alone, without `replied_to`, is a mention and no reply.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -64,14 +67,16 @@ class _Entities(msgspec.Struct, frozen=True):
     hashtags: list[_Hashtag] | None = None
 
 
-class _Reference(msgspec.Struct, frozen=True):
-    type: str | None = None
-    id: Id = None
-
-
 class _Geo(msgspec.Struct, frozen=True):
     place_id: str | None = None
     coordinates: Any = None
+    country_code: str | None = None
+    """The place's, where the tweet was flattened."""
+
+
+class _User(msgspec.Struct, frozen=True):
+    id: Id = None
+    location: str | None = None
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -90,14 +95,13 @@ class _Tweet(msgspec.Struct, frozen=True):
     lang: str | None = None
     entities: _Entities | None = None
     note_tweet: _Note | None = None
-    referenced_tweets: list[_Reference] | None = None
+    referenced_tweets: list[_Tweet] | None = None
+    type: str | None = None
+    """As what it is referenced."""
+    author: _User | None = None
+    """Where the tweet was flattened."""
     geo: _Geo | None = None
     edit_history_tweet_ids: list[str | int] | None = None
-
-
-class _User(msgspec.Struct, frozen=True):
-    id: Id = None
-    location: str | None = None
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -129,7 +133,7 @@ class _Line(msgspec.Struct, frozen=True):
 class _Event(msgspec.Struct, frozen=True):
     """An event of the compliance streams, under its name."""
 
-    tweet: _Reference | None = None
+    tweet: _Tweet | None = None
     event_at: Time = None
 
 
@@ -195,32 +199,38 @@ def _message(tweet: _Tweet, includes: _Includes) -> Post | PostEdit:
 
 def _post(tweet: _Tweet, includes: _Includes) -> Post:
     post_id, created_at_ms = ident(tweet.id), time_ms(tweet.created_at)
-    referenced = {each.type: optional_id(each.id, "referenced_tweets") for each in tweet.referenced_tweets or ()}
-    reposted = referenced.get("retweeted")
-    original = includes.tweets.get(reposted) if reposted else None
+    referenced = {each.type: each for each in tweet.referenced_tweets or ()}
+    ids = {kind: optional_id(each.id, "referenced_tweets") for kind, each in referenced.items()}
+    reposted = ids.get("retweeted")
+    original = _original(referenced["retweeted"], includes) if reposted else None
     text, hashtags = _content(original or tweet)
     if reposted and not original:
         text, hashtags = x.without_cut_tag(x.without_retweet_prefix(text), hashtags)
     author = optional_id(tweet.author_id, "author_id")
-    user = includes.users.get(author) if author else None
+    user = includes.users.get(author or "") or tweet.author or _User()
     geo = tweet.geo or _Geo()
-    place = includes.places.get(geo.place_id) if geo.place_id else None
+    place = includes.places.get(geo.place_id or "")
     return Post(
         platform=x.PLATFORM,
         post_id=post_id,
         created_at_ms=created_at_ms,
         text=text,
         author=author,
-        in_reply_to=referenced.get("replied_to"),
+        in_reply_to=ids.get("replied_to"),
         conversation=optional_id(tweet.conversation_id, "conversation_id"),
-        quoted=referenced.get("quoted"),
+        quoted=ids.get("quoted"),
         reposted=reposted,
         hashtags=hashtags,
         lang=optional_text((original or tweet).lang),
         coordinates=coordinates(geo.coordinates),
-        place_country=optional_text(place.country_code) if place else None,
-        location=optional_text(user.location) if user else None,
+        place_country=optional_text(place.country_code if place else geo.country_code),
+        location=optional_text(user.location),
     )
+
+
+def _original(reference: _Tweet, includes: _Includes) -> _Tweet | None:
+    """The tweet that was retweeted, from includes, or from the reference itself where the line was flattened."""
+    return includes.tweets.get(str(reference.id)) or (reference if reference.text is not None else None)
 
 
 def _content(tweet: _Tweet) -> tuple[str, x.Tags]:

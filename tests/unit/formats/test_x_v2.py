@@ -38,6 +38,23 @@ def test_a_tweet_on_its_own_tells_what_it_can() -> None:
     )
 
 
+def test_a_flattened_tweet_tells_the_same_as_the_line_it_was_made_of() -> None:
+    includes, data = X_V2["includes"], X_V2["data"]
+    flat = data | {
+        "author": includes["users"][0],
+        "in_reply_to_user": includes["users"][1],
+        "geo": data["geo"] | includes["places"][0],
+        "referenced_tweets": [{"type": "replied_to"} | includes["tweets"][0]],
+    }
+    assert parse(line(flat)) == parse(line(X_V2))
+    includes, data = X_V2_RETWEET["includes"], X_V2_RETWEET["data"]
+    flat = data | {
+        "author": includes["users"][0],
+        "referenced_tweets": [{"type": "retweeted"} | includes["tweets"][0] | {"author": {}}],
+    }
+    assert parse(line(flat)) == parse(line(X_V2_RETWEET))
+
+
 @pytest.mark.parametrize("includes", [None, {}, {"users": None}, {"users": [{"id": "1"}], "places": []}])
 def test_a_missing_author_or_place_is_no_error(includes: Json | None) -> None:
     post = only(X_V2 | {"includes": includes}, "x-v2", Post)
