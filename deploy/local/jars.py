@@ -87,25 +87,27 @@ def cache_root() -> Path:
 
 
 def fetch() -> Path:
-    """The folder with all locked jars, one folder in it for each server. Fetches them if they are not there yet.
+    """The folder with the jars of `jars.lock`: see `fetch_locked`. Raises JarsError."""
+    return fetch_locked((files("deploy.local") / "jars.lock").read_text(encoding="utf-8"), cache_root())
+
+
+def fetch_locked(lock: str, root: Path) -> Path:
+    """The folder below `root` with all jars of a lock, one folder in it for each server. Fetches them if need be.
 
     What is there is checked by names and sizes and needs no network; what is fetched, by sha256 too. Blocks while
     another process fetches. Broken off at any point, it leaves nothing that the next call would take for whole, and
     that call fetches only what is missing. Raises JarsError.
     """
-    lock = (files("deploy.local") / "jars.lock").read_text(encoding="utf-8")
     jars = parse_lock(lock)
     versions = f"kafka-{KAFKA_VERSION}-elasticsearch-{ELASTICSEARCH_VERSION}"
-    folder = cache_root() / f"{versions}-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
+    folder = root / f"{versions}-{hashlib.sha256(lock.encode()).hexdigest()[:8]}"
     if not is_complete(folder, jars):
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with exclusive(folder.with_name(f"{folder.name}.lock")):
+            root.mkdir(parents=True, exist_ok=True)
+            with exclusive(root / f"{folder.name}.lock"):
                 _fetch_all(folder, jars)
         except OSError as error:
-            raise JarsError(
-                f"can't keep jars in {folder.parent}: {error}. XDG_CACHE_HOME moves it elsewhere."
-            ) from error
+            raise JarsError(f"can't keep jars in {root}: {error}. XDG_CACHE_HOME moves it elsewhere.") from error
     return folder
 
 

@@ -42,6 +42,9 @@ def properties(port: int, controller_port: int) -> str:
         "log.dirs": DATA,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
+        # A broker killed with -9 can't come back before its old session has ended: 9 s by default.
+        "broker.session.timeout.ms": "6000",
+        "broker.heartbeat.interval.ms": "1000",
         # One broker: what is replicated by default can't be.
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",

@@ -65,7 +65,7 @@ def download(jars: Sequence[Jar], folder: Path, size: int) -> None:
 @retry(
     retry=retry_if_exception_type((OSError, RuntimeError)),
     stop=stop_after_attempt(ATTEMPTS),
-    wait=wait_exponential(max=4),
+    wait=wait_exponential(multiplier=0.5),
     before_sleep=before_sleep_log(log, logging.DEBUG),
     reraise=True,
 )

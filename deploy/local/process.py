@@ -31,6 +31,14 @@ def runs(process: psutil.Process, home: Path) -> bool:
         return False
 
 
+def _is_alive(process: psutil.Process) -> bool:
+    """Unlike `runs`, until the very end: a process that is ending loses its command line before it closes its ports."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def terminate(home: Path) -> None:
     """SIGTERM to the server of this home, which gets it even when it was stopped by SIGSTOP. Returns at once."""
     if process := find(home):
@@ -50,7 +58,7 @@ def kill(home: Path) -> None:
 def wait(home: Path, seconds: float) -> bool:
     """Blocks until the server of this home is gone, or so long. Whether it is. A zombie, of any parent, is gone."""
     process, deadline = find(home), time.monotonic() + seconds
-    while process and runs(process, home):
+    while process and _is_alive(process):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_S)

@@ -32,7 +32,7 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 def plain_lines(title: str, total: int, write: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
     """The same, as a line at the start and at each quarter of the total."""
     lock, come, quarter = Lock(), 0, 0
-    write(f"{title}: 0 of {total / 1e6:.1f} MB")
+    write(f"{title}: 0.0 of {total / 1e6:.1f} MB")
 
     def advance(chunk: int) -> None:
         nonlocal come, quarter

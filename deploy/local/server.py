@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 START_S: Final = 90.0  # on a machine with better things to do; 5 to 10 seconds are usual
 STOP_S: Final = 5.0  # less than one is usual
+PORTS_S: Final = 2.0  # a big process that was killed a moment ago keeps its ports for as long as it takes to end
 POLL_S: Final = 0.1
 LOG_LINES: Final = 25  # shown when a start fails
 
@@ -130,8 +131,13 @@ class Server:
 
     def _reserve_ports(self) -> tuple[int, ...]:
         before = self.ports
-        if before and all(is_free(port) for port in before):
-            return before
+        deadline = time.monotonic() + PORTS_S
+        while before:
+            if all(is_free(port) for port in before):
+                return before
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL_S)
         ports = free_ports(self.kind.port_count)
         if len(ports) < self.kind.port_count:
             raise StackError(f"no ports are free on 127.0.0.1 between {RANGE.start} and {RANGE.stop}")

@@ -1,0 +1,90 @@
+"""Finding a server by its mark, with processes that do nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import process
+from deploy.local.watchdog import DONE
+
+IDLE = "import time; time.sleep(60)"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "kafka").mkdir()
+    yield tmp_path / "kafka"
+    process.kill(tmp_path / "kafka")
+
+
+def idle(home: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", IDLE, process.mark(home)])
+
+
+def test_a_process_is_known_by_the_home_in_its_command_line(home: Path) -> None:
+    with idle(home) as child:
+        found = process.find(home)
+        assert found and found.pid == child.pid
+        assert process.find(home.parent) is None
+        assert process.find(Path(f"{home}2")) is None
+        process.kill(home)
+
+
+def test_a_killed_process_is_gone_though_nobody_has_waited_for_it(home: Path) -> None:
+    with idle(home) as child:
+        child.kill()
+        assert process.wait(home, 5)
+        assert process.find(home) is None
+        assert Path(f"/proc/{child.pid}").exists() or sys.platform != "linux"  # it is a zombie still
+
+
+def test_terminate_reaches_a_process_that_was_stopped(home: Path) -> None:
+    with idle(home) as child:
+        os.kill(child.pid, signal.SIGSTOP)
+        process.terminate(home)
+        assert child.wait(5) == -signal.SIGTERM
+
+
+def test_waiting_gives_up_after_its_time(home: Path) -> None:
+    with idle(home):
+        assert not process.wait(home, 0.1)
+        process.kill(home)
+
+
+def watchdog(home: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "deploy.local.watchdog", str(home.parent), str(home)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def test_the_watchdog_cleans_up_when_its_owner_is_gone(home: Path) -> None:
+    with idle(home) as server, watchdog(home) as dog:
+        (home / "data").mkdir()
+        assert dog.stdin
+        dog.stdin.close()
+        assert server.wait(10) == -signal.SIGKILL
+        assert dog.wait(10) == 0
+        assert not home.parent.exists()
+
+
+def test_the_watchdog_ends_a_server_that_was_just_starting(home: Path) -> None:
+    with watchdog(home) as dog:
+        assert dog.stdin
+        dog.stdin.close()
+        time.sleep(0.2)
+        with idle(home) as server:
+            assert server.wait(10) == -signal.SIGKILL
+
+
+def test_the_watchdog_does_nothing_when_its_owner_has_cleaned_up(home: Path) -> None:
+    with idle(home) as server, watchdog(home) as dog:
+        dog.communicate(DONE)
+        assert dog.returncode == 0
+        assert server.poll() is None
+        assert home.exists()
+        process.kill(home)
