@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy import chart
 from deploy.local import stack
-from deploy.local.server import free_ports
+from deploy.local.ports import free_ports
 from producers.contract import POSTS_DEAD, POSTS_RAW
 from producers.main import sigterm_as_interrupt
 from producers.settings import load
@@ -135,13 +135,12 @@ def _watch(
         while True:
             ended = producer.poll() is not None
             raw, enriched = offsets.ends(POSTS_RAW), offsets.ends(POSTS_ENRICHED)
-            done = offsets.committed()
-            counted = sum(done.get(partition, 0) for partition in enriched)
+            counted = sum(offsets.committed(POSTS_ENRICHED).values())
             total = max(posts, sum(raw.values()))
             for task, completed in zip(tasks, (sum(raw.values()), sum(enriched.values()), counted), strict=True):
                 bar.update(task, completed=completed, total=total)
-            if ended and all(done.get(partition, 0) == end for partition, end in (raw | enriched).items()):
-                return
+            if ended and offsets.behind(POSTS_RAW) == 0 and offsets.behind(POSTS_ENRICHED) == 0:
+                return  # in this order: with nothing left in posts.raw, nothing comes to posts.enriched
             if (ended and producer.returncode != 0) or worker.poll() is not None:
                 return  # leaving the process's context says why
             if time.monotonic() > deadline:

@@ -1,11 +1,11 @@
 """How far everything is: the ends of topics, and what the workers have committed. Reads only, joins no group."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import GroupIdNotFoundError, KafkaError
 
 from producers.kafka_clients import connect
 from stream_jobs.settings import StreamSettings
@@ -31,16 +31,28 @@ class Offsets:
         partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
         return dict(self._consumer.end_offsets(partitions))
 
-    def committed(self) -> dict[TopicPartition, int]:
-        """What the workers' group has committed; a partition without a commit is not there."""
-        group = self._settings.group
+    def committed(self, topic: str) -> dict[TopicPartition, int]:
+        """What the workers' group has committed of a topic; a partition without a commit is not there."""
+        found = self._of_group(self._admin.list_group_offsets) or {}
+        return {partition: committed.offset for partition, committed in found.items() if partition.topic == topic}
+
+    def behind(self, topic: str) -> int:
+        """Records of a topic that the workers have not committed: the lag."""
+        committed = self.committed(topic)  # first: it may grow meanwhile, and so may the ends
+        return sum(max(0, end - committed.get(partition, 0)) for partition, end in self.ends(topic).items())
+
+    def members(self) -> int:
+        """How many workers are in the group."""
+        found = self._of_group(self._admin.describe_groups)
+        return len(found["members"]) if found else 0
+
+    def _of_group(self, ask: Callable[[list[str]], dict[str, Any]]) -> Any:
         try:
-            found = self._admin.list_group_offsets(group)[group]
+            return ask([self._settings.group])[self._settings.group]
         except KafkaError as error:
-            if not error.retriable:
+            if not error.retriable and not isinstance(error, GroupIdNotFoundError):
                 raise
-            return {}  # a new broker has no coordinator yet: then nobody has committed, either
-        return {partition: committed.offset for partition, committed in found.items()}
+            return None  # a new broker has no coordinator yet: then there is no group, either
 
     def records(self, topic: str) -> Iterator[Any]:
         """Every record that the topic holds now, partition by partition in order."""

@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.stack import Addresses, running
+from deploy.local.stack import Addresses, Stack, owned
 
 IN_CI = os.environ.get("CI") == "true"
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Real Kafka and Elasticsearch on free ports, started once a run and removed at its end."""
-    with running(tmp_path_factory.mktemp("stack")) as addresses:
-        yield addresses
+    with owned(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Stack) -> Addresses:
+    """Where the servers answer."""
+    return servers.addresses
 
 
 @pytest.fixture

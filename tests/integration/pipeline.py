@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,19 +91,30 @@ class Pipeline:
         """The logs of all processes so far: what to read when a test fails."""
         return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(self.folder.glob("process-*.log")))
 
-    def settle(self, timeout_s: float = 120.0) -> None:
-        """Wait until the workers have committed everything that the topics hold."""
+    def until(self, true: Callable[[], bool], timeout_s: float = 150.0) -> None:
+        """Wait for something to become true."""
         deadline = time.monotonic() + timeout_s
+        while not true():
+            assert time.monotonic() < deadline, f"did not come about:\n{self.log()}"
+            time.sleep(0.2)
+
+    def reach(self, counted: int) -> None:
+        """Wait until the workers have counted, and committed, so many messages."""
         with Offsets(self.settings) as offsets:
-            while True:
-                ends = offsets.ends(POSTS_RAW) | offsets.ends(POSTS_ENRICHED)
-                done = offsets.committed()
-                if all(done.get(partition, 0) == end for partition, end in ends.items()):
-                    raw = sum(end for partition, end in ends.items() if partition.topic == POSTS_RAW)
-                    if raw <= sum(end for partition, end in ends.items() if partition.topic == POSTS_ENRICHED):
-                        return
-                assert time.monotonic() < deadline, f"not settled: {ends} {done}\n{self.log()}"
-                time.sleep(0.2)
+            self.until(lambda: sum(offsets.committed(POSTS_ENRICHED).values()) >= counted)
+
+    def workers(self) -> int:
+        """How many workers share the partitions."""
+        with Offsets(self.settings) as offsets:
+            return offsets.members()
+
+    def settle(self, messages: int = 0) -> None:
+        """Wait until posts.raw holds so many messages, and the workers have committed all that the topics hold."""
+        with Offsets(self.settings) as offsets:
+            # In this order: once all of posts.raw is committed, nothing comes to posts.enriched any more.
+            self.until(lambda: sum(offsets.ends(POSTS_RAW).values()) >= messages)
+            self.until(lambda: offsets.behind(POSTS_RAW) == 0)
+            self.until(lambda: offsets.behind(POSTS_ENRICHED) == 0)
 
     def dead_letters(self) -> dict[bytes, DeadLetter]:
         """The dead letters by key."""

@@ -141,7 +141,7 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
 def test_metrics_are_served_on_loopback(pipeline: Pipeline) -> None:
     import urllib.request
 
-    from deploy.local.server import free_ports
+    from deploy.local.ports import free_ports
 
     (port,) = free_ports(1)
     with pipeline.process("worker", f"--metrics-port={port}"):
