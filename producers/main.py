@@ -1,42 +1,41 @@
-"""`hashtide produce`: its commands, their options, their progress, and the summary at the end."""
+"""`hashtide produce`: its commands and their options, for what has an end; `live` has the streams."""
 
 import contextlib
-import json
-import logging
 import os
 import signal
-import sys
-import time
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+import msgspec
 
-from producers import formats
-from producers.contract import Origin
-from producers.identity import load_key
-from producers.pipeline import Intake, Pace
-from producers.publisher import Publisher
+from producers import formats, live
+from producers.run import run, serve_metrics
+from producers.run import wall_clock_ms as wall_clock_ms
 from producers.settings import ProducerSettings, load
 from producers.sources import campaign
-from producers.sources.file import STDIN, Line, lines
-
-log = logging.getLogger(__name__)
-
-PROGRESS_EVERY_S = 10.0  # where stderr is no terminal
+from producers.sources.file import STDIN, lines
+from producers.sources.follow import Followed, Place, position_name
+from producers.sources.merged import merged, sleeper
+from producers.sources.positions import Positions
+from producers.sources.received import Received
 
 
 @click.group()
 def produce() -> None:
-    """Send posts into Kafka, from files, standard input or a made-up campaign.
+    """Send posts into Kafka, from files, live platforms or a made-up campaign.
 
     Whatever can't be read as a post goes to the topic posts.dead with the reason; the rest goes on. At the end one
-    line of JSON on stdout says what became of everything: read = posts + edits + deletes + control + dead.
+    line of JSON on stdout says what became of everything: read = posts + edits + deletes + control + filtered + dead.
     """
+
+
+produce.add_command(live.x_)
+produce.add_command(live.mastodon_)
+produce.add_command(live.jetstream_)
 
 
 class Speed(click.ParamType):
@@ -76,13 +75,33 @@ speed_option = click.option(
     help="What the lines are; auto looks at each.",
 )
 @speed_option
-def file(paths: tuple[Path, ...], format_: str, speed: float | None) -> None:
-    """Send the lines of files: one payload a line. '-' is standard input, .gz is unpacked."""
+@click.option("--follow", is_flag=True, help="Go on as files grow, like tail -F, until a signal ends it.")
+@live.metrics_option
+def file(paths: tuple[Path, ...], format_: str, speed: float | None, follow: bool, metrics_port: int | None) -> None:
+    """Send the lines of files: one payload a line. '-' is standard input, .gz is unpacked.
+
+    With --follow a file may be rotated, cut, or not yet be there; how far it was read is kept, and taken up again.
+    """
+    settings = load(ProducerSettings, os.environ)
+    if follow and speed is not None:
+        raise click.UsageError("--speed does not go with --follow: a growing file has its own")
     for path in paths:
-        if path != STDIN and not path.is_file():
+        if follow and (path == STDIN or path.suffix == ".gz"):
+            raise click.BadParameter(f"{path} can't be followed: it must be a plain file", param_hint="PATH")
+        if not follow and path != STDIN and not path.is_file():
             raise click.BadParameter(f"{path} is not a file", param_hint="PATH")
-    total = None if STDIN in paths else sum(path.stat().st_size for path in paths)
-    _run(_files(paths), format=format_, origin="replay", speed=speed, total=total)
+
+    def parse(received: Received) -> list[formats.Outcome]:
+        return formats.parse(received.payload, format_)
+
+    serve_metrics(metrics_port, settings)
+    if follow:
+        positions, stop = Positions(settings.state_dir), threading.Event()
+        followed = [_followed(path, positions, stop) for path in dict.fromkeys(paths)]
+        run(merged([each.items for each in followed], stop), settings, parse=parse, origin="live", positions=positions)
+    else:
+        total = None if STDIN in paths else sum(path.stat().st_size for path in paths)
+        run(_files(paths), settings, parse=parse, origin="replay", speed=speed, total=total)
 
 
 @produce.command("campaign")
@@ -97,6 +116,7 @@ def file(paths: tuple[Path, ...], format_: str, speed: float | None) -> None:
 @speed_option
 def campaign_(posts: int, seed: int, hours: int, start: datetime | None, speed: float | None) -> None:
     """Send a made-up campaign: bursts of replies in many languages, with duplicates, late and broken ones."""
+    settings = load(ProducerSettings, os.environ)
     start_ms = campaign_start_ms(start, hours, datetime.now(UTC))
     try:
         total = campaign.plan(posts, seed, start_ms, hours).lines
@@ -104,9 +124,17 @@ def campaign_(posts: int, seed: int, hours: int, start: datetime | None, speed: 
         raise click.BadParameter(str(error)) from None
     payloads = campaign.payloads(posts, seed, start_ms, hours)
     numbered = (
-        Line("campaign", f"seed {seed} line {number}", payload, number) for number, payload in enumerate(payloads, 1)
+        Received("campaign", f"seed {seed} line {number}", payload, number)
+        for number, payload in enumerate(payloads, 1)
     )
-    _run(numbered, format="native", origin="synthetic", speed=speed, total=total)
+    run(
+        numbered,
+        settings,
+        parse=lambda received: formats.parse(received.payload, "native"),
+        origin="synthetic",
+        speed=speed,
+        total=total,
+    )
 
 
 def campaign_start_ms(start: datetime | None, hours: int, now: datetime) -> int:
@@ -116,7 +144,7 @@ def campaign_start_ms(start: datetime | None, hours: int, now: datetime) -> int:
     return int(start.replace(tzinfo=UTC).timestamp() * 1000)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Line]:
+def _files(paths: Iterable[Path]) -> Generator[Received, None, None]:
     before = 0
     for path in paths:
         for line in lines(path):
@@ -124,36 +152,18 @@ def _files(paths: Iterable[Path]) -> Iterator[Line]:
         before += path.stat().st_size if path != STDIN else 0
 
 
-def _run(payloads: Iterable[Line], *, format: str, origin: Origin, speed: float | None, total: int | None) -> None:
-    """One run: settings, Kafka, progress, and the summary on stdout, whatever ends it."""
-    settings = load(ProducerSettings, os.environ)
-    key = load_key(settings)
-    started = time.monotonic()
-    ended = "finished"
-    with Publisher(settings) as publisher:
-        pace = None if speed is None else Pace(speed, time.monotonic, time.sleep)
-        intake = Intake(publisher, format=format, origin=origin, author_key=key, clock_ms=wall_clock_ms, pace=pace)
-        try:
-            with sigterm_as_interrupt(), progress(intake, total) as shown:
-                intake.take_all(shown(payloads))
-        except KeyboardInterrupt:
-            ended = "interrupted"
-            log.warning("interrupted: what was read is sent, the rest is not")
-    summary = {"read": intake.account.read, "sent": intake.account.sent}
-    summary |= {name: getattr(intake.account, name) for name in intake.account.__struct_fields__}
-    click.echo(json.dumps(summary | {"seconds": round(time.monotonic() - started, 3), "ended": ended}))
-    if ended != "finished":
-        sys.exit(130)
-
-
-def wall_clock_ms() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+def _followed(path: Path, positions: Positions, stop: threading.Event) -> Followed:
+    saved = positions.load(position_name(path)).get("place")
+    try:
+        place = None if saved is None else msgspec.convert(saved, Place)
+    except msgspec.ValidationError:
+        place = None
+    return Followed(path, place, clock_ms=wall_clock_ms, sleep=sleeper(stop))
 
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """A SIGTERM ends a run as Ctrl-C does: what was read is flushed, and the summary is printed."""
+    """A SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -163,43 +173,3 @@ def sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def progress(intake: Intake, total: int | None) -> Iterator["Shown"]:
-    """A bar on stderr where that is a terminal, else a line now and then; `Line.consumed` runs up to `total`."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[progress.description]{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[posts]:,} posts, {task.fields[dead]:,} dead"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield Shown(bar, intake, total, logs=not console.is_terminal)
-
-
-class Shown:
-    """Passes payloads through and shows how far they are, a few times a second at most."""
-
-    def __init__(self, bar: Progress, intake: Intake, total: int | None, *, logs: bool) -> None:
-        self._bar, self._intake, self._logs = bar, intake, logs
-        self._task = bar.add_task("producing", total=total, posts=0, dead=0)
-        self._every_s = PROGRESS_EVERY_S if logs else 0.2
-
-    def __call__(self, payloads: Iterable[Line]) -> Iterator[Line]:
-        shown_at = time.monotonic()
-        for line in payloads:
-            yield line
-            if time.monotonic() - shown_at > self._every_s:
-                shown_at = time.monotonic()
-                self._show(line.consumed)
-        self._show(None)
-
-    def _show(self, consumed: int | None) -> None:
-        account = self._intake.account
-        if self._logs and consumed is not None:
-            log.info("produced %s posts, %s dead letters", f"{account.sent:,}", f"{account.dead:,}")
-        done = self._bar.tasks[self._task].total if consumed is None else consumed
-        self._bar.update(self._task, completed=done, posts=account.sent, dead=account.dead)

@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge
 
 PAYLOADS = Counter(
     "hashtide_payloads_total",
-    "Payloads received, by what became of them: post, edit, delete, control or dead",
+    "Payloads received, by what became of them: posts, edits, deletes, control, filtered or dead",
     ["source", "outcome"],
 )
 PUBLISHED = Counter(
@@ -20,4 +20,29 @@ PUBLISH_FAILURES = Counter(
 UNACKNOWLEDGED = Gauge(
     "hashtide_publish_unacknowledged_messages",
     "Messages sent and not yet acknowledged by Kafka",
+)
+CONNECTIONS = Gauge(
+    "hashtide_source_connections",
+    "Connections to a platform that are up and have brought something",
+    ["source"],
+)
+LAST_PAYLOAD = Gauge(
+    "hashtide_source_last_payload_timestamp_seconds",
+    "When something last came from a source, keep-alives included",
+    ["source"],
+)
+RECONNECTS = Counter(
+    "hashtide_source_reconnects_total",
+    "Connections lost or not made, each followed by another try, by reason",
+    ["source", "reason"],
+)
+GAPS = Counter(
+    "hashtide_ingest_gaps_total",
+    "Times in which a source may have missed posts, by reason",
+    ["source", "reason"],
+)
+GAP_SECONDS = Counter(
+    "hashtide_ingest_gap_seconds_total",
+    "Length of the times in which a source may have missed posts, by reason",
+    ["source", "reason"],
 )

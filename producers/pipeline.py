@@ -1,37 +1,54 @@
 """The way in, read from top to bottom: payload -> format -> door -> Kafka, and an account of what became of each."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
-from producers import formats, metrics
+from producers import metrics
 from producers.contract import (
     MAX_PAYLOAD_BYTES,
     Control,
     DeadLetter,
+    Gap,
     InvalidPost,
-    Message,
     Origin,
     Post,
     PostDelete,
     PostEdit,
+    Sent,
 )
+from producers.formats import Outcome
 from producers.intake import accept
-from producers.publisher import Publisher
-from producers.sources.file import Line
+from producers.losses import Losses
+from producers.sources.received import Received
 
-Fate = Literal["posts", "edits", "deletes", "control", "dead"]
+Fate = Literal["posts", "edits", "deletes", "control", "filtered", "dead"]
+
+Parse = Callable[[Received], Iterable[Outcome]]
+
+
+class Kafka(Protocol):
+    """What the way in needs of a publisher. `publisher.Publisher` says when these block and what they raise."""
+
+    def publish(self, message: Sent) -> None: ...
+
+    def bury(self, letter: DeadLetter) -> None: ...
 
 
 class Account(msgspec.Struct):
-    """What became of the payloads: read = posts + edits + deletes + control + dead, and sent = the first three."""
+    """What became of the payloads: read = posts + edits + deletes + control + filtered + dead; sent = the first three.
+
+    Gaps are told beside: they are no payloads.
+    """
 
     posts: int = 0
     edits: int = 0
     deletes: int = 0
     control: int = 0
+    filtered: int = 0
     dead: int = 0
+    gaps: int = 0
 
     def add(self, fate: Fate) -> None:
         setattr(self, fate, getattr(self, fate) + 1)
@@ -42,7 +59,7 @@ class Account(msgspec.Struct):
 
     @property
     def read(self) -> int:
-        return self.sent + self.control + self.dead
+        return self.sent + self.control + self.filtered + self.dead
 
 
 class Pace:
@@ -63,48 +80,63 @@ class Pace:
 
 
 class Intake:
-    """One run of one source. `take` sends a payload on; `account` says at any time what became of all so far."""
+    """One run of sources. `take` sends an item on; `account` says at any time what became of all so far.
+
+    `parse` says what is in a payload. `matches` says of a post from a firehose whether any campaign has it: the others
+    are filtered. Deletions go on whatever was deleted: after a restart nobody knows here what was sent on before.
+    """
 
     def __init__(
         self,
-        publisher: Publisher,
+        kafka: Kafka,
+        parse: Parse,
         *,
-        format: str,
         origin: Origin,
         author_key: bytes,
         clock_ms: Callable[[], int],
+        matches: Callable[[Post], bool] = lambda post: True,
         pace: Pace | None = None,
     ) -> None:
         self.account = Account()
-        self._publisher, self._format, self._origin = publisher, format, origin
+        self._kafka, self._parse, self._origin, self._matches = kafka, parse, origin, matches
         self._author_key, self._clock_ms, self._pace = author_key, clock_ms, pace
+        self._losses = Losses()
 
-    def take_all(self, payloads: Iterable[Line]) -> None:
-        """Send every payload on, to `posts.raw` or with the reason to `posts.dead`.
+    def take(self, item: Received | Gap) -> None:
+        """Send an item on, to `posts.raw` or with the reason to `posts.dead`.
 
-        Blocks as long as `payloads` gives any, and while Kafka is behind. Raises PublishFailed, what reading raises.
+        Blocks while Kafka is behind, and for the pace. Raises PublishFailed.
         """
-        for line in payloads:
-            kind = line.source.partition(":")[0]
-            for outcome in formats.parse(line.payload, self._format):
-                fate = self._forward(line, kind, outcome)
-                self.account.add(fate)
-                metrics.PAYLOADS.labels(kind, fate).inc()
+        if isinstance(item, Gap):
+            self._tell(item)
+            return
+        kind = item.source.partition(":")[0]
+        for outcome in self._parse(item):
+            fate = self._forward(item, kind, outcome)
+            self.account.add(fate)
+            metrics.PAYLOADS.labels(kind, fate).inc()
 
-    def _forward(self, line: Line, kind: str, outcome: formats.Outcome) -> Fate:
-        if isinstance(outcome, Control):
-            return "control"
+    def _forward(self, item: Received, kind: str, outcome: Outcome) -> Fate:
         now_ms = self._clock_ms()
+        if isinstance(outcome, Control):
+            if outcome.estimated_loss and (gap := self._losses.told(item.source, outcome.estimated_loss, now_ms)):
+                self._tell(gap)
+            return "control"
+        if item.firehose and isinstance(outcome, Post | PostEdit) and not self._matches(_post(outcome)):
+            return "filtered"
         try:
             if isinstance(outcome, InvalidPost):
                 raise outcome
-            message = accept(outcome, now_ms=now_ms, author_key=self._author_key, origin=self._origin, source=kind)
+            origin = item.origin or self._origin
+            message = accept(outcome, now_ms=now_ms, author_key=self._author_key, origin=origin, source=kind)
         except InvalidPost as error:
-            self._publisher.bury(dead_letter(line, error, now_ms))
+            self._kafka.bury(dead_letter(item, error, now_ms))
             return "dead"
-        if self._pace is not None and (post := post_of(message)) is not None:
-            self._pace.wait_for(post.created_at_ms)
-        self._publisher.publish(message)
+        if not isinstance(message, PostDelete):
+            self._losses.saw(item.source, _post(message).created_at_ms)
+            if self._pace is not None:
+                self._pace.wait_for(_post(message).created_at_ms)
+        self._kafka.publish(message)
         match message:
             case Post():
                 return "posts"
@@ -113,25 +145,25 @@ class Intake:
             case PostDelete():
                 return "deletes"
 
-
-def post_of(message: Message) -> Post | None:
-    """The post that a message carries, if it carries one."""
-    match message:
-        case Post():
-            return message
-        case PostEdit():
-            return message.post
-        case PostDelete():
-            return None
+    def _tell(self, gap: Gap) -> None:
+        self._kafka.publish(gap)
+        self.account.gaps += 1
+        kind = gap.source.partition(":")[0]
+        metrics.GAPS.labels(kind, gap.reason).inc()
+        metrics.GAP_SECONDS.labels(kind, gap.reason).inc((gap.to_ms - gap.from_ms) / 1000)
 
 
-def dead_letter(line: Line, error: InvalidPost, at_ms: int) -> DeadLetter:
+def _post(message: Post | PostEdit) -> Post:
+    return message.post if isinstance(message, PostEdit) else message
+
+
+def dead_letter(item: Received, error: InvalidPost, at_ms: int) -> DeadLetter:
     """What is kept of a payload that can't go on."""
     return DeadLetter(
         reason=error.reason,
         detail=error.detail,
-        source=line.source,
-        position=line.position,
-        payload=line.payload[:MAX_PAYLOAD_BYTES],
+        source=item.source,
+        position=item.position,
+        payload=item.payload[:MAX_PAYLOAD_BYTES],
         at_ms=at_ms,
     )

@@ -5,25 +5,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
 
 from producers.contract import MAX_PAYLOAD_BYTES
+from producers.sources.received import Received
 
 STDIN = Path("-")
+Line = Received
 
 
-class Line(NamedTuple):
-    """One payload and where it lies."""
-
-    source: str
-    position: str
-    payload: bytes
-    """Without its line end; one byte more than MAX_PAYLOAD_BYTES where the line is longer than that."""
-    consumed: int
-    """Bytes read of the file so far: with its size, the progress."""
-
-
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path) -> Iterator[Received]:
     """Each line of a file in order, `-` for standard input, `.gz` unpacked. Blocks. Raises OSError, EOFError.
 
     A line longer than MAX_PAYLOAD_BYTES is cut there and the rest of it is skipped, so memory stays bounded. A last
@@ -31,7 +22,7 @@ def lines(path: Path) -> Iterator[Line]:
     """
     source = "stdin" if path == STDIN else f"file:{path.name}"
     with nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb") as raw:
-        file = cast(IO[bytes], gzip.open(raw) if path.suffix == ".gz" else raw)
+        file = cast(IO[bytes], gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw)
         # Where a pipe can't tell, progress has no total, and position is the line's number alone.
         tell = raw.tell if raw.seekable() else lambda: 0
         number = 0
@@ -41,4 +32,4 @@ def lines(path: Path) -> Iterator[Line]:
                 rest = payload
                 while rest and not rest.endswith(b"\n"):
                     rest = file.readline(1 << 16)
-            yield Line(source, f"line {number}", payload.rstrip(b"\r\n")[: MAX_PAYLOAD_BYTES + 1], tell())
+            yield Received(source, f"line {number}", payload.rstrip(b"\r\n")[: MAX_PAYLOAD_BYTES + 1], tell())

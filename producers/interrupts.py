@@ -1,0 +1,66 @@
+"""How a run is asked to end: SIGTERM, or Ctrl-C."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Generator, Iterator
+from types import FrameType
+from typing import Self, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal came while the run was waiting."""
+
+
+class Interrupts:
+    """SIGTERM and SIGINT end a run between two items, never inside one. A second signal ends it at once.
+
+    A context manager, for the main thread. While nothing is in hand, waiting for the next item or in `sleep`, a signal
+    raises Interrupted there; otherwise it is noted, and `pull` ends with the item in hand.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._waiting = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._signalled) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def pull(self, items: Generator[Item, None, None]) -> Iterator[Item]:
+        """The items until a signal comes. Closes `items` at the end."""
+        with contextlib.closing(items):
+            while not self.asked:
+                with self._in_wait():
+                    try:
+                        item = next(items)
+                    except StopIteration:
+                        return
+                yield item
+
+    def sleep(self, seconds: float) -> None:
+        with self._in_wait():
+            time.sleep(seconds)
+
+    @contextlib.contextmanager
+    def _in_wait(self) -> Iterator[None]:
+        self._waiting = True
+        try:
+            if self.asked:
+                raise Interrupted
+            yield
+        finally:
+            self._waiting = False
+
+    def _signalled(self, signum: int, frame: FrameType | None) -> None:
+        again, self.asked = self.asked, True
+        if self._waiting:
+            raise Interrupted
+        if again:
+            raise KeyboardInterrupt

@@ -1,0 +1,211 @@
+"""The lines of a growing file, as `tail -F` follows it: across rotation and truncation, and from where it was left.
+
+A file is known again by its inode and by the digest of its first bytes: inode numbers are used again, and a file may be
+rotated by copying it and cutting the original.
+"""
+
+import glob
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import IO, Final, Literal
+
+import msgspec
+from tenacity import Retrying, retry_if_result, wait_exponential
+
+from producers import metrics
+from producers.contract import Gap
+from producers.sources.lines import LineBuffer
+from producers.sources.received import Item, Items, Mark, Received
+
+log = logging.getLogger(__name__)
+
+FIRST_LOOK_S: Final = 0.05
+LAST_LOOK_S: Final = 1.0
+"""How soon, and when it stays quiet how late, a file is looked at again."""
+
+_PIECE: Final = 1 << 18
+_HEAD: Final = 256
+_ROTATED: Final = re.compile(r"[._-][0-9][0-9T:._-]*")  # posts.jsonl.1, posts.jsonl-20260802
+
+Change = Literal["grown", "rotated", "truncated"]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far a file has been read: what is kept of it between runs."""
+
+    inode: int
+    offset: int
+    """Behind the last line that was handed over."""
+    head: str
+    """The digest of the file's first bytes: as many as were read, at most _HEAD."""
+    heard_ms: int
+    """When the last of it was read."""
+
+    def is_in(self, file: IO[bytes], *, copied: bool = False) -> bool:
+        """Whether it's this file that was read so far; with `copied`, or one that begins with a whole head of it."""
+        found = os.fstat(file.fileno())
+        if found.st_size < self.offset or _digest(file, self.offset) != self.head:
+            return False
+        return found.st_ino == self.inode or (copied and self.offset >= _HEAD)
+
+
+class Followed:
+    """One path, at which a file grows, and other files may come after it. `clock_ms` and `sleep` are injected."""
+
+    def __init__(
+        self, path: Path, place: Place | None, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
+    ) -> None:
+        self._path, self._place = path, place
+        self._clock_ms, self._sleep = clock_ms, sleep
+        self._source, self._name = f"file:{path.name}", position_name(path)
+
+    def items(self) -> Items:
+        """Every line from where it was left, or from the start of the file, for ever.
+
+        A new file under the path is begun when the old one is read to its end; an end without a line feed is a line
+        then. Blocks, also while there is no file. Raises OSError for one that can't be read.
+        """
+        place, unsure = self._place, True
+        while True:
+            with self._when_there() as file:
+                if place is not None and not place.is_in(file):
+                    yield from self._elsewhere(place, unsure)
+                    place = None
+                place, unsure = yield from self._grown(file, place)
+
+    def _grown(self, file: IO[bytes], place: Place | None) -> Generator[Item, None, tuple[Place | None, bool]]:
+        """The lines of one file until it is rotated away or cut. Then where it was left, if something of it may be left
+        elsewhere, and whether something may be lost.
+        """
+        reader = _Reader(file, place.offset if place else 0)
+        while True:
+            yield from self._handed(reader, reader.lines())
+            match self._change(reader):
+                case "rotated":
+                    self._sleep(LAST_LOOK_S)  # whoever writes may not know of the new file yet
+                    yield from self._handed(reader, reader.lines())
+                    yield from self._handed(reader, reader.rest())
+                    return None, False
+                case "truncated":
+                    left = reader.place(self._clock_ms())
+                    quiet_s = (self._clock_ms() - (reader.heard_ms or 0)) / 1000
+                    return left, reader.unfinished or quiet_s <= LAST_LOOK_S
+
+    def _elsewhere(self, place: Place, unsure: bool) -> Items:
+        """What is left of a file that is no longer under the path, and of those that were there after it, in order."""
+        found = False
+        for path in self._rotated():
+            with path.open("rb") as file:
+                if not found and not place.is_in(file, copied=True):
+                    continue
+                reader = _Reader(file, 0 if found else place.offset)
+                found = True
+                yield from self._handed(reader, reader.lines())
+                yield from self._handed(reader, reader.rest())
+        if not found and unsure:
+            log.warning("%s was cut, and what was in it may not all have been read", self._path)
+            yield Gap(source=self._source, from_ms=place.heard_ms, to_ms=self._clock_ms(), reason="truncated")
+
+    def _rotated(self) -> list[Path]:
+        """The files beside the path that are named after it and a number or a date, oldest first."""
+        names = self._path.parent.glob(f"{glob.escape(self._path.name)}?*")
+        paths = [path for path in names if _ROTATED.fullmatch(path.name.removeprefix(self._path.name))]
+        return sorted(paths, key=lambda path: path.stat().st_mtime_ns)
+
+    def _handed(self, reader: "_Reader", lines: Iterator[tuple[bytes, int]]) -> Items:
+        for line, start in lines:
+            reader.heard_ms = self._clock_ms()
+            metrics.LAST_PAYLOAD.labels(self._source).set(reader.heard_ms / 1000)
+            mark = Mark(self._name, "place", msgspec.to_builtins(reader.place(reader.heard_ms)))
+            yield Received(self._source, f"byte {start}", line, mark=mark)
+
+    def _when_there(self) -> IO[bytes]:
+        def opened() -> IO[bytes] | None:
+            try:
+                return self._path.open("rb")
+            except FileNotFoundError:
+                return None
+
+        file = self._looking()(opened)
+        assert file is not None
+        return file
+
+    def _change(self, reader: "_Reader") -> Change:
+        """Wait until something has happened to the file."""
+        change = self._looking()(reader.change, self._path)
+        assert change is not None
+        return change
+
+    def _looking(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_result(lambda found: found is None),
+            wait=wait_exponential(multiplier=FIRST_LOOK_S, max=LAST_LOOK_S),
+            sleep=self._sleep,
+        )
+
+
+class _Reader:
+    """One open file, read on from an offset, line by line."""
+
+    def __init__(self, file: IO[bytes], offset: int) -> None:
+        self._file, self._buffer = file, LineBuffer()
+        self._offset = offset
+        self._inode = os.fstat(file.fileno()).st_ino
+        self._head = ""
+        self._head_of = -1
+        self.heard_ms: int | None = None
+        file.seek(offset)
+
+    def lines(self) -> Iterator[tuple[bytes, int]]:
+        """Each line that has its end by now, and where it starts."""
+        while piece := self._file.read(_PIECE):
+            for line, size in self._buffer.feed(piece):
+                yield self._passed(line, size)
+
+    def rest(self) -> Iterator[tuple[bytes, int]]:
+        """The last line, if it has no end."""
+        if self.unfinished:
+            yield self._passed(*self._buffer.rest())
+
+    @property
+    def unfinished(self) -> bool:
+        return self._buffer.pending > 0
+
+    def place(self, now_ms: int) -> Place:
+        if self._head_of < min(self._offset, _HEAD):
+            self._head, self._head_of = _digest(self._file, self._offset), min(self._offset, _HEAD)
+        return Place(self._inode, self._offset, self._head, self.heard_ms or now_ms)
+
+    def change(self, path: Path) -> Change | None:
+        """What has happened to the file since it was read to its end, if anything."""
+        ours = os.fstat(self._file.fileno())
+        read = self._offset + self._buffer.pending
+        if ours.st_size < read or (ours.st_size > read and not self.place(0).is_in(self._file)):
+            return "truncated"
+        if ours.st_size > read:
+            return "grown"
+        try:
+            theirs = path.stat()
+        except FileNotFoundError:  # moved away, and no new one yet
+            return None
+        return None if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino) else "rotated"
+
+    def _passed(self, line: bytes, size: int) -> tuple[bytes, int]:
+        start = self._offset
+        self._offset += size
+        return line, start
+
+
+def position_name(path: Path) -> str:
+    """The name of a path's position: another for each path, and short enough for a file's name."""
+    digest = hashlib.blake2b(str(path.absolute()).encode(), digest_size=6).hexdigest()
+    return f"file-{path.name[:60]}-{digest}"
+
+
+def _digest(file: IO[bytes], offset: int) -> str:
+    head = os.pread(file.fileno(), min(offset, _HEAD), 0)
+    return hashlib.blake2b(head, digest_size=16).hexdigest()

@@ -1,0 +1,224 @@
+"""Mastodon: the hashtag and public streams of any number of instances.
+
+Source: "Streaming timelines" in Mastodon's documentation, by server-sent events. Since Mastodon 4.2 most instances want
+an access token for streams.
+
+A stream can't be resumed. So each connection first opens the stream and then reads from the timeline what has come
+since the last status: nothing falls in between, and what comes twice is one post. The ids of statuses are an instance's
+own; a post's id is its uri, so that one seen on several instances, or under several tags, counts once.
+"""
+
+import logging
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError, connect_sse
+
+from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost, PostDelete
+from producers.formats import Outcome, mastodon
+from producers.sources.http import check, failures_as_lost
+from producers.sources.link import Link
+from producers.sources.lost import Lost, Refused
+from producers.sources.mastodon_timeline import Timeline, TooMuch, before, id_at, later, status_id
+from producers.sources.received import Items, Mark, Received
+
+log = logging.getLogger(__name__)
+
+STALL_S: Final = 60.0  # an instance sends a heartbeat every 15 seconds
+URIS: Final = 50_000  # local ids remembered for each instance: those that deletions and replies can be told of
+
+_MAX_LINE_BYTES: Final = 4 * MAX_PAYLOAD_BYTES  # what is longer is no event, and would only fill the memory
+
+
+class Stream(NamedTuple):
+    """A stream that every instance has: of a hashtag, `public`, or `public/local`."""
+
+    path: str
+    tag: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.path if self.tag is None else f"{self.path}:{self.tag}"
+
+    @property
+    def params(self) -> dict[str, str]:
+        return {} if self.tag is None else {"tag": self.tag}
+
+    @property
+    def timeline(self) -> tuple[str, dict[str, str]]:
+        """The path and the parameters of the REST timeline with the same statuses."""
+        if self.tag is not None:
+            return f"/api/v1/timelines/tag/{quote(self.tag, safe='')}", {}
+        return "/api/v1/timelines/public", {"local": "true"} if self.path == "public/local" else {}
+
+
+class Instance:
+    """One instance, shared by its streams."""
+
+    def __init__(self, client: httpx.Client, clock_ms: Callable[[], int]) -> None:
+        self.client = client
+        self.name = client.base_url.netloc.decode()
+        self.source = f"mastodon:{self.name}"
+        self._clock_ms = clock_ms
+        self._streaming: str | None = None
+        self._asking = threading.Lock()
+
+    def streaming_url(self) -> str:
+        """Where its streams are: large instances have a server of their own for them. Blocks the first time.
+
+        Raises Lost.
+        """
+        with self._asking:
+            if self._streaming is None:
+                self._streaming = self._asked() or str(self.client.base_url).rstrip("/")
+            return self._streaming
+
+    def _asked(self) -> str | None:
+        """`configuration.urls.streaming` ("Instance"); None for an instance that does not say."""
+        with failures_as_lost():
+            response = self.client.get("/api/v2/instance")
+        try:
+            check(self.source, response, self._clock_ms)
+            url = urlsplit(response.json()["configuration"]["urls"]["streaming"])
+        except (Refused, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        if url.scheme not in ("wss", "https") and self.client.base_url.scheme == "https":
+            return None  # a token does not leave in the clear
+        return f"{'https' if url.scheme in ('wss', 'https') else 'http'}://{url.netloc}{url.path.rstrip('/')}"
+
+
+class MastodonStream:
+    """One stream of one instance, one connection after the other. `last_id` is the last status of an earlier run."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        stream: Stream,
+        link: Link,
+        last_id: str | None,
+        *,
+        clock_ms: Callable[[], int],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.link = link
+        self._instance, self._stream, self._clock_ms = instance, stream, clock_ms
+        self._last_id = last_id
+        self._began_id: str | None = None
+        self._timeline = Timeline(
+            instance.client, f"{instance.source} {stream.key}", *stream.timeline, clock_ms=clock_ms, sleep=sleep
+        )
+
+    def connect(self) -> Items:
+        """One connection, to its end. Blocks. Always raises: Lost, or Refused."""
+        what = f"{self._instance.source} {self._stream.key}"
+        url = f"{self._instance.streaming_url()}/api/v1/streaming/{self._stream.path}"
+        with (
+            failures_as_lost(),
+            connect_sse(self._instance.client, "GET", url, params=self._stream.params) as events,
+        ):
+            check(what, events.response, self._clock_ms)
+            yield from self._caught_up()
+            yield from self._live(events)
+        raise Lost("ended")
+
+    def _live(self, events: EventSource) -> Items:
+        events.response.stream = _Watched(events.response.stream, self.link.heard)
+        try:
+            for event in events.iter_sse():
+                yield self._received(event)
+        except SSEError:
+            raise Lost("http-error", "no event stream") from None
+
+    def _received(self, event: ServerSentEvent) -> Received:
+        if event.event == "update":
+            self._last_id = later(self._last_id, status_id(event.data))
+        data = "".join(f"data: {line}\n" for line in event.data.split("\n"))
+        payload = f"event: {event.event}\n{data}".encode()
+        return self._with_mark(payload)
+
+    def _caught_up(self) -> Items:
+        """What the timeline has since the last status; where it can't all be had, a gap."""
+        since = self._last_id or self._began_id
+        if since is None:
+            self._began_id = id_at(self._clock_ms())
+            return
+        try:
+            for page in self._timeline.since(before(since)):
+                for status in page:
+                    self._last_id = later(self._last_id, status_id(status))
+                    yield self._with_mark(status)._replace(origin="backfill")
+        except (Lost, Refused, TooMuch) as error:
+            log.warning("%s %s: can't catch up: %s", self._instance.source, self._stream.key, error)
+            gap = self.link.silence()
+            if gap is not None:
+                yield gap
+
+    def _with_mark(self, payload: bytes) -> Received:
+        place = {"id": self._last_id or self._began_id, "heard_ms": self.link.heard_ms}
+        return Received(
+            self._instance.source,
+            f"{self._stream.key} after {self._last_id}",
+            payload,
+            mark=Mark(position_name(self._instance.name), self._stream.key, place),
+            firehose=self._stream.tag is None,
+        )
+
+
+class _Watched(httpx.SyncByteStream):
+    """A body that says when something comes: heartbeats are comments, which no event shows."""
+
+    def __init__(self, body: Any, heard: Callable[[], object]) -> None:
+        self._body, self._heard = body, heard
+
+    def __iter__(self) -> Iterator[bytes]:
+        unended = 0
+        for piece in self._body:
+            self._heard()
+            end = piece.rfind(b"\n")
+            unended = unended + len(piece) if end < 0 else len(piece) - end
+            if unended > _MAX_LINE_BYTES:
+                raise Lost("http-error", "a line without an end")
+            yield piece
+
+    def close(self) -> None:
+        self._body.close()
+
+
+class Parser:
+    """The format, with each instance's mapping of local ids to uris. A deletion of what was never seen is none."""
+
+    def __init__(self) -> None:
+        self._uris: defaultdict[str, RecentUris] = defaultdict(RecentUris)
+
+    def __call__(self, received: Received) -> list[Outcome]:
+        if len(received.payload) > MAX_PAYLOAD_BYTES:
+            return [InvalidPost("too-large", f"more than {MAX_PAYLOAD_BYTES} bytes")]
+        try:
+            outcomes = mastodon.parse(received.payload, self._uris[received.source])
+        except InvalidPost as error:
+            return [error]
+        return [
+            Control("delete-of-unknown")
+            if isinstance(outcome, PostDelete) and "://" not in outcome.post_id
+            else outcome
+            for outcome in outcomes
+        ]
+
+
+class RecentUris(OrderedDict[str, str]):
+    """The newest URIS of the mapping that the format asks for."""
+
+    def __setitem__(self, local_id: str, uri: str) -> None:
+        super().__setitem__(local_id, uri)
+        self.move_to_end(local_id)
+        if len(self) > URIS:
+            self.popitem(last=False)
+
+
+def position_name(instance: str) -> str:
+    """The name of an instance's positions; their keys are its streams'."""
+    return f"mastodon-{instance}"

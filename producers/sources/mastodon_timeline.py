@@ -1,0 +1,110 @@
+"""Mastodon's REST timelines, read forward from a status: what a stream did not bring.
+
+Sources: "Timelines", "Rate limits" and "Pagination" in Mastodon's documentation.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import httpx
+import msgspec
+from tenacity import stop_before_delay
+
+from producers.contract import InvalidPost
+from producers.formats.payload import items
+from producers.sources.http import check, failures_as_lost
+from producers.sources.lost import Lost
+from producers.sources.reconnect import tries
+
+PAGE: Final = 40  # the largest that instances give
+MAX_PAGES: Final = 100  # of one catch-up: instances allow 300 requests in 5 minutes
+PATIENCE_S: Final = 90.0  # for one page, its retries included
+OVERLAP_MS: Final = 120_000  # a status of another instance arrives late, and is filed under when it was written
+
+_TIME_SHIFT: Final = 16  # an id is a time in milliseconds, and 16 bits more
+_FIRST_TIME: Final = 10**16  # a smaller number is no such id
+
+
+class TooMuch(Exception):
+    """More statuses than one catch-up reads."""
+
+
+class Timeline:
+    """One timeline of one instance. `source` is for the log."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        source: str,
+        path: str,
+        params: dict[str, str],
+        *,
+        clock_ms: Callable[[], int],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._client, self._source, self._path, self._params = client, source, path, params
+        self._clock_ms, self._sleep = clock_ms, sleep
+
+    def since(self, min_id: str) -> Iterator[list[bytes]]:
+        """Every status after `min_id`, as JSON, page by page and oldest first.
+
+        Blocks; retries each page for PATIENCE_S. Raises Lost, Refused, TooMuch; what came before stands.
+        """
+        for _ in range(MAX_PAGES):
+            series = tries(self._source, clock_ms=self._clock_ms, sleep=self._sleep, stop=stop_before_delay(PATIENCE_S))
+            page, next_id = series(self._page, min_id)
+            yield page
+            if next_id is None or next_id == min_id:
+                return
+            min_id = next_id
+        raise TooMuch(f"more than {MAX_PAGES * PAGE} statuses to catch up on")
+
+    def _page(self, min_id: str) -> tuple[list[bytes], str | None]:
+        with failures_as_lost():
+            response = self._client.get(self._path, params=self._params | {"min_id": min_id, "limit": str(PAGE)})
+        check(self._source, response, self._clock_ms)
+        try:
+            statuses = [bytes(status) for status in items(response.content)]
+        except InvalidPost:
+            raise Lost("http-error", "a timeline that is no list of statuses") from None
+        if not statuses:
+            return [], None
+        newer = httpx.URL(response.links.get("prev", {}).get("url", "")).params.get("min_id")
+        return statuses[::-1], newer or status_id(statuses[0])
+
+
+class _Status(msgspec.Struct, frozen=True):
+    id: str | int | None = None
+
+
+_STATUS: Final = msgspec.json.Decoder(_Status)
+
+
+def status_id(status: bytes | str) -> str | None:
+    """The instance's own id of a status in JSON; None for what is none."""
+    try:
+        found = _STATUS.decode(status).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if found is None else str(found)
+
+
+def later(one: str | None, other: str | None) -> str | None:
+    """The later of two ids. Ids of Mastodon are numbers in the order of time; of others the second one counts."""
+    if one is None or other is None:
+        return one or other
+    if one.isdecimal() and other.isdecimal():
+        return max(one, other, key=int)
+    return other
+
+
+def id_at(ms: int) -> str:
+    """The id that a status of this moment would have."""
+    return str(ms << _TIME_SHIFT)
+
+
+def before(status_id: str) -> str:
+    """The id from which a catch-up starts, to have also what is filed under a time before it, but came after it."""
+    if not status_id.isdecimal() or int(status_id) < _FIRST_TIME:
+        return status_id
+    return str(int(status_id) - (OVERLAP_MS << _TIME_SHIFT))

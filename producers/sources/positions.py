@@ -1,0 +1,99 @@
+"""How far sources have come, in files below the state folder: what a run, however it ended, leaves for the next."""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from producers.sources.received import Item, Mark, Received
+
+log = logging.getLogger(__name__)
+
+FOLDER = "positions"  # below the state folder
+
+
+class Positions:
+    """One small file a name, replaced as a whole: who reads it finds the old position or the new one, never half."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / FOLDER
+        self._known: dict[str, dict[str, Any]] = {}
+        self._changed: set[str] = set()
+
+    def load(self, name: str) -> dict[str, Any]:
+        """The values by key that were saved last; nothing where there is no file, or, with a warning, a damaged one.
+
+        Reads the disk. Raises OSError.
+        """
+        if name not in self._known:
+            self._known[name] = self._read(self._path(name))
+        return dict(self._known[name])
+
+    def note(self, mark: Mark) -> None:
+        """Keep a mark for the next `save`."""
+        self._known.setdefault(mark.name, {})[mark.key] = mark.value
+        self._changed.add(mark.name)
+
+    @property
+    def unsaved(self) -> bool:
+        return bool(self._changed)
+
+    def save(self) -> None:
+        """Write what was noted since the last time. Call it once Kafka has all before. Blocks; raises OSError."""
+        for name in sorted(self._changed):
+            self._write(self._path(name), self._known[name])
+        self._changed.clear()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{quote(name, safe='')}.json"
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            values = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            log.warning("%s is damaged: starting without a position", path)
+            return {}
+        return values
+
+    def _write(self, path: Path, values: dict[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(f".{os.getpid()}.new")
+        with aside.open("w") as file:
+            json.dump(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+
+
+class Checkpoints:
+    """Saves positions now and then, each time once `flush` says that Kafka has all that came before them."""
+
+    def __init__(
+        self, flush: Callable[[], None], positions: Positions, monotonic: Callable[[], float], *, every_s: float = 1.0
+    ) -> None:
+        self._flush, self._positions, self._monotonic, self._every_s = flush, positions, monotonic, every_s
+        self._saved_at = monotonic()
+
+    def passed(self, item: Item | None) -> None:
+        """Note an item that was sent on, or that nothing came. Blocks on Kafka and the disk when a save is due.
+
+        Raises PublishFailed, OSError.
+        """
+        mark = item.mark if isinstance(item, Received) else item
+        if isinstance(mark, Mark):
+            self._positions.note(mark)
+        if self._positions.unsaved and self._monotonic() - self._saved_at >= self._every_s:
+            self.save()
+
+    def save(self) -> None:
+        """Save now. Blocks and raises as `passed`."""
+        self._flush()
+        self._positions.save()
+        self._saved_at = self._monotonic()

@@ -1,0 +1,104 @@
+"""Staying connected: how long to wait before the next try, and the loop around it.
+
+The waits are those of "Handling disconnections" in X's developer documentation, the only platform that has rules. Again
+at once when a connection that worked is lost; after that by what went wrong, each counting by itself: 250 ms more each
+time up to 16 s (network), 5 s doubling up to 320 s (HTTP errors), a minute doubling or until the server's own time
+(420, 429). A connection that brings something starts them afresh.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from producers.sources.link import Link
+from producers.sources.lost import Lost
+from producers.sources.received import Items
+
+log = logging.getLogger(__name__)
+
+NETWORK_STEP_S: Final = 0.25
+NETWORK_MAX_S: Final = 16.0
+HTTP_FIRST_S: Final = 5.0
+HTTP_MAX_S: Final = 320.0
+LIMITED_FIRST_S: Final = 60.0
+LIMITED_MAX_S: Final = 900.0  # the length of X's rate limit windows: no server's clock makes us wait longer
+
+_HTTP: Final = frozenset(("http-error", "notice"))  # a notice and nothing else is an answer, too
+
+
+class WaitByCause(wait_base):
+    """How long to wait after each `Lost` of one series of tries. Failures of each sort count by themselves."""
+
+    def __init__(self, clock_ms: Callable[[], int]) -> None:
+        self._clock_ms = clock_ms
+        self._failures: Counter[str] = Counter()
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        lost = retry_state.outcome.exception() if retry_state.outcome else None
+        assert isinstance(lost, Lost)
+        sort = "limited" if lost.cause == "rate-limited" else "http" if lost.cause in _HTTP else "network"
+        self._failures[sort] += 1
+        failures = self._failures[sort]
+        match sort:
+            case "limited":
+                return limited_wait_s(failures, lost.retry_at_ms, self._clock_ms())
+            case "http":
+                return min(HTTP_FIRST_S * 2.0 ** (failures - 1), HTTP_MAX_S)
+        return min(NETWORK_STEP_S * failures, NETWORK_MAX_S)
+
+
+def limited_wait_s(failures: int, retry_at_ms: int | None, now_ms: int) -> float:
+    """Until the server's own time where it names one to come, else a minute, doubled with each failure."""
+    if retry_at_ms is not None and retry_at_ms > now_ms:
+        return min((retry_at_ms - now_ms) / 1000, LIMITED_MAX_S)
+    return min(LIMITED_FIRST_S * 2.0 ** (failures - 1), LIMITED_MAX_S)
+
+
+def tries(
+    source: str, *, clock_ms: Callable[[], int], sleep: Callable[[float], None], stop: stop_base = stop_never
+) -> Retrying:
+    """A series of tries of one thing, each after a `Lost` and its wait, until `stop`: then the last `Lost` is raised.
+
+    What else is raised goes through at once.
+    """
+
+    def say(state: RetryCallState) -> None:
+        lost = state.outcome.exception() if state.outcome else None
+        log.warning("%s: %s; trying again in %.2f s", source, lost, state.upcoming_sleep)
+
+    return Retrying(
+        wait=WaitByCause(clock_ms),
+        retry=retry_if_exception_type(Lost),
+        stop=stop,
+        sleep=sleep,
+        before_sleep=say,
+        reraise=True,
+    )
+
+
+def reconnecting(
+    connect: Callable[[], Items], link: Link, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
+) -> Items:
+    """All that comes through connection after connection, for ever. Blocks; does all retrying.
+
+    `connect` makes a connection and gives what it brings; it never just ends, but raises Lost, or what is for a person
+    to look at (Refused): that goes through.
+    """
+    while True:
+        for attempt in tries(link.source, clock_ms=clock_ms, sleep=sleep):
+            try:
+                yield from connect()
+                raise Lost("ended")
+            except Lost as lost:
+                worked = link.up
+                link.lost(lost)
+                if worked:
+                    log.warning("%s: %s; connecting again", link.source, lost)
+                    break  # at once, and counting from the start
+                with attempt:
+                    raise

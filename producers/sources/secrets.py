@@ -1,0 +1,46 @@
+"""Tokens: read from files or the environment, handed to clients, and shown nowhere."""
+
+from pathlib import Path
+
+from producers.settings import ProducerSettings, WrongSetting
+
+
+def x_token(settings: ProducerSettings) -> str:
+    """The bearer token for X. Reads the disk. Raises WrongSetting."""
+    if settings.x_bearer_token is not None:
+        token = settings.x_bearer_token.strip()
+    elif settings.x_bearer_token_file is not None:
+        token = _read("HASHTIDE_X_BEARER_TOKEN_FILE", settings.x_bearer_token_file).strip()
+    else:
+        raise WrongSetting("HASHTIDE_X_BEARER_TOKEN_FILE: must name a file with the bearer token of an app at X")
+    return _checked("HASHTIDE_X_BEARER_TOKEN", token)
+
+
+def mastodon_tokens(settings: ProducerSettings) -> dict[str, str]:
+    """The tokens of Mastodon instances by host. Reads the disk. Raises WrongSetting."""
+    if settings.mastodon_tokens_file is None:
+        return {}
+    name = "HASHTIDE_MASTODON_TOKENS_FILE"
+    tokens = {}
+    for number, line in enumerate(_read(name, settings.mastodon_tokens_file).splitlines(), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2:
+            raise WrongSetting(f"{name}: line {number} must be `HOST TOKEN`")
+        tokens[words[0]] = _checked(name, words[1])
+    return tokens
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise WrongSetting(f"{name}={str(path)!r}: can't be read: {reason}") from None
+
+
+def _checked(name: str, token: str) -> str:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise WrongSetting(f"{name}: must hold a token: one word of printable ASCII characters")
+    return token

@@ -1,0 +1,198 @@
+"""The rules of X's filtered stream: what the campaigns ask for, against what stands there.
+
+Sources: "Filtered stream: build a rule" and "Filtered stream operators" in X's developer documentation. Rules are ours
+by their tag, `hashtide:CAMPAIGN:NUMBER`; others are left alone.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from producers.sources.http import check, failures_as_lost
+from producers.sources.lost import Lost, Refused
+from producers.wanted import Terms, Wanted
+
+log = logging.getLogger(__name__)
+
+PATH: Final = "/2/tweets/search/stream/rules"
+OURS: Final = "hashtide:"
+
+_OR: Final = " OR "
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule; `id` is X's, once it is there."""
+
+    value: str
+    tag: str | None = None
+    id: str | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to change: first add, then remove, so that nothing is missed in between."""
+
+    add: tuple[Rule, ...]
+    remove: tuple[Rule, ...]
+
+
+def rules(wanted: Wanted, max_chars: int) -> list[Rule]:
+    """The rules that ask for all campaigns' posts, each of at most `max_chars` characters. Pure. Raises Refused for a
+    tag or phrase that no rule has room for.
+
+    What is asked of a root is asked in rules of its own: not every access level has every operator, and a rule with one
+    that it has not is refused whole.
+    """
+    return [
+        Rule(value, f"{OURS}{terms.campaign}:{number}")
+        for terms in wanted.campaigns
+        for number, value in enumerate(_values(terms, max_chars), 1)
+    ]
+
+
+def _values(terms: Terms, max_chars: int) -> Iterator[str]:
+    roots = [post_id for platform, _, post_id in (root.partition(":") for root in terms.roots) if platform == "x"]
+    yield from _joined((f"#{tag}" for tag in terms.tags), max_chars)
+    yield from _joined((_quoted(phrase) for phrase in terms.phrases), max_chars)
+    for operator in ("conversation_id", "quotes_of_tweet_id", "retweets_of_tweet_id"):
+        yield from _joined((f"{operator}:{root}" for root in roots), max_chars)
+
+
+def _joined(parts: Iterable[str], max_chars: int) -> Iterator[str]:
+    """The parts with OR between them, in as few pieces as are needed."""
+    piece = ""
+    for part in parts:
+        if len(part) > max_chars:
+            raise Refused(f"{part!r} has {len(part)} characters, and a rule of X's filtered stream at most {max_chars}")
+        longer = f"{piece}{_OR}{part}" if piece else part
+        if len(longer) > max_chars:
+            yield piece
+            longer = part
+        piece = longer
+    if piece:
+        yield piece
+
+
+def _quoted(phrase: str) -> str:
+    return '"' + phrase.replace('"', " ").replace("\\", " ") + '"'
+
+
+def plan(wanted: Sequence[Rule], present: Sequence[Rule]) -> Plan:
+    """What makes X's rules say what is wanted. Pure. A rule that stands there already, whoever made it, is enough."""
+    values = {rule.value for rule in wanted}
+    standing = {rule.value for rule in present}
+    distinct = {rule.value: rule for rule in reversed(wanted) if rule.value not in standing}
+    return Plan(
+        add=tuple(rule for rule in wanted if distinct.get(rule.value) is rule),
+        remove=tuple(rule for rule in present if (rule.tag or "").startswith(OURS) and rule.value not in values),
+    )
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    """Why X does not take a rule, or a request."""
+
+    title: str = ""
+    value: str | None = None
+    detail: str = ""
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.title, self.detail, *self.details)))
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    next_token: str | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: tuple[Rule, ...] = ()
+    errors: tuple[_Problem, ...] = ()
+    meta: _Meta = _Meta()
+
+
+_ANSWER: Final = msgspec.json.Decoder(_Answer)
+
+
+class RulesApi:
+    """The rules of one app at X. Everything blocks for one request, and raises Lost and Refused; callers retry."""
+
+    def __init__(self, client: httpx.Client, clock_ms: Callable[[], int]) -> None:
+        self._client, self._clock_ms = client, clock_ms
+
+    def present(self) -> list[Rule]:
+        """All rules that stand there, whoever made them."""
+        found: list[Rule] = []
+        params: dict[str, str] = {}
+        while True:
+            answer = self._ask("GET", params=params)
+            found.extend(answer.data)
+            if not answer.meta.next_token:
+                return found
+            params = {"pagination_token": answer.meta.next_token}
+
+    def add(self, rules: Sequence[Rule], *, dry_run: bool) -> dict[str, str]:
+        """Add rules, or only have them checked. Gives, by their values, what X says of those that it does not take."""
+        body = {"add": [{"value": rule.value, "tag": rule.tag} for rule in rules]}
+        answer = self._ask("POST", params=_dry(dry_run), json=body)
+        problems = {}
+        for problem in answer.errors:
+            if problem.value is None:
+                raise Refused(f"X's stream rules: {problem}")
+            if "duplicate" not in problem.title.lower():
+                problems[problem.value] = str(problem)
+        return problems
+
+    def remove(self, rules: Sequence[Rule], *, dry_run: bool) -> None:
+        """Remove rules, or only have it checked."""
+        answer = self._ask("POST", params=_dry(dry_run), json={"delete": {"ids": [rule.id for rule in rules]}})
+        if answer.errors:
+            raise Refused(f"X's stream rules: {answer.errors[0]}")
+
+    def _ask(self, method: str, **request: Any) -> _Answer:
+        with failures_as_lost():
+            response = self._client.request(method, PATH, **request)
+        if response.status_code != 400:  # which has the reasons, rule by rule, as success has
+            check("X's stream rules", response, self._clock_ms)
+        try:
+            return _ANSWER.decode(response.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Lost("http-error", f"HTTP {response.status_code} with an answer that is none") from None
+
+
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dry_run": "true"} if dry_run else {}
+
+
+def put_in_place(api: RulesApi, wanted: Sequence[Rule], *, dry_run: bool) -> Plan:
+    """Have X's rules say what is wanted; every change is tried dry first. With `dry_run`, only that. Gives what it did.
+
+    Of the rules that X does not take, each is named in the log, and the others go on. Raises Refused if none is left,
+    and what `api` raises.
+    """
+    present = api.present()
+    planned = plan(wanted, present)
+    problems = api.add(planned.add, dry_run=True) if planned.add else {}
+    for value, problem in problems.items():
+        log.warning("X does not take a rule, so what it asks for will be missing: %s: %s", value, problem)
+    planned = Plan(tuple(rule for rule in planned.add if rule.value not in problems), planned.remove)
+    kept = {rule.value for rule in present} & {rule.value for rule in wanted}
+    if not planned.add and not kept:
+        raise Refused("X takes none of the campaigns' rules" if wanted else "no campaign has anything to ask X for")
+    if planned.remove:
+        api.remove(planned.remove, dry_run=True)
+    if not dry_run:
+        if planned.add:
+            refused = api.add(planned.add, dry_run=False)
+            if refused:
+                raise Refused(f"X's stream rules: {next(iter(refused.values()))}")
+        if planned.remove:
+            api.remove(planned.remove, dry_run=False)
+    log.info("X's stream rules: %d added, %d removed, %d kept", len(planned.add), len(planned.remove), len(kept))
+    return planned
+
+
+def shown(rules: Iterable[Rule]) -> list[dict[str, str | None]]:
+    """Rules as people and scripts see them."""
+    return [{"tag": rule.tag, "value": rule.value} for rule in rules]
