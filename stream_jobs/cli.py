@@ -30,6 +30,7 @@ from producers.main import produce, wall_clock_ms
 from producers.publisher import PublishFailed
 from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load
 from producers.sources.file import STDIN, lines
+from producers.wanted import Terms, Wanted
 from stream_jobs import counts as counting
 from stream_jobs import logs
 from stream_jobs.domain.campaign import WrongCampaign
@@ -62,6 +63,21 @@ def cli() -> None:
 
 
 cli.add_command(produce)
+
+
+def wanted() -> Wanted:
+    """What the campaigns want of platforms, for the live sources. Raises WrongSetting, WrongCampaign."""
+    from stream_jobs.app import load_campaigns
+    from stream_jobs.domain import hashtags
+
+    campaigns = load_campaigns(load(StreamSettings, os.environ))
+    return Wanted(
+        campaigns=tuple(
+            Terms(each.name, each.tags + each.counter_tags, each.phrases if each.phrases_anywhere else (), each.roots)
+            for each in campaigns.all
+        ),
+        matches=lambda post: bool(campaigns.match(post, hashtags.of_post(post))),
+    )
 
 
 @cli.command()
@@ -220,13 +236,18 @@ def settings(json_: bool) -> None:
     """List every setting: its name, what is set now, its default, its type and what it means."""
     all_ = {setting.name: setting for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
     if json_:
-        click.echo(json.dumps([msgspec.to_builtins(s) | {"value": os.environ.get(s.name)} for s in all_.values()]))
+        click.echo(json.dumps([msgspec.to_builtins(s) | {"value": _value_now(s.name)} for s in all_.values()]))
         return
     for setting in all_.values():
-        now = os.environ.get(setting.name)
+        now = _value_now(setting.name)
         click.echo(click.style(setting.name, bold=True) + (f"  (now {now})" if now else ""))
         click.echo(f"    {setting.meaning}")
         click.echo(f"    {setting.type}, default {setting.default or 'unset'}")
+
+
+def _value_now(name: str) -> str | None:
+    value = os.environ.get(name)
+    return "***" if value and name.endswith("_TOKEN") else value
 
 
 @cli.command()
@@ -254,7 +275,7 @@ def main() -> None:
     try:
         logs.setup(load(Common, os.environ).log_level)
         unknown_settings()
-        cli(prog_name="hashtide", standalone_mode=True)
+        cli(prog_name="hashtide", standalone_mode=True, obj=wanted)
     except (WrongSetting, WrongCampaign) as error:
         sys.exit(_said(error, 2))
     except (KafkaUnreachable, ElasticsearchUnreachable, TopicsUnready, IndicesUnready, PublishFailed) as error:
