@@ -23,14 +23,14 @@ DESCRIPTOR: Final = "plugin-descriptor.properties"
 
 
 def main(home: Path, jars: Path, jvm_options: list[str]) -> None:
-    """Runs until SIGTERM or SIGINT."""
-    stop = threading.Event()
+    """Runs until SIGTERM, which is heard only between calls to Java: until the node runs, it just ends the process."""
     class_path = install_network_module(jars, home / "modules" / NETWORK)
     start_jvm(class_path, [*jvm_options, f"-Des.path.home={home}"])
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())  # after the JVM, which has set handlers of its own
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # in place of the JVM's
     node = make_node(home)
     node.start()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     stop.wait()
     node.close()
 
