@@ -1,0 +1,169 @@
+"""A topic, a consumer group of count agents on it, and one store: in memory, driven by hand, one moment at a time.
+
+Handlers are coroutines that stop at every moment of the store, so that any of them can be overtaken by another worker,
+or end, between any two writes.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Coroutine, Generator
+from typing import Any, Final
+
+from stream_jobs.agents.count import CountAgent
+from stream_jobs.sinks.store import Ref
+from stream_jobs.transport import IN_HAND, Batch
+from tests.fakes.kafka import Graveyard, batch
+from tests.fakes.store import FakeStore, Held, Step
+
+TOPIC: Final = "bUaR0mNkS2mVoTj4v0Xyzw"
+KEY: Final = b"0123456789abcdef0123456789abcdef"
+ENDLESS: Final = 10_000
+"""Moments within which every batch of a test must be done."""
+
+
+class Pause:
+    """Gives way to whoever drives the coroutine."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+class Hand:
+    """What a worker has of one partition: the batch it handles and where it is in it, and the batches that wait."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Batch] = deque()
+        self.batch: Batch | None = None
+        self.work: Coroutine[Any, Any, None] | None = None
+        self.at: Step | None = None
+
+    def __len__(self) -> int:
+        return len(self.waiting) + (self.batch is not None)
+
+
+class Worker:
+    """One process: a count agent, and what it has in hand. It is not told what it has lost."""
+
+    def __init__(self, group: "Group") -> None:
+        self._seen = group.seen
+        self.store = FakeStore(group.documents, self._pause)
+        self.buried = Graveyard()
+        self.hands = [Hand() for _ in group.log]
+        self._at: Step | None = None
+        self._agent = CountAgent(
+            self.store, self.buried, topic_id=TOPIC, key=KEY, cached_counts=group.cached_counts, clock_ms=lambda: 0
+        )
+
+    async def _pause(self, step: Step) -> None:
+        self._at = step
+        await Pause()
+
+    def go_on(self, partition: int, moments: int) -> Batch | None:
+        """Go on with a partition's first batch for so many moments; the batch, if that has finished it."""
+        hand = self.hands[partition]
+        if hand.work is None:
+            if not hand.waiting:
+                return None
+            hand.batch = hand.waiting.popleft()
+            hand.work = self._agent.handle(hand.batch)
+        try:
+            for _ in range(moments):
+                hand.work.send(None)
+                hand.at = self._at
+        except StopIteration:
+            finished, hand.batch, hand.work = hand.batch, None, None
+            return finished
+        return None
+
+    def let_go(self, partition: int) -> None:
+        """Drop what is in hand of a partition, cancelling the handler wherever it is."""
+        hand = self.hands[partition]
+        hand.waiting.clear()
+        if hand.work is not None and hand.at is not None:
+            self._seen["bulks cut short"] += 0 < hand.at.done < hand.at.of
+            self._seen["handlers cut short"] += 1
+            try:
+                hand.work.throw(asyncio.CancelledError)
+            except asyncio.CancelledError:
+                hand.batch = hand.work = None
+            else:
+                raise AssertionError("the agent went on after it was cancelled")
+
+
+class Group:
+    """The topic's partitions with their offsets, and whose they are.
+
+    `seen` counts what happened: a test with a group that never got into trouble has proved nothing.
+    """
+
+    def __init__(self, partitions: int, workers: int, cached_counts: int, seen: Counter[str]) -> None:
+        self.cached_counts, self.seen = cached_counts, seen
+        self.documents: dict[Ref, Held] = {}
+        self.log: list[list[bytes]] = [[] for _ in range(partitions)]
+        self.workers = [Worker(self) for _ in range(workers)]
+        self.owner = [partition % workers for partition in range(partitions)]
+        self._position = [0] * partitions  # the next offset that the owner fetches
+        self._done = [0] * partitions  # what the owner has acknowledged
+        self._committed = [0] * partitions
+        self._generation = [1] * partitions  # the one in which the owner got it
+        self._generations = 1
+
+    def fetch(self, partition: int, most: int) -> bool:
+        """The owner gets the next batch of a partition, if there is one and it has room."""
+        first = self._position[partition]
+        values = self.log[partition][first : first + most]
+        hand = self.workers[self.owner[partition]].hands[partition]
+        if not values or len(hand) >= IN_HAND:
+            return False
+        self._position[partition] += len(values)
+        hand.waiting.append(batch("posts.enriched", partition, first, values, self._generation[partition]))
+        return True
+
+    def go_on(self, worker: int, partition: int, moments: int = ENDLESS) -> bool:
+        """A worker, one that has lost the partition too, goes on with a batch; whether that has finished it."""
+        finished = self.workers[worker].go_on(partition, moments)
+        if finished is None:
+            assert moments < ENDLESS or self.workers[worker].hands[partition].batch is None, "a batch without end"
+            return False
+        if self.owner[partition] == worker and self._generation[partition] == finished.generation:
+            self._done[partition] = finished.records[-1].offset + 1
+        else:
+            self.seen["batches finished by a worker that had lost them"] += 1
+        return True
+
+    def commit(self, partition: int) -> None:
+        """Commit what is acknowledged. What is not committed is handed out again to the next owner."""
+        self._committed[partition] = self._done[partition]
+
+    def assign(self, partition: int, worker: int) -> None:
+        """Give a partition to a worker. The owner before is not told; one that gets it back drops what it had."""
+        self.workers[worker].let_go(partition)
+        self.seen["messages handed out again"] += self._position[partition] - self._committed[partition]
+        self.owner[partition] = worker
+        self._generations += 1
+        self._generation[partition] = self._generations
+        self._position[partition] = self._done[partition] = self._committed[partition]
+
+    def crash(self, worker: int) -> None:
+        """A worker ends where it is, and a new process takes its place, with whatever was the old one's."""
+        for partition in range(len(self.log)):
+            self.workers[worker].let_go(partition)
+        assert self.workers[worker].buried.letters == []
+        self.workers[worker] = Worker(self)
+        for partition, owner in enumerate(self.owner):
+            if owner == worker:
+                self.assign(partition, worker)
+
+    def handle_all(self) -> None:
+        """Every owner handles its partitions to the end."""
+        for partition, owner in enumerate(self.owner):
+            while self.go_on(owner, partition) or self.fetch(partition, most=3):
+                pass
+
+    def wake_all(self) -> None:
+        """Every worker finishes what it still has in hand, lost or not."""
+        for number, worker in enumerate(self.workers):
+            for partition in range(len(self.log)):
+                while self.go_on(number, partition):
+                    pass
+            assert worker.buried.letters == []

@@ -1,0 +1,49 @@
+"""Records as a consumer hands them over, and the other end of what agents send."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiokafka import ConsumerRecord
+
+from producers.contract import DeadLetter
+from stream_jobs.transport import Batch
+
+
+def record(topic: str, partition: int, offset: int, value: bytes | None, key: bytes = b"") -> "ConsumerRecord":
+    """A record as aiokafka makes it."""
+    return ConsumerRecord(topic, partition, offset, 1_600_000_000_000, 1, key, value, None, len(key), 0, ())
+
+
+def batch(topic: str, partition: int, first: int, values: Sequence[bytes | None], generation: int = 1) -> Batch:
+    """A batch of one partition whose records have the offsets from `first` on."""
+    return Batch(
+        topic,
+        partition,
+        generation,
+        [record(topic, partition, first + i, value) for i, value in enumerate(values)],
+    )
+
+
+async def at_once() -> None:
+    """The interrupt of a graveyard that takes letters at once."""
+
+
+class Graveyard:
+    """Takes dead letters, and keeps them in order. `interrupt` is awaited before it does."""
+
+    def __init__(self, interrupt: Callable[[], Awaitable[None]] = at_once) -> None:
+        self.letters: list[DeadLetter] = []
+        self._interrupt = interrupt
+
+    async def __call__(self, letters: Sequence[DeadLetter]) -> None:
+        await self._interrupt()
+        self.letters += letters
+
+
+class Sent:
+    """Takes what an agent sends on: topic, partition, key and value of each record, in order."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, int, bytes | None, bytes]] = []
+
+    async def __call__(self, topic: str, partition: int, records: Sequence[tuple[bytes | None, bytes]]) -> None:
+        self.records += [(topic, partition, key, value) for key, value in records]

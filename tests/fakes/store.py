@@ -1,0 +1,169 @@
+"""A document store in memory. It passes tests/contract/test_store.py, as the one in Elasticsearch does."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from stream_jobs.sinks.indices import templates
+from stream_jobs.sinks.store import Document, Found, Outcome, Ref
+
+Operation = Literal["create", "put", "amend", "get", "locate"]
+T = TypeVar("T")
+
+
+class Held(NamedTuple):
+    """A document as it lies in the store."""
+
+    body: bytes
+    version: int
+    seq_no: int
+
+
+class Step(NamedTuple):
+    """A moment in a call: `done` of its `of` documents are written. A read has one moment, before it looks."""
+
+    operation: Operation
+    done: int
+    of: int
+
+
+class Crash(Exception):
+    """A worker's end, wherever it was."""
+
+
+Interrupt = Callable[[Step], Awaitable[None]]
+
+
+async def never(_: Step) -> None:
+    """The interrupt that lets everything go through."""
+
+
+def crash_at(moment: int) -> Interrupt:
+    """Raises Crash at the moment of that number, counted over all calls from 0; lets the others pass."""
+    passed = 0
+
+    async def interrupt(_: Step) -> None:
+        nonlocal passed
+        passed += 1
+        if passed > moment:
+            raise Crash
+
+    return interrupt
+
+
+class FakeStore:
+    """stream_jobs.sinks.store.Store over a dict, which stores of several workers may share.
+
+    `interrupt` is awaited at every Step: before a bulk's first write, between any two, and after the last one before
+    the answer. There it may raise, be cancelled, or wait while another worker goes on. `order` says in which order the
+    documents of a bulk of n are written: Elasticsearch promises none. `refusal` is why a document is refused, or "".
+    """
+
+    def __init__(self, documents: dict[Ref, Held] | None = None, interrupt: Interrupt = never) -> None:
+        self.documents = {} if documents is None else documents
+        self.interrupt = interrupt
+        self.order: Callable[[int], Iterable[int]] = range
+        self.refusal: Callable[[str, dict[str, Any]], str] = template_refusal
+
+    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
+        def write(document: Document) -> Outcome:
+            return self._write(document.ref, document.body, 1, conflict=document.ref in self.documents)
+
+        return await self._bulk("create", documents, write)
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        def write(document: Document) -> Outcome:
+            held = self.documents.get(document.ref)
+            conflict = held is not None and document.version < held.version
+            return self._write(document.ref, document.body, document.version, conflict)
+
+        return await self._bulk("put", documents, write)
+
+    async def amend(self, changes: Sequence[tuple[Found, bytes]]) -> list[Outcome]:
+        def write(change: tuple[Found, bytes]) -> Outcome:
+            found, body = change
+            held = self.documents.get(found.ref)
+            conflict = held is None or held.seq_no != found.seq_no
+            return self._write(found.ref, body, found.version + 1, conflict)
+
+        return await self._bulk("amend", changes, write)
+
+    async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
+        if refs:
+            await self.interrupt(Step("get", 0, len(refs)))
+        return [self._found(ref) for ref in refs]
+
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
+        if ids:
+            await self.interrupt(Step("locate", 0, len(ids)))
+        refs = {ref.id: ref for ref in self.documents if fnmatchcase(ref.index, pattern)}
+        return [self._found(refs[id_]) if id_ in refs else None for id_ in ids]
+
+    async def _bulk(self, operation: Operation, items: Sequence[T], write: Callable[[T], Outcome]) -> list[Outcome]:
+        if not items:
+            return []
+        outcomes: dict[int, Outcome] = {}
+        await self.interrupt(Step(operation, 0, len(items)))
+        for i in self.order(len(items)):
+            outcomes[i] = write(items[i])
+            await self.interrupt(Step(operation, len(outcomes), len(items)))
+        return [outcomes[i] for i in range(len(items))]
+
+    def _write(self, ref: Ref, body: bytes, version: int, conflict: bool) -> Outcome:
+        if conflict:
+            return Outcome("conflict")
+        if problem := self.refusal(ref.index, json.loads(body)):
+            return Outcome("refused", problem)
+        held = self.documents.get(ref)
+        self.documents[ref] = Held(body, version, held.seq_no + 1 if held else 0)
+        return Outcome("done")
+
+    def _found(self, ref: Ref) -> Found | None:
+        held = self.documents.get(ref)
+        return None if held is None else Found(ref, json.loads(held.body), held.version, held.seq_no, 1)
+
+
+def template_refusal(index: str, source: dict[str, Any]) -> str:
+    """What Elasticsearch has against a document under the shipped templates (their mappings are strict), or ""."""
+    return _refusal(_properties(index), source)
+
+
+@cache
+def _properties(index: str) -> dict[str, Any]:
+    for template in templates().values():
+        if any(fnmatchcase(index, pattern) for pattern in template["index_patterns"]):
+            properties: dict[str, Any] = template["template"]["mappings"]["properties"]
+            return properties
+    raise AssertionError(f"no template is for {index}")
+
+
+MAX_TERM_BYTES = 32_766  # Lucene's bound for one keyword
+
+
+def _refusal(properties: dict[str, Any], source: dict[str, Any]) -> str:
+    for name, value in source.items():
+        field = properties.get(name)
+        if field is None:
+            return f"strict_dynamic_mapping_exception: [{name}]"
+        if "properties" in field:
+            if problem := _refusal(field["properties"], value):
+                return problem
+        elif field["type"] != "object":
+            for each in value if isinstance(value, list) else [value]:
+                if each is not None and not _fits(field["type"], each):
+                    return f"document_parsing_exception: [{name}]"
+    return ""
+
+
+def _fits(type_: str, value: Any) -> bool:
+    match type_:
+        case "keyword":
+            return isinstance(value, str) and len(value.encode()) <= MAX_TERM_BYTES
+        case "boolean":
+            return isinstance(value, bool)
+        case "short":
+            return isinstance(value, int) and -(2**15) <= value < 2**15
+        case _:  # long, and date in milliseconds
+            return isinstance(value, int) and -(2**63) <= value < 2**63
