@@ -5,6 +5,7 @@ from typing import Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.producer.future import RecordMetadata
 
 from producers import metrics
 from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
@@ -42,7 +43,9 @@ class Publisher:
         )
         self._room = threading.BoundedSemaphore(settings.buffer_posts)
         self._failure: BaseException | None = None
-        self.acknowledged = 0
+        self._sent = self._done = 0  # the second is written by the client's own thread alone
+        self._acknowledged = {topic: metrics.PUBLISHED.labels(topic) for topic in (POSTS_RAW, POSTS_DEAD)}
+        metrics.UNACKNOWLEDGED.set_function(lambda: self._sent - self._done)
 
     def publish(self, message: Sent) -> None:
         """Hand a message to Kafka, keyed by its post (or by its source, a gap). Raises PublishFailed."""
@@ -73,24 +76,25 @@ class Publisher:
     def _send(self, topic: str, key_: bytes, value: bytes) -> None:
         self._check()
         self._room.acquire()
-        metrics.UNACKNOWLEDGED.inc()
+        self._sent += 1
         try:
             future = self._producer.send(topic, key=key_, value=value)
         except KafkaError as error:
-            self._done(topic, error)
+            self._on_failure(topic, error)
             raise PublishFailed(f"Kafka does not take messages for {topic}: {error!r}") from error
-        future.add_callback(lambda _: self._done(topic, None))
-        future.add_errback(lambda error: self._done(topic, error))
+        future.add_callback(self._on_acknowledged)
+        future.add_errback(self._on_failure, topic)
 
-    def _done(self, topic: str, error: BaseException | None) -> None:
-        """Called by the client's own thread, once a message."""
-        metrics.UNACKNOWLEDGED.dec()
-        if error is None:
-            self.acknowledged += 1
-            metrics.PUBLISHED.labels(topic).inc()
-        else:
-            self._failure = error
-            metrics.PUBLISH_FAILURES.labels(topic).inc()
+    def _on_acknowledged(self, record: RecordMetadata) -> None:
+        """Called by the client's own thread, once a message; hot, so the metric's child is made beforehand."""
+        self._done += 1
+        self._acknowledged[record.topic].inc()
+        self._room.release()
+
+    def _on_failure(self, topic: str, error: BaseException) -> None:
+        self._done += 1
+        self._failure = error
+        metrics.PUBLISH_FAILURES.labels(topic).inc()
         self._room.release()
 
     def _check(self) -> None:

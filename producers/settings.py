@@ -45,7 +45,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
 class ProducerSettings(Common, frozen=True, kw_only=True):
     """What the producers need."""
 
-    linger_ms: Annotated[int, Meta(ge=0, le=10_000, description="how long a batch waits for more posts, ms")] = 20
+    linger_ms: Annotated[int, Meta(ge=0, le=10_000, description="how long a batch waits for more posts, ms")] = 50
     batch_bytes: Annotated[int, Meta(ge=1024, le=1 << 20, description="largest batch for one partition, bytes")] = (
         256 * 1024
     )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lxml import etree  # type: ignore[import-untyped]
+from lxml import etree
 
 from producers.contract import InvalidPost
 
