@@ -55,7 +55,7 @@ class WaitByCause(wait_base):
 def limited_wait_s(failures: int, retry_at_ms: int | None, now_ms: int) -> float:
     """Until the server's own time where it names one to come, else a minute, doubled with each failure."""
     if retry_at_ms is not None and retry_at_ms > now_ms:
-        return min((retry_at_ms - now_ms) / 1000, LIMITED_MAX_S)
+        return min(retry_at_ms - now_ms, LIMITED_MAX_S * 1000) / 1000
     return min(LIMITED_FIRST_S * 2.0 ** (failures - 1), LIMITED_MAX_S)
 
 

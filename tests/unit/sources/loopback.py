@@ -1,0 +1,184 @@
+"""Platforms on loopback, which answer as they are told: request after request, misbehaving as real ones do."""
+
+import contextlib
+import json
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import websockets.exceptions
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request, and the ways to answer it."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Web"
+
+    def answer(self, status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> None:
+        """A whole answer; what is no bytes becomes JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(data))} | dict(headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def stream(self, *pieces: bytes, content_type: str = "application/json", end: str = "close") -> None:
+        """An answer in pieces, whose `end` is: `close`, as it should be; `cut`, in the middle; `silence`, which holds
+        the connection until the other side lets go.
+        """
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.flush()
+        if end == "close":
+            self.wfile.write(b"0\r\n\r\n")
+        elif end == "silence":
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
+        self.close_connection = True
+        if end == "cut":
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+
+    def _handle(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        self.body = json.loads(self.rfile.read(length)) if length else None
+        self.server.handle(self)
+
+    do_GET = do_POST = _handle
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+Act = Callable[[Exchange], object]
+
+
+class Web(ThreadingHTTPServer):
+    """Answers each path's requests by its acts, one after the other, and what is more with 404."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, acts: Mapping[str, Sequence[Act]]) -> None:
+        super().__init__(("127.0.0.1", 0), Exchange)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.queries: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+        self.bodies: list[Any] = []
+        self.tokens: set[str | None] = set()
+        self._acts = {path: iter(each) for path, each in acts.items()}
+        self._lock = threading.Lock()
+
+    def handle(self, exchange: Exchange) -> None:
+        path = urlsplit(exchange.path).path
+        with self._lock:
+            self.queries[path].append(exchange.query)
+            self.tokens.add(exchange.headers.get("Authorization"))
+            if exchange.body is not None:
+                self.bodies.append(exchange.body)
+            act = next(self._acts.get(path, iter(())), None)
+        if act is None:
+            exchange.answer(404, {"error": "not in the script"})
+        else:
+            act(exchange)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the other side often goes away in the middle."""
+
+
+@contextlib.contextmanager
+def web(acts: Mapping[str, Sequence[Act]]) -> Iterator[Web]:
+    server = Web(acts)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def answering(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> Act:
+    return lambda exchange: exchange.answer(status, body, headers)
+
+
+def streaming(*pieces: bytes, content_type: str = "application/json", end: str = "close") -> Act:
+    return lambda exchange: exchange.stream(*pieces, content_type=content_type, end=end)
+
+
+Scene = Callable[[ServerConnection], object]
+
+
+class Sockets:
+    """A WebSocket server that plays a scene for each connection, and answers what is more with 404. A Response in
+    place of a scene refuses the connection with it.
+    """
+
+    def __init__(self, scenes: Sequence[Scene | Response]) -> None:
+        self.queries: list[dict[str, str]] = []
+        self._scenes = iter(scenes)
+        self._playing: dict[ServerConnection, Scene] = {}
+        self._server: Server = serve(self._play, "127.0.0.1", 0, process_request=self._opened, compression=None)
+        self.url = f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/subscribe"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+    def _opened(self, connection: ServerConnection, request: Request) -> Response | None:
+        query = parse_qs(urlsplit(request.path).query)
+        self.queries.append({name: values[0] for name, values in query.items()})
+        scene = next(self._scenes, None)
+        if scene is None:
+            return connection.respond(404, "not in the script")
+        if isinstance(scene, Response):
+            return scene
+        self._playing[connection] = scene
+        return None
+
+    def _play(self, connection: ServerConnection) -> None:
+        with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+            self._playing.pop(connection)(connection)
+
+
+@contextlib.contextmanager
+def sockets(*scenes: Scene | Response) -> Iterator[Sockets]:
+    server = Sockets(scenes)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def sending(*frames: bytes | dict[str, Any], end: str = "close") -> Scene:
+    """A scene of text frames. Its `end` is: `close`, `cut` in the middle of a frame, or `silence`."""
+
+    def play(connection: ServerConnection) -> None:
+        for frame in frames:
+            connection.send((frame if isinstance(frame, bytes) else json.dumps(frame).encode()).decode("latin-1"))
+        if end == "silence":
+            with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+                connection.recv()
+        elif end == "cut":
+            connection.socket.sendall(b"\x81\x7e\x04\x00half a frame")
+            connection.socket.shutdown(socket.SHUT_RDWR)
+
+    return play
