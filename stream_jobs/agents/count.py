@@ -8,9 +8,9 @@ ledger holds each post's offset, and a count document's version is the last offs
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from producers.contract import DeadLetter, Gap, InvalidPost, Reason
+from producers.contract import EARLIEST_MS, DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache, Count
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
@@ -21,6 +21,8 @@ from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
 
 log = logging.getLogger(__name__)
+
+LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 
 
 class Bury(Protocol):
@@ -72,7 +74,10 @@ class CountAgent:
         for record in batch.records:
             value = record.value or b""
             try:
-                events.append(Event(record.offset, decode(value), value))
+                message = decode(value)
+                if isinstance(message, EnrichedPost) and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
+                    raise InvalidPost("undecodable", "created_at_ms is not in the years 2006 to 9999")
+                events.append(Event(record.offset, message, value))
             except InvalidPost as error:
                 dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
         return events, dead
