@@ -25,6 +25,7 @@ from deploy import chart
 from deploy.local import stack
 from deploy.local.ports import free_ports
 from producers.contract import POSTS_DEAD, POSTS_RAW
+from producers.errors import HashtideError
 from producers.main import sigterm_as_interrupt
 from producers.settings import load
 from stream_jobs.counts import By, counts
@@ -40,7 +41,7 @@ STOP_S = 10.0
 TABLES: tuple[tuple[str, By], ...] = (("By language", "language"), ("By region", "region"), ("Top hashtags", "hashtag"))
 
 
-class DemoFailed(RuntimeError):
+class DemoFailed(HashtideError):
     """A step of the demo went wrong; the message has the end of its log."""
 
 

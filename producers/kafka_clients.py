@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from producers.errors import HashtideError
 from producers.settings import Common
 
 log = logging.getLogger(__name__)
@@ -16,7 +17,7 @@ CONNECT_FOR_S = 60.0
 Client = TypeVar("Client")
 
 
-class KafkaUnreachable(RuntimeError):
+class KafkaUnreachable(HashtideError):
     """Nobody answers as Kafka. The message says where, and what to look at."""
 
 

@@ -9,6 +9,7 @@ from kafka.producer.future import RecordMetadata
 
 from producers import metrics
 from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
+from producers.errors import HashtideError
 from producers.kafka_clients import connect
 from producers.settings import ProducerSettings
 
@@ -16,7 +17,7 @@ MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's 
 DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
 
 
-class PublishFailed(RuntimeError):
+class PublishFailed(HashtideError):
     """Kafka did not take a message in time. Nothing was sent on after that was noticed."""
 
 

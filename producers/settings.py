@@ -8,13 +8,17 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 import msgspec
 from msgspec import Meta
 
+from producers.errors import HashtideError
+
 PREFIX = "HASHTIDE_"
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-class WrongSetting(ValueError):
+class WrongSetting(HashtideError, ValueError):
     """A setting that can't be used. The message names it and says what it must be."""
+
+    exit_status = 2
 
 
 def _state_dir() -> Path:
@@ -25,7 +29,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """What every command needs."""
 
     kafka: Annotated[
-        str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,...")
+        str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,host:port")
     ] = "127.0.0.1:9092"
     state_dir: Annotated[
         Path, Meta(description="folder for what must outlive a run: keys, positions, the embedded stack")
@@ -75,10 +79,17 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     except msgspec.ValidationError as error:
         for name, field in names.items():
             if field in given and f"`$.{field}`" in str(error):
-                problem = str(error).split(" - at ")[0]
-                hint = {f.name: f for f in described(kind)}[name].meaning
-                raise WrongSetting(f"{name}={given[field]!r}: {problem} ({hint})") from None
+                raise WrongSetting(f"{name}={given[field]!r}: {_problem(error)} ({_meaning(kind, name)})") from None
         raise WrongSetting(str(error)) from None
+
+
+def _problem(error: msgspec.ValidationError) -> str:
+    text = str(error).partition(" - at ")[0]
+    return "not of the right form" if "regex" in text else text
+
+
+def _meaning(kind: type[msgspec.Struct], name: str) -> str:
+    return next(setting.meaning for setting in described(kind) if setting.name == name)
 
 
 def _path(kind: type, value: Any) -> Any:

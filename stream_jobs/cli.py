@@ -8,42 +8,43 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from elastic_transport import TransportError
-from elasticsearch import ApiError
-from rich.console import Console
-from rich.table import Table
 
-from deploy.demo import DemoFailed
-from deploy.demo import run as run_demo
-from deploy.local import stack
-from deploy.local.jars import JarsError
-from deploy.local.server import StackError
 from producers import formats
-from producers.contract import InvalidPost
-from producers.identity import load_key
-from producers.kafka_clients import KafkaUnreachable
-from producers.main import produce, wall_clock_ms
-from producers.publisher import PublishFailed
-from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load
-from producers.sources.file import STDIN, lines
-from producers.wanted import Terms, Wanted
-from stream_jobs import counts as counting
+from producers.errors import HashtideError
+from producers.settings import PREFIX, Common, ProducerSettings, described, load
 from stream_jobs import logs
-from stream_jobs.domain.campaign import WrongCampaign
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.indices import ElasticsearchUnreachable, IndicesUnready
-from stream_jobs.topics import TopicsUnready
+
+if TYPE_CHECKING:
+    from producers.wanted import Wanted
+    from stream_jobs.counts import By, Interval
+
+# Everything else is imported by the command that needs it: `hashtide counts` should not wait for Faust and a detector.
 
 log = logging.getLogger(__name__)
 
 as_json = click.option("--json", "json_", is_flag=True, help="JSON on stdout, for scripts.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class LateCommands(click.Group):
+    """A group, one of whose commands lies in another package and is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "produce"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name != "produce":
+            return super().get_command(ctx, cmd_name)
+        from producers.main import produce
+
+        return produce
+
+
+@click.group(cls=LateCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hashtide")
 def cli() -> None:
     """Count the posts of a hashtag campaign as they come, exactly once, and see them in Elasticsearch.
@@ -62,11 +63,9 @@ def cli() -> None:
     """
 
 
-cli.add_command(produce)
-
-
-def wanted() -> Wanted:
+def wanted() -> "Wanted":
     """What the campaigns want of platforms, for the live sources. Raises WrongSetting, WrongCampaign."""
+    from producers.wanted import Terms, Wanted
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain import hashtags
 
@@ -87,6 +86,8 @@ def up() -> None:
     Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
     The first time, their jars are fetched (about 100 MB).
     """
+    from deploy.local import stack
+
     addresses = stack.up(load(Common, os.environ).state_dir)
     click.echo(f"export HASHTIDE_KAFKA={shlex.quote(addresses.kafka)}")
     click.echo(f"export HASHTIDE_ELASTICSEARCH={shlex.quote(addresses.elasticsearch)}")
@@ -96,6 +97,8 @@ def up() -> None:
 @click.option("--purge", is_flag=True, help="Remove their data, too.")
 def down(purge: bool) -> None:
     """Stop what `hashtide up` started. The data stays."""
+    from deploy.local import stack
+
     stack.down(load(Common, os.environ).state_dir, purge=purge)
 
 
@@ -103,6 +106,8 @@ def down(purge: bool) -> None:
 @as_json
 def status(json_: bool) -> None:
     """Tell whether the servers of `hashtide up` run and answer; the exit status is 1 where one does not."""
+    from deploy.local import stack
+
     servers = stack.status(load(Common, os.environ).state_dir)
     if json_:
         click.echo(msgspec.json.encode(servers))
@@ -162,6 +167,10 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
 
     Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
     """
+    from producers.contract import InvalidPost
+    from producers.identity import load_key
+    from producers.main import wall_clock_ms
+    from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain.enrich import Enricher
     from stream_jobs.tagging import tag as tagged
@@ -203,8 +212,8 @@ class Moment(click.ParamType):
 @as_json
 def counts(
     campaign: str | None,
-    by: counting.By | None,
-    interval: counting.Interval | None,
+    by: "By | None",
+    interval: "Interval | None",
     from_: datetime | None,
     to: datetime | None,
     json_: bool,
@@ -213,8 +222,10 @@ def counts(
 
     By hashtag, the total is of uses: a post counts once for each of its tags.
     """
-    settings = load(StreamSettings, os.environ)
-    result = counting.counts(settings.elasticsearch, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
+    from stream_jobs.counts import counts as sums
+
+    url = load(StreamSettings, os.environ).elasticsearch
+    result = sums(url, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
     if json_:
         click.echo(msgspec.json.encode(result))
     else:
@@ -260,10 +271,15 @@ def demo(posts: int, seed: int) -> None:
 
     The first time, the servers' jars are fetched (about 100 MB). The exit status is 0 if every post is accounted for.
     """
-    sys.exit(run_demo(posts, seed))
+    from deploy.demo import run
+
+    sys.exit(run(posts, seed))
 
 
 def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
@@ -275,20 +291,10 @@ def main() -> None:
     try:
         logs.setup(load(Common, os.environ).log_level)
         unknown_settings()
-        cli(prog_name="hashtide", standalone_mode=True, obj=wanted)
-    except (WrongSetting, WrongCampaign) as error:
-        sys.exit(_said(error, 2))
-    except (KafkaUnreachable, ElasticsearchUnreachable, TopicsUnready, IndicesUnready, PublishFailed) as error:
-        sys.exit(_said(error, 1))
-    except (JarsError, StackError, DemoFailed, OSError, EOFError) as error:
-        sys.exit(_said(error, 1))
-    except (ApiError, TransportError) as error:
-        sys.exit(_said(f"Elasticsearch: {error}", 1))
-
-
-def _said(error: object, exit_status: int) -> int:
-    click.echo(f"hashtide: {error}", err=True)
-    return exit_status
+        cli(prog_name="hashtide", obj=wanted)
+    except (HashtideError, OSError, EOFError) as error:
+        click.echo(f"hashtide: {error}", err=True)
+        sys.exit(error.exit_status if isinstance(error, HashtideError) else 1)
 
 
 def unknown_settings() -> None:

@@ -1,14 +1,13 @@
 """Sums out of Elasticsearch: what `hashtide counts` prints."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
-from stream_jobs.sinks.indices import connect
+from stream_jobs.sinks.indices import session
 
 By = Literal["language", "region", "hashtag", "kind", "platform"]
 Interval = Literal["1m", "1h", "1d"]
@@ -44,10 +43,10 @@ def counts(
     """Sums of the windows that start in [from_, to), of one campaign or of all posts; fresh to the last bulk.
 
     Rows are in order of time; within one time, or without an interval, the largest first. Blocks. Raises
-    ElasticsearchUnreachable, elasticsearch.ApiError.
+    as indices.session does.
     """
     family = HASHTAG_VOLUME if by == "hashtag" else REPLY_VOLUME
-    with closing(connect(url)) as client:
+    with session(url) as client:
         client.indices.refresh(index=f"{family}-*")
         rows = [
             Row(bucket["key"].get("by"), _iso(bucket["key"].get("start")), int(bucket["posts"]["value"]))

@@ -7,6 +7,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from producers.contract import POSTS_DEAD, POSTS_RAW
+from producers.errors import HashtideError
 from producers.kafka_clients import connect
 from producers.publisher import MAX_MESSAGE_BYTES
 from producers.settings import Common
@@ -26,7 +27,7 @@ CONFIGS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-class TopicsUnready(RuntimeError):
+class TopicsUnready(HashtideError):
     """The topics are not as the jobs need them. The message says what to do."""
 
 

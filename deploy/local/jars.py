@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from deploy.local.exclusive import exclusive
+from producers.errors import HashtideError
 
 KAFKA_VERSION: Final = "4.3.1"
 ELASTICSEARCH_VERSION: Final = "9.5.3"
@@ -33,7 +34,7 @@ WANTED: Final = {
 HEADER: Final = "# Made by `python -m deploy.local.jars --relock`. A line: server coordinate file sha256 bytes\n"
 
 
-class JarsError(RuntimeError):
+class JarsError(HashtideError):
     """The jars can't be had. The message is for people: why, and what to do."""
 
 

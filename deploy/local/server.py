@@ -14,6 +14,7 @@ import psutil
 from deploy.local import process
 from deploy.local.jvm import child_environment
 from deploy.local.ports import RANGE, free_ports, is_free
+from producers.errors import HashtideError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ POLL_S: Final = 0.1
 LOG_LINES: Final = 25  # shown when a start fails
 
 
-class StackError(RuntimeError):
+class StackError(HashtideError):
     """A server can't be started, or isn't where it was looked for. The message is for people."""
 
 

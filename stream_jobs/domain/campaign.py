@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from producers.contract import Post
+from producers.errors import HashtideError
 from stream_jobs.domain import hashtags
 from stream_jobs.domain.text import words
 
@@ -20,7 +21,7 @@ Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-ro
 """Why a post belongs to a campaign. A closed set: it is a label."""
 
 
-class WrongCampaign(ValueError):
+class WrongCampaign(HashtideError, ValueError):
     """A campaign file that can't be used. The message names the file, the key, and what it must be."""
 
 

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -10,16 +11,22 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from producers.errors import HashtideError
+
 log = logging.getLogger(__name__)
 
 CONNECT_FOR_S = 60.0
 
 
-class ElasticsearchUnreachable(RuntimeError):
+class ElasticsearchUnreachable(HashtideError):
     """Nobody answers as Elasticsearch. The message says where, and what to look at."""
 
 
-class IndicesUnready(RuntimeError):
+class ElasticsearchFailed(HashtideError):
+    """Elasticsearch did not do what it was asked for. The message has its reason."""
+
+
+class IndicesUnready(HashtideError):
     """The index templates are not as the jobs need them. The message says what to do."""
 
 
@@ -31,16 +38,16 @@ def templates() -> dict[str, dict[str, Any]]:
 
 
 def setup(url: str) -> list[str]:
-    """Put the templates; their names. Harmless again and again. Blocks. Raises ElasticsearchUnreachable, ApiError."""
-    with closing(connect(url)) as client:
+    """Put the templates; their names. Harmless again and again. Blocks. Raises as `session` does."""
+    with session(url) as client:
         for name, template in templates().items():
             client.indices.put_index_template(name=name, **template)
     return list(templates())
 
 
 def check(url: str) -> None:
-    """Raise IndicesUnready where a template is missing or another than ours. Blocks; ElasticsearchUnreachable."""
-    with closing(connect(url)) as client:
+    """Raise IndicesUnready where a template is missing or another than ours. Blocks. Raises as `session` does."""
+    with session(url) as client:
         there = client.indices.get_index_template(name="hashtide-*").body["index_templates"]
     versions = {item["name"]: item["index_template"].get("version") for item in there}
     for name, template in templates().items():
@@ -51,8 +58,13 @@ def check(url: str) -> None:
             )
 
 
-def connect(url: str) -> Elasticsearch:
-    """A client whose server has answered. Blocks; retries for CONNECT_FOR_S, then raises ElasticsearchUnreachable."""
+@contextmanager
+def session(url: str) -> Iterator[Elasticsearch]:
+    """A client whose server has answered, for commands that ask and end.
+
+    Blocks; retries the first answer for CONNECT_FOR_S, then raises ElasticsearchUnreachable. What fails later, inside,
+    is raised as ElasticsearchFailed.
+    """
 
     def say(state: RetryCallState) -> None:
         log.warning("no answer from Elasticsearch at %s, trying again", url)
@@ -64,12 +76,15 @@ def connect(url: str) -> Elasticsearch:
             "is it running, and is HASHTIDE_ELASTICSEARCH right?"
         )
 
-    client = Elasticsearch(url, request_timeout=30, max_retries=0)
-    Retrying(
-        retry=retry_if_exception_type((TransportError, ApiError)),
-        wait=wait_exponential_jitter(multiplier=0.5, max=5),
-        stop=stop_after_delay(CONNECT_FOR_S),
-        before_sleep=say,
-        retry_error_callback=give_up,
-    )(client.cluster.health)
-    return client
+    with closing(Elasticsearch(url, request_timeout=30, max_retries=0)) as client:
+        Retrying(
+            retry=retry_if_exception_type((TransportError, ApiError)),
+            wait=wait_exponential_jitter(multiplier=0.5, max=5),
+            stop=stop_after_delay(CONNECT_FOR_S),
+            before_sleep=say,
+            retry_error_callback=give_up,
+        )(client.cluster.health)
+        try:
+            yield client
+        except (TransportError, ApiError) as error:
+            raise ElasticsearchFailed(f"Elasticsearch at {url}: {error}") from error

@@ -20,7 +20,7 @@ from producers.settings import load
 from stream_jobs.offsets import Offsets
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
-from stream_jobs.sinks.indices import connect
+from stream_jobs.sinks.indices import session
 from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
 
 PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps"
@@ -49,7 +49,7 @@ class Pipeline:
             assert time.monotonic() < deadline, "topics are still there"
             time.sleep(0.1)
         admin.close()
-        with contextlib.closing(connect(self.settings.elasticsearch)) as client:
+        with session(self.settings.elasticsearch) as client:
             if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
                 client.indices.delete(index=indices)
         self.hashtide("setup")
@@ -123,7 +123,7 @@ class Pipeline:
 
     def documents(self, pattern: str) -> list[dict[str, Any]]:
         """Every document of an index pattern."""
-        with contextlib.closing(connect(self.settings.elasticsearch)) as client:
+        with session(self.settings.elasticsearch) as client:
             client.indices.refresh(index=pattern)
             return [hit["_source"] for hit in scan(client, index=pattern, size=5000)]
 
