@@ -64,9 +64,9 @@ def test_an_empty_variable_is_an_unset_one() -> None:
 
 
 WRONG: list[tuple[type[Common], str, str, str]] = [
-    (Common, "HASHTIDE_KAFKA", "localhost", "Kafka brokers, host:port,..."),
-    (Common, "HASHTIDE_KAFKA", "one:9092,two", "Kafka brokers, host:port,..."),
-    (Common, "HASHTIDE_KAFKA", "one:9092, two:9092", "Kafka brokers, host:port,..."),
+    (Common, "HASHTIDE_KAFKA", "localhost", "Kafka brokers, host:port"),
+    (Common, "HASHTIDE_KAFKA", "one:9092,two", "Kafka brokers, host:port"),
+    (Common, "HASHTIDE_KAFKA", "one:9092, two:9092", "Kafka brokers, host:port"),
     (ProducerSettings, "HASHTIDE_LINGER_MS", "-1", ">= 0"),
     (ProducerSettings, "HASHTIDE_LINGER_MS", "10001", "<= 10000"),
     (ProducerSettings, "HASHTIDE_LINGER_MS", "soon", "Expected `int`"),

@@ -1,0 +1,31 @@
+"""A real Elasticsearch with the shipped templates, and indices of each test's own in it."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.stack import Addresses
+from stream_jobs.sinks import indices
+
+
+@pytest.fixture(scope="session")
+def url(stack: Addresses) -> str:
+    """Elasticsearch, set up."""
+    indices.setup(stack.elasticsearch)
+    return stack.elasticsearch
+
+
+@pytest.fixture
+def day() -> str:
+    """What the names of a test's indices end with; no other test has it."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def clean(url: str, day: str) -> Iterator[None]:
+    """Removes the test's indices at its end."""
+    yield
+    with indices.session(url) as client:
+        if names := list(client.indices.get(index=f"*-{day}*").body):
+            client.indices.delete(index=names)

@@ -1,0 +1,219 @@
+"""What a store is, for the one in memory and the one in Elasticsearch alike."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.store import Document, Found, Outcome, Ref, Store
+from tests.fakes.store import FakeStore
+
+DONE, CONFLICT = Outcome("done"), Outcome("conflict")
+
+
+@pytest.fixture(params=["fake", "elasticsearch"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "fake":
+        yield FakeStore()
+        return
+    request.getfixturevalue("clean")
+    async with Elasticsearch(request.getfixturevalue("url"), bulk_bytes=4096) as real:
+        yield real
+
+
+@pytest.fixture
+def posts(day: str) -> str:
+    return f"posts-{day}"
+
+
+def document(index: str, id_: str, version: int = 0, /, **fields: Any) -> Document:
+    return Document(Ref(index, id_), json.dumps({"@timestamp": 1_508_097_600_000} | fields).encode(), version)
+
+
+async def read(store: Store, *refs: Ref) -> list[dict[str, Any] | None]:
+    return [None if found is None else found.source for found in await store.get(refs)]
+
+
+async def test_what_is_created_is_there_at_once(store: Store, posts: str) -> None:
+    assert await store.create([document(posts, "a", platform="x")]) == [DONE]
+    assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "platform": "x"}]
+
+
+async def test_what_exists_is_not_created_again(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a", kind="reply")])
+    assert await store.create([document(posts, "a", kind="quote")]) == [CONFLICT]
+    assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "kind": "reply"}]
+
+
+async def test_of_two_with_one_id_in_a_bulk_the_first_is_created(store: Store, posts: str) -> None:
+    outcomes = await store.create([document(posts, "a", kind="reply"), document(posts, "a", kind="quote")])
+    assert outcomes == [DONE, CONFLICT]
+    assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "kind": "reply"}]
+
+
+async def test_one_id_in_two_indices_is_two_documents(store: Store, posts: str) -> None:
+    assert await store.create([document(posts, "a"), document(f"{posts}-2", "a")]) == [DONE, DONE]
+
+
+@pytest.mark.parametrize(
+    ("version", "outcome", "left", "left_version"),
+    [(8, DONE, 2, 8), (10**12, DONE, 2, 10**12), (7, DONE, 2, 7), (6, CONFLICT, 1, 7), (0, CONFLICT, 1, 7)],
+    ids=["higher", "much higher", "equal", "lower", "lowest"],
+)
+async def test_a_document_is_put_unless_there_is_a_higher_version(
+    store: Store, day: str, version: int, outcome: Outcome, left: int, left_version: int
+) -> None:
+    index = f"reply-volume-{day}"
+    assert await store.put([document(index, "a", 7, count=1)]) == [DONE]
+    assert await store.put([document(index, "a", version, count=2)]) == [outcome]
+    (found,) = await store.get([Ref(index, "a")])
+    assert found is not None
+    assert (found.source["count"], found.version) == (left, left_version)
+    assert found.ref == Ref(index, "a")
+
+
+async def test_the_versions_of_a_bulk_are_each_their_own(store: Store, day: str) -> None:
+    index = f"reply-volume-{day}"
+    await store.put([document(index, id_, 5, count=1) for id_ in "abc"])
+    bulk = [document(index, "a", 4, count=2), document(index, "b", 6, count=2), document(index, "d", 1, count=2)]
+    assert await store.put(bulk) == [CONFLICT, DONE, DONE]
+    sources = await read(store, *(Ref(index, id_) for id_ in "abcd"))
+    assert [source and source["count"] for source in sources] == [1, 2, 1, 2]
+
+
+async def test_a_document_that_is_as_it_was_found_is_amended(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a", kind="reply")])
+    (found,) = await store.get([Ref(posts, "a")])
+    assert found is not None
+    assert await store.amend([(found, b'{"kind":"quote"}')]) == [DONE]
+    assert await read(store, Ref(posts, "a")) == [{"kind": "quote"}]
+
+
+async def test_a_document_that_changed_meanwhile_is_not_amended(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a")])
+    (found,) = await store.get([Ref(posts, "a")])
+    assert found is not None
+    assert await store.amend([(found, b'{"kind":"quote"}')]) == [DONE]
+    assert await store.amend([(found, b'{"kind":"reply"}')]) == [CONFLICT]
+    assert await read(store, Ref(posts, "a")) == [{"kind": "quote"}]
+    (again,) = await store.get([Ref(posts, "a")])
+    assert again is not None
+    assert await store.amend([(again, b'{"kind":"reply"}')]) == [DONE]
+    assert await read(store, Ref(posts, "a")) == [{"kind": "reply"}]
+
+
+async def test_a_document_that_is_not_there_is_not_amended(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a")])
+    assert await store.amend([(Found(Ref(posts, "b"), {}, 1, 0, 1), b'{"kind":"quote"}')]) == [CONFLICT]
+    assert await read(store, Ref(posts, "b")) == [None]
+
+
+async def test_a_located_document_can_be_amended(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a"), document(posts, "b")])
+    (found,) = await store.locate(posts, ["b"])
+    assert found is not None
+    assert await store.amend([(found, b'{"kind":"quote"}')]) == [DONE]
+    assert await store.amend([(found, b'{"kind":"reply"}')]) == [CONFLICT]
+    assert await read(store, Ref(posts, "a"), Ref(posts, "b")) == [
+        {"@timestamp": 1_508_097_600_000},
+        {"kind": "quote"},
+    ]
+
+
+async def test_documents_are_read_in_the_order_asked_for_and_missing_ones_are_none(store: Store, posts: str) -> None:
+    await store.create([document(posts, id_, platform=id_) for id_ in "abc"])
+    refs = [Ref(posts, "c"), Ref(posts, "none"), Ref(f"{posts}-none", "a"), Ref(posts, "a"), Ref(posts, "c")]
+    sources = await read(store, *refs)
+    assert [source and source["platform"] for source in sources] == ["c", None, None, "a", "c"]
+
+
+async def test_an_index_that_is_not_there_has_no_documents(store: Store, posts: str) -> None:
+    assert await store.get([Ref(posts, "a")]) == [None]
+    assert await store.locate(f"{posts}-*", ["a", "b"]) == [None, None]
+
+
+async def test_documents_are_located_by_id_in_the_indices_of_a_pattern(store: Store, day: str) -> None:
+    await store.create(
+        [
+            document(f"posts-{day}-1", "a", platform="one"),
+            document(f"posts-{day}-2", "b", platform="two"),
+            document(f"reply-volume-{day}-1", "c", platform="three"),
+        ]
+    )
+    found = await store.locate(f"posts-{day}-*", ["b", "none", "c", "a"])
+    assert [(f.ref, f.source["platform"]) if f else None for f in found] == [
+        (Ref(f"posts-{day}-2", "b"), "two"),
+        None,
+        None,
+        (Ref(f"posts-{day}-1", "a"), "one"),
+    ]
+
+
+async def test_what_was_just_written_is_located_as_it_is_now(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a", kind="reply")])
+    (found,) = await store.locate(posts, ["a"])
+    assert found is not None
+    await store.amend([(found, b'{"kind":"quote"}')])
+    (again,) = await store.locate(posts, ["a"])
+    assert again is not None
+    assert again.source == {"kind": "quote"}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"platform": "x" * 40_000}, {"edited_at": "soon"}, {"text": "so it is"}, {"answers_root": "often"}]
+)
+async def test_a_document_that_its_mapping_refuses_is_refused_and_the_rest_is_done(
+    store: Store, posts: str, fields: dict[str, Any]
+) -> None:
+    await store.create([document(posts, "b")])
+    first, second, third, last = await store.create(
+        [document(posts, "a"), document(posts, "b"), document(posts, "bad", **fields), document(posts, "c")]
+    )
+    assert [first, second, last] == [DONE, CONFLICT, DONE]
+    assert third.status == "refused"
+    (field,) = fields
+    assert "_exception: " in third.detail
+    assert field in third.detail
+    there = await read(store, *(Ref(posts, id_) for id_ in ("a", "b", "bad", "c")))
+    assert [source is not None for source in there] == [True, True, False, True]
+
+
+async def test_a_refused_put_leaves_what_was_there(store: Store, day: str) -> None:
+    index = f"reply-volume-{day}"
+    await store.put([document(index, "a", 1, count=1)])
+    outcomes = await store.put([document(index, "a", 2, count="many"), document(index, "b", 2, count=2)])
+    assert [outcome.status for outcome in outcomes] == ["refused", "done"]
+    assert [source and source["count"] for source in await read(store, Ref(index, "a"), Ref(index, "b"))] == [1, 2]
+
+
+async def test_a_refused_amendment_leaves_what_was_there(store: Store, posts: str) -> None:
+    await store.create([document(posts, "a")])
+    (found,) = await store.get([Ref(posts, "a")])
+    assert found is not None
+    (outcome,) = await store.amend([(found, b'{"text":"so it is"}')])
+    assert outcome.status == "refused"
+    assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000}]
+
+
+async def test_nothing_asked_is_nothing_answered(store: Store, posts: str) -> None:
+    assert await store.create([]) == []
+    assert await store.put([]) == []
+    assert await store.amend([]) == []
+    assert await store.get([]) == []
+    assert await store.locate(f"{posts}*", []) == []
+
+
+async def test_many_documents_have_each_their_outcome_in_order(store: Store, posts: str) -> None:
+    """In Elasticsearch these are some 30 bulks, and conflicts and refusals lie in all of them."""
+    await store.create([document(posts, str(n)) for n in range(0, 1000, 3)])
+    bulk = [document(posts, str(n), **{"text" if n % 5 == 0 else "kind": "reply"}) for n in range(1000)]
+    outcomes = await store.create(bulk)
+    assert len(outcomes) == 1000
+    new = [outcome.status for n, outcome in enumerate(outcomes) if n % 3 != 0]
+    assert new == ["refused" if n % 5 == 0 else "done" for n in range(1000) if n % 3 != 0]
+    there = [outcome.status for n, outcome in enumerate(outcomes) if n % 3 == 0 and n % 5 != 0]
+    assert there == ["conflict"] * 267
+    found = await store.get([Ref(posts, str(n)) for n in range(1000)])
+    assert [f is not None for f in found] == [n % 3 == 0 or n % 5 != 0 for n in range(1000)]
