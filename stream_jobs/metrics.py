@@ -19,6 +19,13 @@ BATCHES_LET_GO = Counter(
     "Batches dropped unacknowledged because a rebalance or the shutdown waited for them; they are handled again",
     ["topic"],
 )
+LAG = Gauge(
+    "hashtide_lag_records",
+    "Records that this worker has not handled yet, in each partition that it has",
+    ["topic", "partition"],
+)
+ASSIGNED = Gauge("hashtide_assigned_partitions", "Partitions that this worker has")
+ASSIGNMENTS = Counter("hashtide_assignments_total", "Assignments of partitions: one for each rebalance")
 ENRICHED = Counter(
     "hashtide_enriched_posts_total",
     "Posts, edits and deletions sent on to posts.enriched",

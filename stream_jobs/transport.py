@@ -8,6 +8,7 @@ batch in hand. This overrides private methods, so setup.cfg asks for exactly the
 import asyncio
 import contextlib
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -18,10 +19,16 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from stream_jobs import metrics
+from stream_jobs.health import Progress
+
 log = logging.getLogger(__name__)
+_services = logging.getLogger("faust.services")  # what Faust says of the starts and stops of its parts
 
 IN_HAND = 2
 """Batches of one partition in a worker, the one being handled included: the back-pressure."""
+
+MEASURE_EVERY_S = 2.0
 
 LET_GO_AFTER_S = 5.0
 """How long a batch may go on once a rebalance or the shutdown waits for it; then it is dropped, unacknowledged."""
@@ -44,6 +51,8 @@ Handler = Callable[[Batch], Awaitable[None]]
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The consumer's own thread. Commits only what is still ours."""
 
+    logger = _services
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # With nothing left to commit (all revoked meanwhile) aiokafka would raise, and the worker would crash.
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -53,9 +62,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition and fetch, and commits a batch once it and all before it are acknowledged."""
 
+    logger = _services
+
     def _new_consumer_thread(self) -> BatchThread:  # called by Faust's __init__
         self._held: defaultdict[TP, deque[ConsumerMessage]] = defaultdict(deque)  # handed out, in order
         self._done: dict[TP, tuple[int, int]] = {}  # generation, offset to commit
+        self._next: dict[TP, int] = {}  # the offset after the last one handed out
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     def _settle(self, tp: TP) -> int:
@@ -90,6 +102,16 @@ class BatchConsumer(driver.Consumer):
     def on_buffer_drop(self, tp: TP) -> None:
         pass
 
+    def lag(self) -> dict[TP, int]:
+        """For each partition of ours the records not yet handled, as far as the last fetch knew."""
+        behind = {}
+        for tp in self.assignment():
+            end, held = self.highwater(tp), self._held[tp]
+            following = cast(Batch, held[0].value).records[0].offset if held else self._next.get(tp)
+            if end is not None and following is not None:
+                behind[tp] = max(0, end - following)
+        return behind
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One fetch: at most a batch of each partition that has room."""
         if not self.flow_active:
@@ -122,6 +144,7 @@ class BatchConsumer(driver.Consumer):
                 generation_id=generation,
             )
             self._held[tp].append(message)
+            self._next[tp] = last.offset + 1
             yield tp, message
 
 
@@ -134,10 +157,15 @@ class BatchTransport(driver.Transport):
 class BatchApp(faust.App):
     """A Faust app whose agents handle batches. `resources` are open from before the first batch to after the last."""
 
+    logger = _services
+
     def __init__(self, *args: Any, resources: Iterable[Resource], **options: Any) -> None:
         super().__init__(*args, **options)
         self._resources = list(resources)
         self._opened = contextlib.AsyncExitStack()
+        self.progress = Progress()
+        self.timer(MEASURE_EVERY_S)(self._measure)
+        self.on_partitions_assigned.connect(self._count_assignment)
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -166,11 +194,26 @@ class BatchApp(faust.App):
             agent
         )
 
+    async def _measure(self) -> None:
+        """Note how far this worker is behind, in each partition that it has."""
+        metrics.LAG.clear()
+        for tp, behind in cast(BatchConsumer, self.consumer).lag().items():
+            metrics.LAG.labels(tp.topic, tp.partition).set(behind)
+
+    async def _count_assignment(self, *sent: Any, **_: Any) -> None:
+        _app, assigned = sent
+        metrics.ASSIGNMENTS.inc()
+        metrics.ASSIGNED.set(len(assigned))
+        self.progress.assigned = len(assigned)
+
     async def _handle(self, event: Any, handler: Handler) -> None:
+        started = time.perf_counter()
+        self.progress.taken()
         work = asyncio.ensure_future(handler(event.value))
         try:
             if not await self._finishes(work):
                 log.warning("a batch of %s is let go, to be handled again", event.message.tp)
+                metrics.BATCHES_LET_GO.labels(event.message.topic).inc()
                 self._forget(event)
                 return
         except Exception as error:
@@ -178,7 +221,11 @@ class BatchApp(faust.App):
             self._forget(event)
             await self.crash(error)
             await asyncio.Event().wait()  # until the worker's end cancels it: nothing more of this partition
+        finally:
+            self.progress.ended()
         event.ack()
+        metrics.BATCHES.labels(event.message.topic).observe(len(event.value.records))
+        metrics.BATCH_SECONDS.labels(event.message.topic).observe(time.perf_counter() - started)
 
     def _forget(self, event: Any) -> None:
         """Let a batch go unacknowledged: else a rebalance or the shutdown would wait for it for ever."""

@@ -1,15 +1,17 @@
-"""One worker process: /metrics, and the Faust app until a signal ends it."""
+"""One worker process: /metrics and its health, and the Faust app until a signal ends it."""
 
 import asyncio
 import logging
+from functools import partial
 from typing import NoReturn
 
 import faust
-from prometheus_client import start_http_server
 
 from producers.settings import WrongSetting
-from stream_jobs import app, logs
+from stream_jobs import app, health, logs
+from stream_jobs.health import Checks
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
 
 DEFAULT_METRICS_PORT = 9464
 
@@ -24,7 +26,7 @@ def run(settings: StreamSettings) -> NoReturn:
     asyncio.set_event_loop(asyncio.new_event_loop())
     worker_app = app.create(settings)
     if settings.metrics_port != 0:
-        serve_metrics(settings)
+        serve(settings, Checks(worker_app.progress, partial(indices.answers, settings.elasticsearch)))
     log.info("working: Kafka %s, Elasticsearch %s, group %s", settings.kafka, settings.elasticsearch, settings.group)
     faust.Worker(
         worker_app,
@@ -35,13 +37,13 @@ def run(settings: StreamSettings) -> NoReturn:
     ).execute_from_commandline()
 
 
-def serve_metrics(settings: StreamSettings) -> None:
-    """Answer /metrics from a thread of its own. Raises WrongSetting where the port asked for is taken."""
+def serve(settings: StreamSettings, checks: Checks) -> None:
+    """Answer /metrics, /healthz and /readyz. Raises WrongSetting where the port asked for is taken."""
     asked, host = settings.metrics_port, settings.metrics_host
     try:
-        server, _ = start_http_server(DEFAULT_METRICS_PORT if asked is None else asked, addr=host)
+        port = health.serve(host, DEFAULT_METRICS_PORT if asked is None else asked, checks)
     except OSError as error:
         if asked is not None:
             raise WrongSetting(f"HASHTIDE_METRICS_PORT={asked}: can't listen on {host}: {error.strerror}") from None
-        server, _ = start_http_server(0, addr=host)
-    log.info("metrics on http://%s:%d/metrics", host, server.server_port)
+        port = health.serve(host, 0, checks)
+    log.info("metrics on http://%s:%d/metrics", host, port)

@@ -16,6 +16,7 @@ from producers.errors import HashtideError
 log = logging.getLogger(__name__)
 
 CONNECT_FOR_S = 60.0
+ANSWER_S = 2.0
 
 
 class ElasticsearchUnreachable(HashtideError):
@@ -56,6 +57,16 @@ def check(url: str) -> None:
                 f"index template {name} in Elasticsearch at {url} is "
                 f"{'missing' if name not in versions else 'of another version'}: run `hashtide setup` first"
             )
+
+
+def answers(url: str) -> bool:
+    """Whether Elasticsearch answers now. Blocks for ANSWER_S at most; retries nothing."""
+    with closing(Elasticsearch(url, request_timeout=ANSWER_S, max_retries=0)) as client:
+        try:
+            client.cluster.health()
+        except (TransportError, ApiError):
+            return False
+        return True
 
 
 @contextmanager

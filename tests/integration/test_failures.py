@@ -16,28 +16,28 @@ from stream_jobs.settings import StreamSettings
 from tests.integration.pipeline import Pipeline
 from tests.integration.truth import truth
 
-POSTS, SEED, START_MS = 20_000, 11, 1_508_112_000_000
+POSTS, SEED, START_MS = 8_000, 11, 1_508_112_000_000
 MESSAGES = POSTS + POSTS // 100  # with the duplicates
 PRODUCE = ("produce", "campaign", f"--posts={POSTS}", f"--seed={SEED}", "--start=2017-10-16")
 
 
 @pytest.fixture(scope="module")
 def expected() -> Counter[tuple[Any, ...]]:
-    """The count of every key; of posts, 20,000."""
+    """The count of every key; of posts, 8,000."""
     counts = truth(
         campaign.payloads(POSTS, SEED, START_MS),
         Enricher(load_campaigns(StreamSettings())),
         now_ms=wall_clock_ms(),
         origin="synthetic",
     )
-    assert sum(count for key, count in counts.items() if key[0] == "reply-volume") == 20_000
+    assert sum(count for key, count in counts.items() if key[0] == "reply-volume") == 8_000
     return counts
 
 
 @pytest.fixture
 def pipeline(pipeline: Pipeline) -> Pipeline:
     """Small batches, so that a failure meets many of them."""
-    pipeline.environment["HASHTIDE_FETCH_BYTES"] = "65536"
+    pipeline.environment["HASHTIDE_FETCH_BYTES"] = "16384"
     return pipeline
 
 
@@ -45,7 +45,7 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(
     pipeline: Pipeline, expected: Counter[tuple[Any, ...]]
 ) -> None:
     pipeline.hashtide(*PRODUCE)
-    for counted in (1, 4_000, 9_000):
+    for counted in (1, 2_000, 4_000):
         with pipeline.process("worker", "--metrics-port=0") as worker:
             pipeline.reach(counted)
             worker.send_signal(signal.SIGKILL)
