@@ -12,7 +12,6 @@ from producers.run import run, serve_metrics, wall_clock_ms
 from producers.settings import ProducerSettings, load
 from producers.sources import http, jetstream, mastodon, x, x_rules
 from producers.sources.link import Link
-from producers.sources.lost import Refused
 from producers.sources.merged import merged, sleeper
 from producers.sources.positions import Positions
 from producers.sources.received import Items
@@ -55,22 +54,19 @@ def x_(make_wanted: Callable[[], Wanted], dry_run: bool, backfill_minutes: int, 
         return series(x_rules.put_in_place, api, rules, dry_run=dry_run)
 
     if dry_run:
-        try:
-            plan = put_rules_in_place()
-        except Refused as error:
-            raise click.ClickException(str(error)) from None
+        plan = put_rules_in_place()
         click.echo(json.dumps({"add": x_rules.shown(plan.add), "remove": x_rules.shown(plan.remove)}))
         return
 
     positions = Positions(settings.state_dir)
-    link = Link(x.SOURCE, wall_clock_ms, positions.load(x.SOURCE).get("heard_ms"))
+    link = Link(x.SOURCE, wall_clock_ms, positions.load(x.SOURCE, "heard_ms", int))
     stream = x.XStream(client, link, backfill_minutes=backfill_minutes, clock_ms=wall_clock_ms)
 
     def source() -> Items:
         put_rules_in_place()
         yield from reconnecting(stream.connect, link, clock_ms=wall_clock_ms, sleep=sleep)
 
-    serve_metrics(metrics_port, settings)
+    serve_metrics("x", metrics_port, settings)
     run(
         merged([source], stop),
         settings,
@@ -123,9 +119,9 @@ def mastodon_(
     ]
 
     def source(instance: mastodon.Instance, stream: mastodon.Stream) -> Callable[[], Items]:
-        place = positions.load(mastodon.position_name(instance.name)).get(stream.key, {})
-        link = Link(instance.source, wall_clock_ms, place.get("heard_ms"))
-        one = mastodon.MastodonStream(instance, stream, link, place.get("id"), clock_ms=wall_clock_ms, sleep=sleep)
+        place = positions.load(mastodon.position_name(instance.name), stream.key, mastodon.Place) or mastodon.Place()
+        link = Link(instance.source, wall_clock_ms, place.heard_ms)
+        one = mastodon.MastodonStream(instance, stream, link, place.id, clock_ms=wall_clock_ms, sleep=sleep)
         return lambda: reconnecting(one.connect, link, clock_ms=wall_clock_ms, sleep=sleep)
 
     sources = [
@@ -133,7 +129,7 @@ def mastodon_(
         for instance in (_instance(url, tokens) for url in dict.fromkeys(instances))
         for stream in wanted_streams
     ]
-    serve_metrics(metrics_port, settings)
+    serve_metrics("mastodon", metrics_port, settings)
     run(
         merged(sources, stop),
         settings,
@@ -174,10 +170,10 @@ def jetstream_(make_wanted: Callable[[], Wanted], hosts: tuple[str, ...], metric
     wanted = make_wanted()
     stop = threading.Event()
     positions = Positions(settings.state_dir)
-    cursor_us = positions.load(jetstream.SOURCE).get("cursor_us")
+    cursor_us = positions.load(jetstream.SOURCE, "cursor_us", int)
     link = Link(jetstream.SOURCE, wall_clock_ms)
     stream = jetstream.Jetstream(hosts, link, cursor_us, clock_ms=wall_clock_ms)
-    serve_metrics(metrics_port, settings)
+    serve_metrics("jetstream", metrics_port, settings)
     run(
         merged([lambda: reconnecting(stream.connect, link, clock_ms=wall_clock_ms, sleep=sleeper(stop))], stop),
         settings,

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-import msgspec
 
 from producers import formats, live
 from producers.run import run, serve_metrics
@@ -94,7 +93,7 @@ def file(paths: tuple[Path, ...], format_: str, speed: float | None, follow: boo
     def parse(received: Received) -> list[formats.Outcome]:
         return formats.parse(received.payload, format_)
 
-    serve_metrics(metrics_port, settings)
+    serve_metrics("file", metrics_port, settings)
     if follow:
         positions, stop = Positions(settings.state_dir), threading.Event()
         followed = [_followed(path, positions, stop) for path in dict.fromkeys(paths)]
@@ -153,11 +152,7 @@ def _files(paths: Iterable[Path]) -> Generator[Received, None, None]:
 
 
 def _followed(path: Path, positions: Positions, stop: threading.Event) -> Followed:
-    saved = positions.load(position_name(path)).get("place")
-    try:
-        place = None if saved is None else msgspec.convert(saved, Place)
-    except msgspec.ValidationError:
-        place = None
+    place = positions.load(position_name(path), "place", Place)
     return Followed(path, place, clock_ms=wall_clock_ms, sleep=sleeper(stop))
 
 

@@ -1,6 +1,10 @@
 """Every metric of the producers, declared and explained in one place. Names follow Prometheus' naming page."""
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge
+
+from producers.contract import Gap
 
 PAYLOADS = Counter(
     "hashtide_payloads_total",
@@ -46,3 +50,12 @@ GAP_SECONDS = Counter(
     "Length of the times in which a source may have missed posts, by reason",
     ["source", "reason"],
 )
+
+
+def expect(source: str) -> None:
+    """Have a source's counters begin at 0: of a counter that was not there before, nobody sees the first increase."""
+    for outcome in ("posts", "edits", "deletes", "control", "filtered", "dead"):
+        PAYLOADS.labels(source, outcome)
+    for reason in get_args(Gap.__annotations__["reason"]):
+        GAPS.labels(source, reason)
+        GAP_SECONDS.labels(source, reason)

@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from producers import metrics
 from producers.contract import Gap, Origin, Post
 from producers.identity import load_key
 from producers.interrupts import Interrupted, Interrupts
@@ -42,7 +43,7 @@ def run(
     """Send on what a source gives, until it ends or a signal comes; then the account, as JSON, on stdout.
 
     With `positions` the source is a stream, and a signal is its proper end; without, the run is cut short, and exits
-    with 130. Blocks. Raises WrongSetting, KafkaUnreachable, PublishFailed, OSError, EOFError, ClickException.
+    with 130. Blocks. Raises HashtideError, OSError, EOFError.
     """
     key = load_key(settings)
     started = time.monotonic()
@@ -71,8 +72,6 @@ def run(
         if checkpoints is not None:
             checkpoints.save()
     click.echo(json.dumps(summary(intake.account, time.monotonic() - started, ended)))
-    if isinstance(failure, Refused):
-        raise click.ClickException(str(failure))
     if failure is not None:
         raise failure
     if ended == "interrupted" and positions is None:
@@ -85,10 +84,11 @@ def summary(account: Account, seconds: float, ended: str) -> dict[str, object]:
     return {"read": account.read, "sent": account.sent} | fates | {"seconds": round(seconds, 3), "ended": ended}
 
 
-def serve_metrics(port: int | None, settings: ProducerSettings) -> None:
+def serve_metrics(source: str, port: int | None, settings: ProducerSettings) -> None:
     """Answer /metrics from a thread of its own, where a port is given. Raises WrongSetting if it is taken."""
     if not port:
         return
+    metrics.expect(source)
     try:
         start_http_server(port, addr=settings.metrics_host)
     except OSError as error:

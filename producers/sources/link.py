@@ -34,6 +34,7 @@ class Link:
         """Whether the connection at hand has brought anything yet."""
         self._clock_ms = clock_ms
         self._lost = Lost("ended")
+        metrics.CONNECTIONS.labels(source).inc(0)
 
     def heard(self) -> int:
         """Note that something came, and say when: now."""

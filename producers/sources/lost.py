@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
+from producers.errors import HashtideError
+
 Cause = Literal["ended", "notice", "network", "stalled", "http-error", "rate-limited", "too-slow", "cursor-too-old"]
 """Why a connection was lost: closed; closed with a notice; broken or never made; silent for too long; answered by an
 HTTP error, or by 420 or 429; closed because we read too slowly; refused because our cursor is too old. A closed set: it
@@ -25,7 +27,7 @@ class Lost(Exception):
         """Whether it is known that something was lost, as with a connection that ends in the middle of a line."""
 
 
-class Refused(RuntimeError):
+class Refused(HashtideError):
     """The server does not want us, and will not on the next try either. The message says what it answered."""
 
 

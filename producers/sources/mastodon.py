@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
+import msgspec
 from httpx_sse import EventSource, ServerSentEvent, SSEError, connect_sse
 
 from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost, PostDelete
@@ -91,6 +92,14 @@ class Instance:
         return f"{'https' if url.scheme in ('wss', 'https') else 'http'}://{url.netloc}{url.path.rstrip('/')}"
 
 
+class Place(msgspec.Struct, frozen=True):
+    """How far a stream has come: what is kept of it between runs."""
+
+    id: str | None = None
+    """The last status, or what its id would have been when the stream was first connected to."""
+    heard_ms: int | None = None
+
+
 class MastodonStream:
     """One stream of one instance, one connection after the other. `last_id` is the last status of an earlier run."""
 
@@ -122,6 +131,7 @@ class MastodonStream:
         ):
             check(what, events.response, self._clock_ms)
             yield from self._caught_up()
+            yield self._mark()  # a tag that stays quiet is caught up on from here
             yield from self._live(events)
         raise Lost("ended")
 
@@ -158,14 +168,12 @@ class MastodonStream:
                 yield gap
 
     def _with_mark(self, payload: bytes) -> Received:
-        place = {"id": self._last_id or self._began_id, "heard_ms": self.link.heard_ms}
-        return Received(
-            self._instance.source,
-            f"{self._stream.key} after {self._last_id}",
-            payload,
-            mark=Mark(position_name(self._instance.name), self._stream.key, place),
-            firehose=self._stream.tag is None,
-        )
+        position = f"{self._stream.key} after {self._last_id}"
+        return Received(self._instance.source, position, payload, mark=self._mark(), firehose=self._stream.tag is None)
+
+    def _mark(self) -> Mark:
+        place = Place(self._last_id or self._began_id, self.link.heard_ms or self._clock_ms())
+        return Mark(position_name(self._instance.name), self._stream.key, msgspec.to_builtins(place))
 
 
 class _Watched(httpx.SyncByteStream):

@@ -5,12 +5,16 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from producers.sources.received import Item, Mark, Received
 
 log = logging.getLogger(__name__)
+
+Place = TypeVar("Place")
 
 FOLDER = "positions"  # below the state folder
 
@@ -23,14 +27,19 @@ class Positions:
         self._known: dict[str, dict[str, Any]] = {}
         self._changed: set[str] = set()
 
-    def load(self, name: str) -> dict[str, Any]:
-        """The values by key that were saved last; nothing where there is no file, or, with a warning, a damaged one.
+    def load(self, name: str, key: str, kind: type[Place]) -> Place | None:
+        """The value that was saved last; None where there is none, or, with a warning, a damaged one.
 
         Reads the disk. Raises OSError.
         """
         if name not in self._known:
             self._known[name] = self._read(self._path(name))
-        return dict(self._known[name])
+        value = self._known[name].get(key)
+        try:
+            return None if value is None else msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            log.warning("position %s, %s is damaged: starting without it: %s", name, key, error)
+            return None
 
     def note(self, mark: Mark) -> None:
         """Keep a mark for the next `save`."""

@@ -122,6 +122,35 @@ def streaming(*pieces: bytes, content_type: str = "application/json", end: str =
     return lambda exchange: exchange.stream(*pieces, content_type=content_type, end=end)
 
 
+class XRules:
+    """X's rules, as its API keeps them; `invalid` are those that it does not take."""
+
+    def __init__(self, *present: dict[str, str], invalid: tuple[str, ...] = ()) -> None:
+        self.present = list(present)
+        self.invalid = invalid
+
+    def __call__(self, exchange: Exchange) -> None:
+        body: Any = exchange.body
+        if body is None:
+            exchange.answer(200, {"data": self.present, "meta": {"result_count": len(self.present)}})
+            return
+        dry = exchange.query.get("dry_run") == "true"
+        if "add" in body:
+            bad = [rule for rule in body["add"] if rule["value"] in self.invalid]
+            good = [rule for rule in body["add"] if rule not in bad]
+            if not dry:
+                self.present += [rule | {"id": str(100 + n)} for n, rule in enumerate(good)]
+            errors = [
+                {"value": rule["value"], "title": "UnprocessableEntity", "details": ["no such operator"]}
+                for rule in bad
+            ]
+            exchange.answer(201 if good else 400, {"meta": {}} | ({"errors": errors} if errors else {}))
+        else:
+            if not dry:
+                self.present = [rule for rule in self.present if rule["id"] not in body["delete"]["ids"]]
+            exchange.answer(200, {"meta": {"summary": {"deleted": len(body["delete"]["ids"])}}})
+
+
 Scene = Callable[[ServerConnection], object]
 
 

@@ -9,7 +9,7 @@ from producers.sources.link import Link
 from producers.sources.lost import Refused
 from producers.sources.mastodon import URIS, Instance, MastodonStream, Parser, RecentUris, Stream
 from producers.sources.mastodon_timeline import before, id_at, later
-from producers.sources.received import Received
+from producers.sources.received import Mark, Received
 from producers.sources.reconnect import reconnecting
 from tests.unit.sources.fakes import AUGUST_MS, Clock
 from tests.unit.sources.loopback import Act, Exchange, answering, streaming, web
@@ -131,6 +131,12 @@ def test_the_next_run_catches_up_on_what_came_in_between() -> None:
     run = Run(live(), timelines=(answering(200, [status(102)]), empty()), last_id="101", heard_ms=AUGUST_MS - 3_600_000)
     assert run.posts() == [(102, "backfill")]
     assert run.gaps == []
+
+
+def test_a_tag_that_stays_quiet_has_a_position_too() -> None:
+    [mark] = [item for item in Run(live()).items if isinstance(item, Mark)]
+    assert mark.key == "hashtag:OpenTheHarbour"
+    assert mark.value == {"id": id_at(AUGUST_MS), "heard_ms": AUGUST_MS}
 
 
 def test_before_anything_was_posted_it_catches_up_from_when_it_first_connected() -> None:

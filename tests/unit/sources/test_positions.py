@@ -14,7 +14,10 @@ def test_what_is_saved_is_there_for_the_next_run(tmp_path: Path) -> None:
     positions.note(Mark("mastodon-a.example", "public", {"id": "7"}))
     positions.note(Mark("mastodon-a.example", "public", {"id": "8"}))
     positions.save()
-    assert Positions(tmp_path).load("mastodon-a.example") == {"hashtag:x": {"id": "9"}, "public": {"id": "8"}}
+    later = Positions(tmp_path)
+    assert later.load("mastodon-a.example", "hashtag:x", dict[str, str]) == {"id": "9"}
+    assert later.load("mastodon-a.example", "public", dict[str, str]) == {"id": "8"}
+    assert later.load("mastodon-a.example", "another", dict[str, str]) is None
 
 
 def test_what_is_not_noted_again_stays(tmp_path: Path) -> None:
@@ -22,10 +25,11 @@ def test_what_is_not_noted_again_stays(tmp_path: Path) -> None:
     first.note(Mark("m", "one", 1))
     first.save()
     second = Positions(tmp_path)
-    second.load("m")
+    assert second.load("m", "one", int) == 1
     second.note(Mark("m", "two", 2))
     second.save()
-    assert Positions(tmp_path).load("m") == {"one": 1, "two": 2}
+    third = Positions(tmp_path)
+    assert (third.load("m", "one", int), third.load("m", "two", int)) == (1, 2)
 
 
 def test_a_name_never_leaves_the_folder(tmp_path: Path) -> None:
@@ -35,11 +39,11 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "positions").iterdir()] == ["..%2F..%2Fetc%2Fx.json"]
 
 
-@pytest.mark.parametrize("damaged", [b"", b'{"a": ', b"[1]", b"\xff\xfe"])
+@pytest.mark.parametrize("damaged", [b"", b'{"a": ', b"[1]", b"\xff\xfe", b'{"heard_ms": "late"}'])
 def test_a_damaged_file_is_no_position(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / "positions").mkdir()
     (tmp_path / "positions" / "x.json").write_bytes(damaged)
-    assert Positions(tmp_path).load("x") == {}
+    assert Positions(tmp_path).load("x", "heard_ms", int) is None
 
 
 def test_positions_are_saved_every_second_and_only_after_kafka_has_all(tmp_path: Path) -> None:

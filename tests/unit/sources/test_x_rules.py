@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 
 from producers.sources import http
@@ -7,7 +5,7 @@ from producers.sources.lost import Lost, Refused
 from producers.sources.x_rules import PATH, Plan, Rule, RulesApi, plan, put_in_place, rules
 from producers.wanted import Terms, Wanted
 from tests.unit.sources.fakes import Clock
-from tests.unit.sources.loopback import Act, Exchange, Web, answering, web
+from tests.unit.sources.loopback import Act, Web, XRules, answering, web
 
 
 def wanted(*terms: Terms) -> Wanted:
@@ -72,42 +70,13 @@ def test_what_is_missing_is_added_and_only_what_is_ours_is_removed() -> None:
     )
 
 
-class Rules:
-    """X's rules, as its API keeps them; `invalid` are those that it does not take."""
-
-    def __init__(self, *present: dict[str, str], invalid: tuple[str, ...] = ()) -> None:
-        self.present = list(present)
-        self.invalid = invalid
-
-    def __call__(self, exchange: Exchange) -> None:
-        body: Any = exchange.body
-        if body is None:
-            exchange.answer(200, {"data": self.present, "meta": {"result_count": len(self.present)}})
-            return
-        dry = exchange.query.get("dry_run") == "true"
-        if "add" in body:
-            bad = [rule for rule in body["add"] if rule["value"] in self.invalid]
-            good = [rule for rule in body["add"] if rule not in bad]
-            if not dry:
-                self.present += [rule | {"id": str(100 + n)} for n, rule in enumerate(good)]
-            errors = [
-                {"value": rule["value"], "title": "UnprocessableEntity", "details": ["no such operator"]}
-                for rule in bad
-            ]
-            exchange.answer(201 if good else 400, {"meta": {}} | ({"errors": errors} if errors else {}))
-        else:
-            if not dry:
-                self.present = [rule for rule in self.present if rule["id"] not in body["delete"]["ids"]]
-            exchange.answer(200, {"meta": {"summary": {"deleted": len(body["delete"]["ids"])}}})
-
-
 def put(act: Act, needed: list[Rule], *, dry_run: bool = False) -> tuple[Plan, Web]:
     with web({PATH: [act] * 9}) as server, http.client(server.url, "t", 5) as client:
         return put_in_place(RulesApi(client, Clock()), needed, dry_run=dry_run), server
 
 
 def test_changes_are_made_each_first_as_a_dry_run() -> None:
-    x = Rules({"id": "7", "value": "#old", "tag": "hashtide:h:1"}, {"id": "8", "value": "#theirs"})
+    x = XRules({"id": "7", "value": "#old", "tag": "hashtide:h:1"}, {"id": "8", "value": "#theirs"})
     done, server = put(x, [Rule("#new", "hashtide:h:1")])
     assert done == Plan((Rule("#new", "hashtide:h:1"),), (Rule("#old", "hashtide:h:1", "7"),))
     assert [query.get("dry_run") for query in server.queries[PATH]] == [None, "true", "true", None, None]
@@ -115,7 +84,7 @@ def test_changes_are_made_each_first_as_a_dry_run() -> None:
 
 
 def test_a_dry_run_changes_nothing() -> None:
-    x = Rules({"id": "7", "value": "#old", "tag": "hashtide:h:1"})
+    x = XRules({"id": "7", "value": "#old", "tag": "hashtide:h:1"})
     done, server = put(x, [Rule("#new", "hashtide:h:1")], dry_run=True)
     assert [rule.value for rule in done.add + done.remove] == ["#new", "#old"]
     assert [query.get("dry_run") for query in server.queries[PATH]] == [None, "true", "true"]
@@ -123,12 +92,12 @@ def test_a_dry_run_changes_nothing() -> None:
 
 
 def test_nothing_is_asked_for_where_all_stands_already() -> None:
-    _, server = put(Rules({"id": "7", "value": "#a", "tag": "hashtide:h:1"}), [Rule("#a", "hashtide:h:1")])
+    _, server = put(XRules({"id": "7", "value": "#a", "tag": "hashtide:h:1"}), [Rule("#a", "hashtide:h:1")])
     assert server.bodies == []
 
 
 def test_a_rule_that_x_does_not_take_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    x = Rules(invalid=("quotes_of_tweet_id:1",))
+    x = XRules(invalid=("quotes_of_tweet_id:1",))
     done, _ = put(x, [Rule("#a", "hashtide:h:1"), Rule("quotes_of_tweet_id:1", "hashtide:h:2")])
     assert [rule.value for rule in done.add] == ["#a"]
     assert [rule["value"] for rule in x.present] == ["#a"]
@@ -137,9 +106,9 @@ def test_a_rule_that_x_does_not_take_leaves_the_others(caplog: pytest.LogCapture
 
 def test_no_rule_at_all_is_refused() -> None:
     with pytest.raises(Refused, match="none of the campaigns' rules"):
-        put(Rules(invalid=("#a",)), [Rule("#a", "hashtide:h:1")])
+        put(XRules(invalid=("#a",)), [Rule("#a", "hashtide:h:1")])
     with pytest.raises(Refused, match="no campaign has anything to ask X for"):
-        put(Rules(), [])
+        put(XRules(), [])
 
 
 def test_all_pages_of_rules_are_read() -> None:
