@@ -28,9 +28,11 @@ from producers.contract import POSTS_DEAD, POSTS_RAW
 from producers.errors import HashtideError
 from producers.main import sigterm_as_interrupt
 from producers.settings import load
+from stream_jobs import topics
 from stream_jobs.counts import By, counts
 from stream_jobs.offsets import Offsets
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
 from stream_jobs.topics import POSTS_ENRICHED
 
 log = logging.getLogger(__name__)
@@ -74,15 +76,14 @@ def _run(folder: Path, posts: int, seed: int, out: Console, err: Console) -> boo
         }
         settings = load(StreamSettings, environment)
         err.print(f"Kafka {addresses.kafka}, Elasticsearch {addresses.elasticsearch}")
-        with _command(folder, environment, "setup"):
-            pass
+        topics.setup(settings)
+        indices.setup(settings.elasticsearch)
         campaign = ("campaign", "--posts", str(posts), "--seed", str(seed))
         with (
             _command(folder, environment, "worker", f"--metrics-port={metrics_port}", ends_by_itself=False) as worker,
             _command(folder, environment, "produce", *campaign) as producer,
         ):
-            _watch(settings, worker, producer, posts, err)
-            producer.wait()
+            _watch(settings, worker, producer, posts, folder, err)
             produced = json.loads((folder / "produce.out").read_text() or "{}")
             duplicates = _metric(metrics_port, "hashtide_duplicate_posts_total", {"by": "source"})
         _show(settings, out)
@@ -100,7 +101,7 @@ def _command(
     name = words[0]
     with (folder / f"{name}.out").open("wb") as stdout, (folder / f"{name}.log").open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "stream_jobs.cli", *words],
+            [sys.executable, "-P", "-m", "stream_jobs.cli", *words],
             stdout=stdout,
             stderr=stderr,
             env=environment,
@@ -110,8 +111,8 @@ def _command(
             yield process
             if not ends_by_itself:
                 process.send_signal(signal.SIGTERM)
-            if process.wait(timeout=SETTLE_S) != 0:
-                raise DemoFailed(f"hashtide {name} failed:\n{_tail(folder / f'{name}.log')}")
+            if process.wait(timeout=STOP_S) != 0:
+                raise DemoFailed(f"hashtide {name} did not end well:\n{_tail(folder / f'{name}.log')}")
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -126,9 +127,13 @@ def _watch(
     worker: "subprocess.Popen[bytes]",
     producer: "subprocess.Popen[bytes]",
     posts: int,
+    folder: Path,
     err: Console,
 ) -> None:
-    """Show how far it is, until the producer has ended and the workers have committed everything there is."""
+    """Show how far it is, until the producer has ended and the worker has committed everything there is.
+
+    Raises DemoFailed where one of them fails, or nothing settles.
+    """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     deadline = time.monotonic() + SETTLE_S
     with Progress(*columns, console=err) as bar, Offsets(settings) as offsets:
@@ -140,10 +145,12 @@ def _watch(
             total = max(posts, sum(raw.values()))
             for task, completed in zip(tasks, (sum(raw.values()), sum(enriched.values()), counted), strict=True):
                 bar.update(task, completed=completed, total=total)
+            if worker.poll() is not None:
+                raise DemoFailed(f"the worker ended:\n{_tail(folder / 'worker.log')}")
+            if ended and producer.returncode != 0:
+                raise DemoFailed(f"the producer failed:\n{_tail(folder / 'produce.log')}")
             if ended and offsets.behind(POSTS_RAW) == 0 and offsets.behind(POSTS_ENRICHED) == 0:
                 return  # in this order: with nothing left in posts.raw, nothing comes to posts.enriched
-            if (ended and producer.returncode != 0) or worker.poll() is not None:
-                return  # leaving the process's context says why
             if time.monotonic() > deadline:
                 raise DemoFailed(f"not settled after {SETTLE_S:.0f} s")
             time.sleep(0.3)
@@ -176,11 +183,13 @@ def _check(produced: int, counted: int, duplicates: int, dead: int, out: Console
         f"  {'✓' if even else '✗'}",
         style="green" if even else "red",
         highlight=False,
+        soft_wrap=True,
     )
     out.print(
         "  (the producer's account; Elasticsearch's sums; the worker's ledger, at /metrics; Kafka's posts.dead)",
         style="dim",
         highlight=False,
+        soft_wrap=True,
     )
     return even
 
