@@ -69,13 +69,16 @@ class Instance:
         self._asking = threading.Lock()
 
     def streaming_url(self) -> str:
-        """Where its streams are: large instances have a server of their own for them. Blocks the first time.
-
-        Raises Lost.
+        """Where its streams are: large instances have a server of their own for them. Blocks until it has answered
+        once; while it does not, its own address is as good a guess.
         """
+        own = str(self.client.base_url).rstrip("/")
         with self._asking:
             if self._streaming is None:
-                self._streaming = self._asked() or str(self.client.base_url).rstrip("/")
+                try:
+                    self._streaming = self._asked() or own
+                except Lost:
+                    return own
             return self._streaming
 
     def _asked(self) -> str | None:

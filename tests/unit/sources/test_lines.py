@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from producers.contract import MAX_PAYLOAD_BYTES
 from producers.sources.lines import LineBuffer
 
@@ -29,3 +32,12 @@ def test_a_line_that_is_too_long_is_cut_and_its_rest_passed_over() -> None:
         assert list(buffer.feed(b"x" * 65_536)) == []
     [(line, size), after] = buffer.feed(b"x\nok\n")
     assert (len(line), size, after) == (MAX_PAYLOAD_BYTES + 1, 40 * 65_536 + 2, (b"ok", 3))
+
+
+@given(st.lists(st.binary(max_size=20)))
+def test_how_the_pieces_fall_changes_nothing(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    buffer = LineBuffer()
+    lines = [line for piece in pieces for line in buffer.feed(piece)]
+    assert lines == [(line.rstrip(b"\r"), len(line) + 1) for line in whole.split(b"\n")[:-1]]
+    assert sum(size for _, size in lines) + buffer.pending == len(whole)

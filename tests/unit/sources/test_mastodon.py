@@ -223,6 +223,16 @@ def test_streams_are_where_the_instance_says() -> None:
     assert len(server.queries["/api/v2/instance"]) == 1
 
 
+def test_an_instance_that_fails_to_say_is_asked_again_the_next_time() -> None:
+    says = answering(200, {"configuration": {"urls": {"streaming": "wss://streaming.a.example"}}})
+    with (
+        web({"/api/v2/instance": [answering(503), says]}) as server,
+        http.client(server.url, None, 5) as client,
+    ):
+        instance = Instance(client, Clock())
+        assert [instance.streaming_url() for _ in range(3)] == [server.url, *["https://streaming.a.example"] * 2]
+
+
 @pytest.mark.parametrize(
     "says", [{}, [], {"configuration": None}, {"configuration": {"urls": {"streaming": 7}}}, b"<html>"]
 )
