@@ -44,6 +44,7 @@ def create(settings: StreamSettings) -> BatchApp:
         topic_id=found[POSTS_ENRICHED].id,
         key=key,
         cached_counts=settings.cached_counts,
+        grace_ms=settings.grace_s * 1000,
         clock_ms=wall_clock_ms,
     )
 
@@ -67,6 +68,7 @@ def create(settings: StreamSettings) -> BatchApp:
     )
     app.handles(POSTS_RAW, enrich.handle)
     app.handles(POSTS_ENRICHED, count.handle)
+    app.tends(POSTS_ENRICHED, count.finalise)
     return app
 
 

@@ -67,6 +67,13 @@ REFUSED = Counter(
     "hashtide_refused_documents_total",
     "Documents that Elasticsearch refused for good",
 )
+LATE = Counter(
+    "hashtide_late_posts_total",
+    "Posts that came after the watermark had closed their window: counted all the same, as a correction",
+    ["origin"],
+)
+CORRECTED = Counter("hashtide_corrected_counts_total", "Writes of counts that grew after they were final")
+FINALISED = Counter("hashtide_finalised_counts_total", "Counts called final because their window had closed")
 NEWEST_EVENT = Gauge(
     "hashtide_newest_event_timestamp_seconds",
     "Time of the newest post counted, by partition: with the clock, the lag in event time",

@@ -33,6 +33,9 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     cached_counts: Annotated[
         int, Meta(ge=1000, le=10_000_000, description="count documents that a worker keeps in memory, per partition")
     ] = 50_000
+    grace_s: Annotated[
+        int, Meta(ge=0, le=7 * 86_400, description="how late posts may come before their minute's counts are final, s")
+    ] = 900
     metrics_host: Annotated[str, Meta(description="address that /metrics listens on")] = "127.0.0.1"
     metrics_port: Annotated[
         Annotated[int, Meta(ge=0, le=65535)] | None,

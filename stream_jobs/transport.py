@@ -11,7 +11,7 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import faust
 from aiokafka import ConsumerRecord
@@ -29,6 +29,8 @@ IN_HAND = 2
 """Batches of one partition in a worker, the one being handled included: the back-pressure."""
 
 MEASURE_EVERY_S = 2.0
+TEND_EVERY_S = 10.0
+IDLE_S = 60.0
 
 LET_GO_AFTER_S = 5.0
 """How long a batch may go on once a rebalance or the shutdown waits for it; then it is dropped, unacknowledged."""
@@ -46,6 +48,12 @@ class Batch(NamedTuple):
 
 Resource = contextlib.AbstractAsyncContextManager[Any]
 Handler = Callable[[Batch], Awaitable[None]]
+
+
+class Tend(Protocol):
+    """What is done for a partition now and then."""
+
+    async def __call__(self, partition: int, /, *, idle: bool) -> None: ...
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -68,6 +76,7 @@ class BatchConsumer(driver.Consumer):
         self._held: defaultdict[TP, deque[ConsumerMessage]] = defaultdict(deque)  # handed out, in order
         self._done: dict[TP, tuple[int, int]] = {}  # generation, offset to commit
         self._next: dict[TP, int] = {}  # the offset after the last one handed out
+        self._came: dict[TP, float] = {}  # when the last batch was handed out, or the partition was assigned
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     def _settle(self, tp: TP) -> int:
@@ -108,9 +117,20 @@ class BatchConsumer(driver.Consumer):
         for tp in self.assignment():
             end, held = self.highwater(tp), self._held[tp]
             following = cast(Batch, held[0].value).records[0].offset if held else self._next.get(tp)
-            if end is not None and following is not None:
+            if following is None:
+                following = self._committed_offset[tp] or 0
+            if end is not None:
                 behind[tp] = max(0, end - following)
         return behind
+
+    def quiet_s(self, tp: TP) -> float:
+        """Seconds since the last batch of a partition came, or it was assigned."""
+        return time.monotonic() - self._came.setdefault(tp, time.monotonic())
+
+    def assigned_anew(self) -> None:
+        """Forget how far partitions were read: others may have read on since."""
+        self._next.clear()
+        self._came.clear()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One fetch: at most a batch of each partition that has room."""
@@ -145,6 +165,7 @@ class BatchConsumer(driver.Consumer):
             )
             self._held[tp].append(message)
             self._next[tp] = last.offset + 1
+            self._came[tp] = time.monotonic()
             yield tp, message
 
 
@@ -194,6 +215,21 @@ class BatchApp(faust.App):
             agent
         )
 
+    def tends(self, topic: str, tend: Tend) -> None:
+        """Have `tend(partition, idle=...)` called now and then for every partition that this worker has of a topic.
+
+        Idle: no batch came for IDLE_S, and nothing is left to read. What it raises ends the worker; while it waits for
+        a server, it is called for no other partition.
+        """
+
+        async def each() -> None:
+            consumer = cast(BatchConsumer, self.consumer)
+            for tp, behind in consumer.lag().items():
+                if tp.topic == topic and consumer.flow_active:
+                    await tend(tp.partition, idle=behind == 0 and consumer.quiet_s(tp) >= IDLE_S)
+
+        self.timer(TEND_EVERY_S)(each)
+
     async def _measure(self) -> None:
         """Note how far this worker is behind, in each partition that it has."""
         metrics.LAG.clear()
@@ -205,6 +241,7 @@ class BatchApp(faust.App):
         metrics.ASSIGNMENTS.inc()
         metrics.ASSIGNED.set(len(assigned))
         self.progress.assigned = len(assigned)
+        cast(BatchConsumer, self.consumer).assigned_anew()
 
     async def _handle(self, event: Any, handler: Handler) -> None:
         started = time.perf_counter()

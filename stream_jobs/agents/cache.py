@@ -1,23 +1,8 @@
 """The counts that a worker has in hand: a bounded cache of what the store holds, valid for one assignment."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import NamedTuple
 
-from stream_jobs.sinks.documents import CountKey
-
-
-class Count(NamedTuple):
-    """A count as the store has it."""
-
-    total: int
-    version: int
-    """The last offset that it includes, plus one; 0: none."""
-
-    def including(self, offsets: Sequence[int]) -> "Count":
-        """With the events at `offsets` (rising) counted in; the same object where all of them are in already."""
-        new = [offset for offset in offsets if offset >= self.version]
-        return Count(self.total + len(new), new[-1] + 1) if new else self
+from stream_jobs.sinks.documents import Count, CountKey
 
 
 class Cache:
@@ -32,7 +17,11 @@ class Cache:
         """Forget everything with a new assignment: others may have counted on in between."""
         if generation != self._generation:
             self._generation = generation
-            self._counts.clear()
+            self.clear()
+
+    def clear(self) -> None:
+        """Have everything read again from the store."""
+        self._counts.clear()
 
     def __contains__(self, key: CountKey) -> bool:
         return key in self._counts

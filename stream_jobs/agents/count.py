@@ -6,19 +6,23 @@ ledger holds each post's offset, and a count document's version is the last offs
 """
 
 import logging
+from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from producers.contract import EARLIEST_MS, DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
-from stream_jobs.agents.cache import Cache, Count
+from stream_jobs.agents.cache import Cache
+from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
 from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import POSTS, CountKey, Ledger
+from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey, Ledger
 from stream_jobs.sinks.store import Found, Outcome, Store
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
+
+FINALISED_AT_ONCE = 5_000
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +43,70 @@ class Event(NamedTuple):
     value: bytes
 
 
+class Partition(NamedTuple):
+    """What a worker knows of one partition. The lock is held while its counts are written."""
+
+    cache: Cache
+    watermark: Watermark
+    lock: Lock
+
+
 class CountAgent:
     """Counts the batches of all partitions that this worker has; batches of one partition come in order."""
 
     def __init__(
-        self, store: Store, bury: Bury, *, topic_id: str, key: bytes, cached_counts: int, clock_ms: Callable[[], int]
+        self,
+        store: Store,
+        bury: Bury,
+        *,
+        topic_id: str,
+        key: bytes,
+        cached_counts: int,
+        grace_ms: int,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
         self._ledger = Ledger(key, topic_id)
-        self._caches: defaultdict[int, Cache] = defaultdict(lambda: Cache(cached_counts))
+        self._grace_ms = grace_ms
+        self._partitions: defaultdict[int, Partition] = defaultdict(
+            lambda: Partition(Cache(cached_counts), Watermark(), Lock())
+        )
 
     async def handle(self, batch: Batch) -> None:
         """Count a batch; back when the store has all of it. What the store raises comes through."""
-        partition = batch.partition
-        cache = self._caches[partition]
+        partition = self._partitions[batch.partition]
+        async with partition.lock:
+            await self._handle(batch, partition)
+
+    async def finalise(self, number: int, *, idle: bool) -> None:
+        """Call the closed windows of a partition final: now and then, beside the batches, for silence closes them, too.
+
+        A window is closed when the watermark has passed its end plus the grace time; when the partition is `idle`
+        (nothing comes, and nothing is left to read), when the clock has.
+        """
+        partition = self._partitions[number]
+        now_ms = self._clock_ms() if idle else partition.watermark.ms
+        async with partition.lock:
+            found = await self._store.find(
+                f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*",
+                documents.open_counts(self._topic_id, number),
+                now_ms - self._grace_ms - WINDOW_MS,
+                FINALISED_AT_ONCE,
+            )
+            await self._store.put([documents.finalised(document) for document in found])  # conflict: it has grown since
+            if idle and found:
+                partition.cache.clear()  # it says provisional of these
+        metrics.FINALISED.inc(len(found))
+
+    async def _handle(self, batch: Batch, state: Partition) -> None:
+        partition, cache = batch.partition, state.cache
         cache.belongs_to(batch.generation)
         events, dead = self._decode(batch)
         posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
         new, refused = await self._enter(partition, posts)
         dead += refused
-        dead += await self._add(partition, cache, new)
+        late = self._advance(state.watermark, posts)
+        dead += await self._add(partition, state, new, late)
         await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
         gaps = [event.message for event in events if isinstance(event.message, Gap)]
         await self._store.create([documents.gap_document(gap) for gap in gaps])  # there already: told twice
@@ -121,8 +169,21 @@ class CountAgent:
         count.sort(key=lambda pair: pair[0].offset)
         return count, dead
 
-    async def _add(self, partition: int, cache: Cache, posts: Iterable[tuple[Event, EnrichedPost]]) -> list[DeadLetter]:
+    def _advance(self, watermark: Watermark, posts: Iterable[tuple[Event, EnrichedPost]]) -> frozenset[int]:
+        """See the events of a batch, in the order of their offsets; the offsets of those that came late."""
+        late = []
+        for event, post in posts:
+            if watermark.closes(window_start_ms(post.created_at_ms), self._grace_ms):
+                late.append(event.offset)
+                metrics.LATE.labels(post.origin).inc()
+            watermark.advance(post.created_at_ms)
+        return frozenset(late)
+
+    async def _add(
+        self, partition: int, state: Partition, posts: Iterable[tuple[Event, EnrichedPost]], late: frozenset[int]
+    ) -> list[DeadLetter]:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
+        cache = state.cache
         waiting: defaultdict[CountKey, list[Event]] = defaultdict(list)
         for event, post in posts:
             for key in documents.count_keys(post):
@@ -133,18 +194,18 @@ class CountAgent:
             await self._read(partition, cache, [key for key in waiting if key not in cache])
             changed = {}
             for key, events in waiting.items():
-                now = cache[key].including([event.offset for event in events])
+                offsets = [event.offset for event in events]
+                closed = state.watermark.closes(key.window_ms, self._grace_ms)
+                now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
                 if now is not cache[key]:
                     changed[key] = now
-            bulk = [
-                documents.count_document(key, self._topic_id, partition, now.total, now.version)
-                for key, now in changed.items()
-            ]
+            bulk = [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
             outcomes = await self._store.put(bulk)
             again: defaultdict[CountKey, list[Event]] = defaultdict(list)
             for (key, now), outcome in zip(changed.items(), outcomes, strict=True):
                 if outcome.status == "done":
                     cache[key] = now
+                    metrics.CORRECTED.inc(now.status == "corrected")
                 elif outcome.status == "conflict":  # another worker, which does not know yet that it is out, was ahead
                     metrics.COUNT_CONFLICTS.inc()
                     cache.drop(key)
@@ -158,7 +219,7 @@ class CountAgent:
     async def _read(self, partition: int, cache: Cache, keys: Sequence[CountKey]) -> None:
         found = await self._store.get([documents.count_ref(key, self._topic_id, partition) for key in keys])
         for key, document in zip(keys, found, strict=True):
-            cache[key] = Count(0, 0) if document is None else Count(document.source["count"], document.version)
+            cache[key] = documents.count_of(document)
 
     async def _note_edit(self, post: EnrichedPost) -> None:
         while True:

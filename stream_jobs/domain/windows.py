@@ -1,10 +1,30 @@
-"""Window arithmetic: one-minute tumbling windows of event time, aligned to the epoch."""
+"""Window arithmetic: one-minute tumbling windows of event time, aligned to the epoch, and when they are final."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Literal
 
 WINDOW_MS = 60_000
 DAY_MS = 86_400_000
+
+
+Status = Literal["provisional", "final", "corrected"]
+"""How far a count can be trusted: it may still grow; the watermark has passed it; it grew after that."""
+
+
+class Watermark:
+    """Of one partition: the newest event time that was seen there. It never falls."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def advance(self, event_ms: int) -> None:
+        """See an event."""
+        self.ms = max(self.ms, event_ms)
+
+    def closes(self, window_ms: int, grace_ms: int) -> bool:
+        """Whether it has passed a window's end, plus the grace time (the allowed lateness)."""
+        return window_ms + WINDOW_MS + grace_ms <= self.ms
 
 
 def window_start_ms(event_ms: int) -> int:

@@ -1,15 +1,15 @@
 """Pure: what is written where. A value becomes an index, an id and a body; ids say whose a document is."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from producers.contract import Gap, Origin
-from stream_jobs.domain.windows import day, window_start_ms
+from stream_jobs.domain.windows import Status, day, window_start_ms
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
-from stream_jobs.sinks.store import Document, Ref
+from stream_jobs.sinks.store import Document, Found, Ref
 
 REPLY_VOLUME: Final = "reply-volume"
 HASHTAG_VOLUME: Final = "hashtag-volume"
@@ -73,13 +73,55 @@ def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
     return Ref(f"{key.family}-{day(key.window_ms)}", _digest((*key, topic, partition)))
 
 
-def count_document(key: CountKey, topic: str, partition: int, count: int, version: int) -> Document:
-    """A count. Its version is the last offset that it includes, plus one."""
+class Count(NamedTuple):
+    """A count as the store has it, or will."""
+
+    total: int = 0
+    version: int = 0
+    """The last offset that it includes, plus one; 0: none."""
+    status: Status = "provisional"
+    revision: int = 0
+    """How often it was corrected."""
+
+    def including(self, offsets: Sequence[int], *, late: bool, closed: bool) -> "Count":
+        """With the events at `offsets` (rising) counted in; the same object where all of them are in already.
+
+        `late`: whether any of them came after the watermark had closed the window; `closed`: whether it is closed now.
+        """
+        new = [offset for offset in offsets if offset >= self.version]
+        if not new:
+            return self
+        total, version = self.total + len(new), new[-1] + 1
+        if late or self.status != "provisional":
+            return Count(total, version, "corrected", self.revision + 1)
+        return Count(total, version, "final" if closed else "provisional", self.revision)
+
+
+def count_document(key: CountKey, topic: str, partition: int, count: Count) -> Document:
+    """A count document; its version is the count's."""
     names = ("@timestamp", "campaign", *key._fields[3:])
     body = dict(zip(names, key[1:], strict=True))
-    body["count"] = count
+    body |= {"count": count.total, "status": count.status, "revision": count.revision}
     body["kafka"] = {"topic": topic, "partition": partition}
-    return Document(count_ref(key, topic, partition), _json.encode(body), version)
+    return Document(count_ref(key, topic, partition), _json.encode(body), count.version)
+
+
+def count_of(found: Found | None) -> Count:
+    """The count that a document holds; of no document, nothing counted."""
+    if found is None:
+        return Count()
+    source = found.source
+    return Count(source["count"], found.version, source["status"], source["revision"])
+
+
+def open_counts(topic: str, partition: int) -> dict[str, str | int]:
+    """What a count document of a partition says as long as it may still grow: for store.find."""
+    return {"status": "provisional", "kafka.topic": topic, "kafka.partition": partition}
+
+
+def finalised(found: Found) -> Document:
+    """A count document whose window is closed: the same count, so the same version."""
+    return Document(found.ref, _json.encode(found.source | {"status": "final"}), found.version)
 
 
 def gap_document(gap: Gap) -> Document:

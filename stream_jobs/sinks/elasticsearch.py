@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar, cast
 
@@ -90,6 +90,20 @@ class Elasticsearch:
         hits = (await self._patiently("locate", search))["hits"]["hits"]
         by_id = {hit["_id"]: _found(hit | {"found": True}) for hit in hits}
         return [by_id.get(id_) for id_ in ids]
+
+    async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
+        filters: list[dict[str, Any]] = [{"term": {name: value}} for name, value in values.items()]
+        filters.append({"range": {"@timestamp": {"lte": until_ms, "format": "epoch_millis"}}})
+        search = partial(
+            self._client.search,
+            index=pattern,
+            query={"bool": {"filter": filters}},
+            size=most,
+            seq_no_primary_term=True,
+            version=True,
+        )
+        hits = (await self._patiently("find", search))["hits"]["hits"]
+        return [found for hit in hits if (found := _found(hit | {"found": True})) is not None]
 
     async def _bulk(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -1,6 +1,6 @@
 """What the count agent needs of a document store: values in, values out, every call idempotent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -66,4 +66,11 @@ class Store(Protocol):
 
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
         """Find documents by id alone, in any index that matches `pattern`. Dear: refreshes those indices first."""
+        ...
+
+    async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
+        """At most `most` documents whose fields have these values, and whose @timestamp is `until_ms` or before.
+
+        Not those of the last moment: a search sees what was written before the index's last refresh.
+        """
         ...

@@ -217,3 +217,19 @@ async def test_many_documents_have_each_their_outcome_in_order(store: Store, pos
     assert there == ["conflict"] * 267
     found = await store.get([Ref(posts, str(n)) for n in range(1000)])
     assert [f is not None for f in found] == [n % 3 == 0 or n % 5 != 0 for n in range(1000)]
+
+
+async def test_documents_are_found_by_their_fields_and_their_time_once_they_were_refreshed(
+    store: Store, posts: str
+) -> None:
+    written = [
+        document(posts, "a", platform="x", kind="reply"),
+        document(posts, "b", platform="x", kind="quote"),
+        document(posts, "c", platform="bluesky", kind="reply"),
+        Document(Ref(posts, "d"), b'{"@timestamp": 1508097600001, "platform": "x", "kind": "reply"}'),
+    ]
+    assert await store.create(written) == [DONE] * 4
+    await store.locate(posts, ["a"])  # refreshes
+    found = await store.find(f"{posts},nothing-*", {"platform": "x", "kind": "reply"}, 1_508_097_600_000, 10)
+    assert [(each.ref, each.version, each.source["platform"]) for each in found] == [(Ref(posts, "a"), 1, "x")]
+    assert len(await store.find(posts, {"platform": "x"}, 1_508_097_600_001, 2)) == 2

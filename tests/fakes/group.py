@@ -51,7 +51,13 @@ class Worker:
         self.hands = [Hand() for _ in group.log]
         self._at: Step | None = None
         self._agent = CountAgent(
-            self.store, self.buried, topic_id=TOPIC, key=KEY, cached_counts=group.cached_counts, clock_ms=lambda: 0
+            self.store,
+            self.buried,
+            topic_id=TOPIC,
+            key=KEY,
+            cached_counts=group.cached_counts,
+            grace_ms=0,
+            clock_ms=lambda: 0,
         )
 
     async def _pause(self, step: Step) -> None:

@@ -1,15 +1,15 @@
 """A document store in memory. It passes tests/contract/test_store.py, as the one in Elasticsearch does."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, reduce
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from stream_jobs.sinks.indices import templates
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 
-Operation = Literal["create", "put", "amend", "get", "locate"]
+Operation = Literal["create", "put", "amend", "get", "locate", "find"]
 T = TypeVar("T")
 
 
@@ -101,6 +101,13 @@ class FakeStore:
         refs = {ref.id: ref for ref in self.documents if fnmatchcase(ref.index, pattern)}
         return [self._found(refs[id_]) if id_ in refs else None for id_ in ids]
 
+    async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
+        await self.interrupt(Step("find", 0, 1))
+        found = [
+            self._found(ref) for ref in self.documents if any(fnmatchcase(ref.index, p) for p in pattern.split(","))
+        ]
+        return [f for f in found if f and f.source["@timestamp"] <= until_ms and _has(f.source, values)][:most]
+
     async def _bulk(self, operation: Operation, items: Sequence[T], write: Callable[[T], Outcome]) -> list[Outcome]:
         if not items:
             return []
@@ -123,6 +130,13 @@ class FakeStore:
     def _found(self, ref: Ref) -> Found | None:
         held = self.documents.get(ref)
         return None if held is None else Found(ref, json.loads(held.body), held.version, held.seq_no, 1)
+
+
+def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:
+    def value(name: str) -> Any:
+        return reduce(lambda object_, key: object_[key], name.split("."), source)
+
+    return all(value(name) == wanted for name, wanted in values.items())
 
 
 def template_refusal(index: str, source: dict[str, Any]) -> str:
@@ -165,5 +179,7 @@ def _fits(type_: str, value: Any) -> bool:
             return isinstance(value, bool)
         case "short":
             return isinstance(value, int) and -(2**15) <= value < 2**15
+        case "integer":
+            return isinstance(value, int) and -(2**31) <= value < 2**31
         case _:  # long, and date in milliseconds
             return isinstance(value, int) and -(2**63) <= value < 2**63

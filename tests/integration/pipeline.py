@@ -132,8 +132,8 @@ class Pipeline:
         found: Counter[tuple[Any, ...]] = Counter()
         for family in (REPLY_VOLUME, HASHTAG_VOLUME):
             for source in self.documents(f"{family}-*"):
-                source.pop("kafka")
                 count = source.pop("count")
+                del source["kafka"], source["status"], source["revision"]
                 found[(family, *(tuple(v) if isinstance(v, list) else v for v in source.values()))] += count
         return found
 

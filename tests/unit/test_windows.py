@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_jobs.domain.windows import DAY_MS, WINDOW_MS, day, window_start_ms
+from stream_jobs.domain.windows import DAY_MS, WINDOW_MS, Watermark, day, window_start_ms
 
 YEAR_1_MS, YEAR_9999_MS = -62_135_596_800_000, 253_402_300_799_999
 
@@ -52,3 +52,14 @@ def test_days_follow_each_other() -> None:
     names = [day(1_483_228_800_000 + n * DAY_MS) for n in range(365)]
     assert (names[0], names[31], names[-1]) == ("2017.01.01", "2017.02.01", "2017.12.31")
     assert names == sorted(set(names))
+
+
+def test_a_watermark_closes_a_window_at_its_end_plus_the_grace_time_and_never_falls() -> None:
+    watermark = Watermark()
+    watermark.advance(959_999)
+    assert not watermark.closes(0, grace_ms=900_000)
+    watermark.advance(960_000)
+    assert watermark.closes(0, grace_ms=900_000)
+    watermark.advance(0)
+    assert watermark.closes(0, grace_ms=900_000)
+    assert not watermark.closes(60_000, grace_ms=900_000)

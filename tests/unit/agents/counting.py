@@ -55,6 +55,7 @@ class Counting:
             topic_id=TOPIC_ID,
             key=KEY,
             cached_counts=cached_counts,
+            grace_ms=900_000,
             clock_ms=lambda: NOW_MS,
         )
 

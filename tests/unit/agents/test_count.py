@@ -44,6 +44,8 @@ async def test_a_post_counts_once_in_reply_volume_and_once_for_each_of_its_hasht
             "region": "MX",
             "origin": "backfill",
             "count": 1,
+            "status": "provisional",
+            "revision": 0,
             "kafka": {"topic": TOPIC_ID, "partition": 2},
         }
     ]
@@ -55,6 +57,8 @@ async def test_a_post_counts_once_in_reply_volume_and_once_for_each_of_its_hasht
             "origin": "backfill",
             "hashtag": hashtag,
             "count": 1,
+            "status": "provisional",
+            "revision": 0,
             "kafka": {"topic": TOPIC_ID, "partition": 2},
         }
         for hashtag in ("metoo", "yotambién")
@@ -166,7 +170,13 @@ async def test_a_topic_made_anew_counts_from_its_own_beginning() -> None:
     await counting.handle(9, post("1"))
     anew = Counting(counting.store.documents)
     anew.agent = type(anew.agent)(
-        anew.store, anew.dead, topic_id="another", key=b"k" * 32, cached_counts=10, clock_ms=lambda: NOW_MS
+        anew.store,
+        anew.dead,
+        topic_id="another",
+        key=b"k" * 32,
+        cached_counts=10,
+        grace_ms=900_000,
+        clock_ms=lambda: NOW_MS,
     )
     await anew.handle(0, post("2"))
     assert anew.counts == {"15 20:00 en": 2}

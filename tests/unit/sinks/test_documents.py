@@ -8,6 +8,7 @@ import pytest
 from producers.contract import Gap
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Position
 from stream_jobs.sinks.documents import (
+    Count,
     CountKey,
     HashtagKey,
     Ledger,
@@ -96,7 +97,7 @@ def test_parts_of_a_key_do_not_run_into_each_other() -> None:
 
 
 def test_a_count_document_says_all_that_people_ask_for() -> None:
-    document = count_document(REPLY, TOPIC, 3, count=17, version=42)
+    document = count_document(REPLY, TOPIC, 3, Count(17, 42, "corrected", 3))
     assert document.ref == count_ref(REPLY, TOPIC, 3)
     assert document.version == 42
     assert json.loads(document.body) == {
@@ -109,18 +110,22 @@ def test_a_count_document_says_all_that_people_ask_for() -> None:
         "region": "US",
         "origin": "live",
         "count": 17,
+        "status": "corrected",
+        "revision": 3,
         "kafka": {"topic": TOPIC, "partition": 3},
     }
 
 
 def test_a_count_of_a_hashtag_says_which() -> None:
-    assert json.loads(count_document(HASHTAG, TOPIC, 0, count=2, version=9).body) == {
+    assert json.loads(count_document(HASHTAG, TOPIC, 0, Count(2, 9)).body) == {
         "@timestamp": 1_508_097_600_000,
         "campaign": ["metoo"],
         "platform": "x",
         "origin": "live",
         "hashtag": "metoo",
         "count": 2,
+        "status": "provisional",
+        "revision": 0,
         "kafka": {"topic": TOPIC, "partition": 0},
     }
 
@@ -242,8 +247,8 @@ def test_every_document_fits_the_template_of_its_index() -> None:
     ledger = Ledger(KEY, TOPIC).document(POST, Position(TOPIC, 2, 41))
     entry = json.loads(ledger.body)
     bodies = [
-        ("reply-volume-2017.10.15", count_document(REPLY, TOPIC, 0, 1, 1).body),
-        ("hashtag-volume-2017.10.15", count_document(HASHTAG, TOPIC, 0, 1, 1).body),
+        ("reply-volume-2017.10.15", count_document(REPLY, TOPIC, 0, Count(1, 1)).body),
+        ("hashtag-volume-2017.10.15", count_document(HASHTAG, TOPIC, 0, Count(1, 1)).body),
         ("posts-2017.10.15", ledger.body),
         ("posts-2017.10.15", edited(entry, msgspec.structs.replace(POST, edited_at_ms=1))),
         ("posts-2017.10.15", emptied(entry, DeletedPost(platform="x", post_id="1"))),
