@@ -17,6 +17,7 @@ from tests.fakes.store import FakeStore, Held, Step
 
 TOPIC: Final = "bUaR0mNkS2mVoTj4v0Xyzw"
 KEY: Final = b"0123456789abcdef0123456789abcdef"
+CLOCK_MS: Final = 1_508_284_800_000  # 2017-10-18T00:00:00Z
 ENDLESS: Final = 10_000
 """Moments within which every batch of a test must be done."""
 
@@ -29,7 +30,10 @@ class Pause:
 
 
 class Hand:
-    """What a worker has of one partition: the batch it handles and where it is in it, and the batches that wait."""
+    """What a worker has of one partition: what it is at and where in it, and the batches that wait.
+
+    It is at a batch, or, without one, at calling windows final.
+    """
 
     def __init__(self) -> None:
         self.waiting: deque[Batch] = deque()
@@ -57,19 +61,25 @@ class Worker:
             key=KEY,
             cached_counts=group.cached_counts,
             grace_ms=0,
-            clock_ms=lambda: 0,
+            clock_ms=lambda: CLOCK_MS,
         )
 
     async def _pause(self, step: Step) -> None:
         self._at = step
         await Pause()
 
-    def go_on(self, partition: int, moments: int) -> Batch | None:
-        """Go on with a partition's first batch for so many moments; the batch, if that has finished it."""
+    def tend(self, partition: int, idle: bool) -> None:
+        """Begin to call a partition's closed windows final, where nothing else is begun."""
+        hand = self.hands[partition]
+        if hand.work is None:
+            hand.work = self._agent.finalise(partition, idle=idle)
+
+    def go_on(self, partition: int, moments: int) -> tuple[bool, Batch | None]:
+        """Go on with what a partition is at for so many moments; whether that ended it, and the batch if it was one."""
         hand = self.hands[partition]
         if hand.work is None:
             if not hand.waiting:
-                return None
+                return False, None
             hand.batch = hand.waiting.popleft()
             hand.work = self._agent.handle(hand.batch)
         try:
@@ -77,21 +87,25 @@ class Worker:
                 hand.work.send(None)
                 hand.at = self._at
         except StopIteration:
-            finished, hand.batch, hand.work = hand.batch, None, None
-            return finished
-        return None
+            finished, hand.batch, hand.work, hand.at = hand.batch, None, None, None
+            return True, finished
+        assert moments < ENDLESS, "a batch without end"
+        return False, None
 
     def let_go(self, partition: int) -> None:
         """Drop what is in hand of a partition, cancelling the handler wherever it is."""
         hand = self.hands[partition]
         hand.waiting.clear()
+        if hand.work is not None and hand.at is None:
+            hand.work.close()  # not begun
+            hand.work = None
         if hand.work is not None and hand.at is not None:
             self._seen["bulks cut short"] += 0 < hand.at.done < hand.at.of
             self._seen["handlers cut short"] += 1
             try:
                 hand.work.throw(asyncio.CancelledError)
             except asyncio.CancelledError:
-                hand.batch = hand.work = None
+                hand.batch = hand.work = hand.at = None
             else:
                 raise AssertionError("the agent went on after it was cancelled")
 
@@ -105,6 +119,7 @@ class Group:
     def __init__(self, partitions: int, workers: int, cached_counts: int, seen: Counter[str]) -> None:
         self.cached_counts, self.seen = cached_counts, seen
         self.documents: dict[Ref, Held] = {}
+        self.searchable: dict[Ref, Held] = {}
         self.log: list[list[bytes]] = [[] for _ in range(partitions)]
         self.workers = [Worker(self) for _ in range(workers)]
         self.owner = [partition % workers for partition in range(partitions)]
@@ -126,16 +141,21 @@ class Group:
         return True
 
     def go_on(self, worker: int, partition: int, moments: int = ENDLESS) -> bool:
-        """A worker, one that has lost the partition too, goes on with a batch; whether that has finished it."""
-        finished = self.workers[worker].go_on(partition, moments)
-        if finished is None:
-            assert moments < ENDLESS or self.workers[worker].hands[partition].batch is None, "a batch without end"
-            return False
-        if self.owner[partition] == worker and self._generation[partition] == finished.generation:
-            self._done[partition] = finished.records[-1].offset + 1
+        """A worker, one that has lost the partition too, goes on with what it is at; whether that has ended it."""
+        ended, batch = self.workers[worker].go_on(partition, moments)
+        if batch is None:
+            return ended
+        if self.owner[partition] == worker and self._generation[partition] == batch.generation:
+            self._done[partition] = batch.records[-1].offset + 1
         else:
             self.seen["batches finished by a worker that had lost them"] += 1
         return True
+
+    def refresh(self) -> None:
+        """From now on searches see what is there now."""
+        self.searchable = dict(self.documents)
+        for worker in self.workers:
+            worker.store.searchable = self.searchable
 
     def commit(self, partition: int) -> None:
         """Commit what is acknowledged. What is not committed is handed out again to the next owner."""
@@ -156,6 +176,7 @@ class Group:
             self.workers[worker].let_go(partition)
         assert self.workers[worker].buried.letters == []
         self.workers[worker] = Worker(self)
+        self.workers[worker].store.searchable = self.searchable
         for partition, owner in enumerate(self.owner):
             if owner == worker:
                 self.assign(partition, worker)
@@ -173,3 +194,10 @@ class Group:
                 while self.go_on(number, partition):
                     pass
             assert worker.buried.letters == []
+
+    def close_all(self) -> None:
+        """Silence closes every window."""
+        self.refresh()
+        for partition, owner in enumerate(self.owner):
+            self.workers[owner].tend(partition, idle=True)
+            self.go_on(owner, partition)

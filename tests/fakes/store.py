@@ -59,6 +59,7 @@ class FakeStore:
     `interrupt` is awaited at every Step: before a bulk's first write, between any two, and after the last one before
     the answer. There it may raise, be cancelled, or wait while another worker goes on. `order` says in which order the
     documents of a bulk of n are written: Elasticsearch promises none. `refusal` is why a document is refused, or "".
+    `searchable` is what `find` sees, as of the last refresh; None: everything.
     """
 
     def __init__(self, documents: dict[Ref, Held] | None = None, interrupt: Interrupt = never) -> None:
@@ -66,6 +67,7 @@ class FakeStore:
         self.interrupt = interrupt
         self.order: Callable[[int], Iterable[int]] = range
         self.refusal: Callable[[str, dict[str, Any]], str] = template_refusal
+        self.searchable: dict[Ref, Held] | None = None
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
         def write(document: Document) -> Outcome:
@@ -103,10 +105,13 @@ class FakeStore:
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         await self.interrupt(Step("find", 0, 1))
+        seen = self.documents if self.searchable is None else self.searchable
         found = [
-            self._found(ref) for ref in self.documents if any(fnmatchcase(ref.index, p) for p in pattern.split(","))
+            _found(ref, held)
+            for ref, held in seen.items()
+            if any(fnmatchcase(ref.index, p) for p in pattern.split(","))
         ]
-        return [f for f in found if f and f.source["@timestamp"] <= until_ms and _has(f.source, values)][:most]
+        return [f for f in found if f.source["@timestamp"] <= until_ms and _has(f.source, values)][:most]
 
     async def _bulk(self, operation: Operation, items: Sequence[T], write: Callable[[T], Outcome]) -> list[Outcome]:
         if not items:
@@ -129,7 +134,11 @@ class FakeStore:
 
     def _found(self, ref: Ref) -> Found | None:
         held = self.documents.get(ref)
-        return None if held is None else Found(ref, json.loads(held.body), held.version, held.seq_no, 1)
+        return None if held is None else _found(ref, held)
+
+
+def _found(ref: Ref, held: Held) -> Found:
+    return Found(ref, json.loads(held.body), held.version, held.seq_no, 1)
 
 
 def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:

@@ -93,6 +93,13 @@ class History:
         self.group.workers[self.group.owner[partition]].let_go(partition)
         self.group.assign(partition, (n >> 1) % WORKERS)
 
+    def tend(self, n: int) -> None:
+        """Whoever has a partition, or thinks so, begins to call its closed windows final."""
+        self.group.workers[(n >> 1) % WORKERS].tend(n % PARTITIONS, idle=n >= 128)
+
+    def refresh(self, _: int) -> None:
+        self.group.refresh()
+
     def reorder(self, n: int) -> None:
         """From now on, Elasticsearch writes the documents of a worker's bulks in the order it likes."""
         store = self.group.workers[n % WORKERS].store
@@ -125,6 +132,7 @@ class History:
     def check(self) -> None:
         """Every post counts once, as the copy that the ledger took; edits and deletions have reached the ledger."""
         counted: Counts = Counter()
+        self.statuses: Counter[str] = Counter()
         entries: dict[str, dict[str, Any]] = {}
         for ref, held in self.group.documents.items():
             source = json.loads(held.body)
@@ -136,6 +144,8 @@ class History:
             else:
                 family, by = ref.index[:-11], source.get("hashtag") or source["language"]
                 counted[family, source["@timestamp"], by] += source["count"]
+                self.statuses[source["status"]] += 1
+                assert (source["revision"] > 0) == (source["status"] == "corrected")
         assert entries.keys() == {post.post_id for post in self.posts}
 
         truth: Counts = Counter()
@@ -171,6 +181,8 @@ MOVES: Final = (
     *[History.move] * 2,
     History.crash,
     History.let_go,
+    *[History.tend] * 3,
+    History.refresh,
     History.reorder,
 )
 
@@ -187,6 +199,11 @@ def play(history: bytes, tell: Callable[[str], None]) -> None:
     happened.check()
     happened.group.wake_all()  # whoever slept until now changes nothing
     happened.check()
+    happened.group.close_all()
+    happened.check()
+    assert happened.statuses["provisional"] == 0
+    SEEN["corrected counts"] += happened.statuses["corrected"]
+    SEEN["final counts"] += happened.statuses["final"]
 
 
 @settings(max_examples=2000, deadline=None)
@@ -205,3 +222,5 @@ def test_the_histories_had_everything_go_wrong_that_can() -> None:
     assert SEEN["batches finished by a worker that had lost them"] > 100
     assert SEEN["handlers cut short"] > 30
     assert SEEN["bulks cut short"] > 5
+    assert SEEN["final counts"] > 100
+    assert SEEN["corrected counts"] > 100
