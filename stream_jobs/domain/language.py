@@ -17,6 +17,8 @@ OVERRULES: Final = 0.8
 """The detector's confidence from which it overrules an author's own label."""
 READ_CHARS: Final = 500
 """How much of a cleaned text the detector reads: more changes no verdict, and costs time on posts of 100 kB."""
+_CUT_CHARS: Final = 4000
+"""How much of a text is cleaned: room for the links and names in front of the words."""
 
 Source = Literal["platform", "author", "detector", "none"]
 
@@ -53,6 +55,12 @@ _LAUGHTER: Final = re.compile(
 _STRETCHED: Final = re.compile(r"(.)\1\1+")
 # A Latin word with a digit or an underscore ("4ever", "snake_case") is none; Chinese and Thai glue years to words.
 _WORD: Final = re.compile(rf"[A-Za-z]*+[0-9_][0-9A-Za-z_]*+|([{LETTERS_IN_WORDS}]++(?:['’-][{LETTERS_IN_WORDS}]++)*+)")
+# "Mina Harlow", "Harlow vs Okonjo", "Lord of the Harbour": people, songs and matches have one name in all languages.
+_NAME: Final = re.compile("[A-ZÀ-ÖØ-ÞĀ-Ž](?:[^A-Z]|$)")
+_NAME_WORDS: Final = 6
+_IN_NAMES: Final = frozenset(
+    {"vs", "v", "x", "ft", "feat", "by", "of", "the", "and", "de", "da", "van", "von", "el", "al"}
+)
 
 
 class LanguageTag(msgspec.Struct, frozen=True):
@@ -70,9 +78,9 @@ class Languages:
     """Knows languages. Made once: loading the detector takes a second and 90 MB. One thread at a time."""
 
     def __init__(self) -> None:
-        self._detector: Final = Detector()
-        # Reposts and short formulas repeat: in a campaign a third to a half of all texts have been seen before.
-        self._detect: Final = lru_cache(maxsize=65_536)(self._detector.detect)
+        # Reposts and short formulas repeat: in a campaign, half of all texts and more have been seen before.
+        self._detect: Final = lru_cache(maxsize=65_536)(Detector().detect)
+        self._judge: Final = lru_cache(maxsize=32_768)(self._judge_anew)
 
     def tag(
         self, text: str, claimed: str | None, claimed_by: Literal["platform", "author"] = "platform"
@@ -81,17 +89,22 @@ class Languages:
         claim = normal_code(claimed)
         if claim != UNDETERMINED and claimed_by == "platform":
             return LanguageTag(claim, "platform", 1.0)
-        code, confidence = UNDETERMINED, 0.0
-        if words := clean(text):
-            code, confidence = self._detect(words)
-            code = normal_code(code)
+        code, confidence = self._judge(text[:_CUT_CHARS])
         if claim != UNDETERMINED and (code == claim or confidence < OVERRULES):
             return LanguageTag(claim, "author", 1.0)
         if confidence < SURE_ENOUGH:
             return LanguageTag(UNDETERMINED, "none", confidence)
         return LanguageTag(code, "detector", confidence, None if claim == UNDETERMINED else claim)
 
+    def _judge_anew(self, text: str) -> tuple[str, float]:
+        words = clean(text)
+        if not words:
+            return UNDETERMINED, 0.0
+        code, confidence = self._detect(words)
+        return normal_code(code), confidence
 
+
+@lru_cache(maxsize=1024)
 def normal_code(claimed: str | None) -> str:
     """The ISO 639-1 code for a language tag as platforms write it ("pt-BR", "in"), "und" where it names no language."""
     found = _CODE.match(claimed.lower()) if claimed else None
@@ -103,5 +116,8 @@ def normal_code(claimed: str | None) -> str:
 
 def clean(text: str) -> str:
     """The words of a post that tell its language, in small letters: no links, names, tags, numbers, laughter, emoji."""
-    text = _STRETCHED.sub(r"\1\1", _LAUGHTER.sub(" ", _NOT_WORDS.sub(" ", text[: 8 * READ_CHARS])))
-    return " ".join(filter(None, _WORD.findall(text)))[:READ_CHARS].lower()
+    text = _STRETCHED.sub(r"\1\1", _LAUGHTER.sub(" ", _NOT_WORDS.sub(" ", text[:_CUT_CHARS])))
+    words = list(filter(None, _WORD.findall(text)))
+    if 2 <= len(words) <= _NAME_WORDS and all(word in _IN_NAMES or _NAME.match(word) for word in words):
+        return ""
+    return " ".join(words)[:READ_CHARS].lower()

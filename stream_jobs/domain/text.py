@@ -4,33 +4,43 @@ import re
 import unicodedata
 from typing import Final
 
+_LOOKS: Final = frozenset((*range(0xFE00, 0xFE10), *range(0x20D0, 0x2100), *range(0xE0100, 0xE01F0)))
+"""Marks that choose an emoji's look, and are no part of a word."""
+# Han, kana, and the scripts of Thailand, Laos, Myanmar and Cambodia put no space between words: a character is a word.
+_UNSPACED: Final = frozenset(
+    (
+        *range(0x0E00, 0x0F00), *range(0x1000, 0x10A0), *range(0x1780, 0x1800), *range(0x3040, 0x3100),
+        *range(0x3400, 0xA000), *range(0xF900, 0xFB00), *range(0x20000, 0x323B0),
+    )
+)  # fmt: skip
 
-def class_of(*categories: str, without: str = "") -> str:
-    """The characters of these Unicode categories, as ranges for a regular expression's [...]. `without` is ranges too.
+
+def _class_of(letters: list[int]) -> str:
+    """These points as ranges for a regular expression's [...].
 
     Unassigned points between two of them count as theirs: a new Unicode version fills gaps with the like, and fewer
     ranges are tested faster.
     """
     ranges: list[list[int]] = []
-    gap = True
-    left_out = re.compile(f"[{without}]").match if without else lambda _: None
-    for point in (*range(0x323B0), *range(0xE0100, 0xE01F0)):  # every assigned letter, mark and digit lies in these
-        category = "" if left_out(chr(point)) else unicodedata.category(chr(point))
-        if category in categories and gap:
-            ranges.append([point, point])
-            gap = False
-        elif category in categories:
+    last = -1_000
+    for point in letters:
+        gap = range(last + 1, point)
+        if not gap or (len(gap) < 256 and all(unicodedata.category(chr(between)) == "Cn" for between in gap)):
             ranges[-1][1] = point
-        elif category != "Cn":
-            gap = True
+        else:
+            ranges.append([point, point])
+        last = point
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-LETTERS_AND_MARKS: Final = class_of("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me")
-DIGITS: Final = class_of("Nd")
-LETTERS_IN_WORDS: Final = class_of(
-    "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", without="\ufe00-\ufe0f\u20d0-\u20ff\U000e0100-\U000e01ef"
-)
+_CATEGORIES: Final = [
+    (point, unicodedata.category(chr(point))) for point in (*range(0x323B0), *range(0xE0100, 0xE01F0))
+]
+_LETTER_POINTS: Final = [point for point, category in _CATEGORIES if category[0] in "LM"]
+_DIGIT_POINTS: Final = [point for point, category in _CATEGORIES if category == "Nd"]
+LETTERS_AND_MARKS: Final = _class_of(_LETTER_POINTS)
+DIGITS: Final = _class_of(_DIGIT_POINTS)
+LETTERS_IN_WORDS: Final = _class_of([point for point in _LETTER_POINTS if point not in _LOOKS])
 """Letters and their marks, without the marks that choose an emoji's look."""
 
 # Written so that each alternative starts with other characters: it is tried at every character of every post.
@@ -39,15 +49,20 @@ _LINK: Final = r"[hH][tT][tT][pP][sS]?+://\S++|[wW]{3}\.\S++|(?:pic\.twitter\.co
 _MENTION: Final = r"[@＠][A-Za-z0-9_]++(?:[.@-]++[A-Za-z0-9_]++)*+"
 LINK_OR_MENTION: Final = re.compile(f"{_LINK}|{_MENTION}")
 
-# Han, kana, and the scripts of Thailand, Laos, Myanmar and Cambodia put no space between words: a character is a word.
-_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_WORD: Final = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[{LETTERS_IN_WORDS}{DIGITS}])++")
+_IN_WORDS: Final = sorted({*_LETTER_POINTS, *_DIGIT_POINTS} - _LOOKS)
+_WORD: Final = re.compile(
+    f"[{_class_of([point for point in _IN_WORDS if point in _UNSPACED])}]"
+    f"|[{_class_of([point for point in _IN_WORDS if point not in _UNSPACED])}]++"
+)
+del _CATEGORIES, _LETTER_POINTS, _DIGIT_POINTS, _IN_WORDS  # 30 MB that nobody needs again
 
 
 def fold(text: str) -> str:
     """Text in the form in which it is compared: NFKC and casefold (Unicode Standard, 3.13, "Default Case Algorithms"),
     and one i for the four of Turkish, where the capital of ı is I. Accents stay. Folding twice changes nothing.
     """
+    if text.isascii():
+        return text.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     # NFKC again at the end: what lost its dot may compose with the mark behind it.
     return unicodedata.normalize("NFKC", folded.casefold().replace("i\u0307", "i").replace("ı", "i"))
