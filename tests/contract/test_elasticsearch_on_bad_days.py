@@ -227,6 +227,9 @@ async def test_reads_are_tried_again_until_they_are_answered(url: str, day: str,
         proxy.faults = list(faults)
         located = await store.locate(f"reply-volume-{day}", ["x", "b"])
         assert [f and f.ref.id for f in located] == [None, "b"]
+        proxy.faults = list(faults)
+        found_by_time = await store.find(f"reply-volume-{day}", {"count": 1}, 1_508_097_600_000, 10)
+        assert sorted(f.ref.id for f in found_by_time) == ["a", "b"]
         assert proxy.faults == []
 
 
