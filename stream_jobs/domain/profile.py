@@ -35,16 +35,16 @@ _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 # Words around a name that leave it what it is: "Greater London", "Lagos state", "born in Lima".
 _AROUND: Final = frozenset(
     """
-    the in from at of my near around outside just somewhere living live lives based born raised made proudly currently
-    now originally native downtown central greater inner upper lower metro metropolitan suburban rural sunny rainy
-    beautiful lovely cold hot old north south east west northern southern eastern western northwest northeast southwest
-    southeast mid area city state province county region town district capital island coast side republic
+    the in from between entre at of my near around outside just somewhere living live lives based born raised made
+    proudly currently now originally native downtown central greater inner upper lower metro metropolitan suburban rural
+    sunny rainy beautiful lovely cold hot old north south east west northern southern eastern western
+    northwest northeast southwest southeast mid area city state province county region town district capital island coast side republic
     de del la el en do da em no na desde vivo ciudad cidade provincia estado region distrito
     سلطنه دوله مدينه جمهوريه مملكه محافظه ولايه شهر استان город г из
     a dans depuis ville aus im der stadt bei nahe di nel citta via kota provinsi dki kab kabupaten
     """.split()  # noqa: SIM905
 )
-_SMALL: Final = frozenset({"uk", "ny", "nz", "hk", "sg", "tx", "dc", "nj", "kl", "sf"})
+_SMALL: Final = frozenset({"uk", "q8", "ny", "nz", "hk", "sg", "tx", "dc", "nj", "kl", "sf"})
 """Names of two letters that people also write small. Others in small letters are words."""
 # Places that have a code of their own, and are also in a country: "Hong Kong, China" is no contradiction.
 _PART_OF: Final = (
@@ -79,7 +79,7 @@ class Profiles:
             found.add("GB")
         worth = 3 if found else 0
         text = LINK_OR_MENTION.sub(" ", _INVISIBLE.sub("", text))
-        whole = self._name(text)
+        whole = None if _CODE.match(text) else self._name(text)
         for meaning in [whole] if whole else map(self._place, _BETWEEN_PLACES.split(text)):
             if meaning is None:
                 continue
