@@ -38,7 +38,8 @@ _AROUND: Final = frozenset(
     the in from between entre at of my near around outside just somewhere living live lives based born raised made
     proudly currently now originally native downtown central greater inner upper lower metro metropolitan suburban rural
     sunny rainy beautiful lovely cold hot old north south east west northern southern eastern western
-    northwest northeast southwest southeast mid area city state province county region town district capital island coast side republic
+    northwest northeast southwest southeast mid area city state province county region town district
+    capital island coast side republic
     de del la el en do da em no na desde vivo ciudad cidade provincia estado region distrito
     سلطنه دوله مدينه جمهوريه مملكه محافظه ولايه شهر استان город г из
     a dans depuis ville aus im der stadt bei nahe di nel citta via kota provinsi dki kab kabupaten
