@@ -1,10 +1,11 @@
 """A document store in memory. It passes tests/contract/test_store.py, as the one in Elasticsearch does."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, reduce
 from typing import Any, Literal, NamedTuple, TypeVar
+
+import msgspec
 
 from stream_jobs.sinks.indices import templates
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
@@ -126,7 +127,7 @@ class FakeStore:
     def _write(self, ref: Ref, body: bytes, version: int, conflict: bool) -> Outcome:
         if conflict:
             return Outcome("conflict")
-        if problem := self.refusal(ref.index, json.loads(body)):
+        if problem := self.refusal(ref.index, msgspec.json.decode(body)):
             return Outcome("refused", problem)
         held = self.documents.get(ref)
         self.documents[ref] = Held(body, version, held.seq_no + 1 if held else 0)
@@ -138,7 +139,7 @@ class FakeStore:
 
 
 def _found(ref: Ref, held: Held) -> Found:
-    return Found(ref, json.loads(held.body), held.version, held.seq_no, 1)
+    return Found(ref, msgspec.json.decode(held.body), held.version, held.seq_no, 1)
 
 
 def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:

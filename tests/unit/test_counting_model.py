@@ -1,11 +1,11 @@
 """Random histories of a group of workers, and what must hold at the end of each, whatever happened on the way."""
 
-import json
 import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -135,7 +135,7 @@ class History:
         self.statuses: Counter[str] = Counter()
         entries: dict[str, dict[str, Any]] = {}
         for ref, held in self.group.documents.items():
-            source = json.loads(held.body)
+            source = msgspec.json.decode(held.body)
             if ref.index.startswith("posts-"):
                 at = source["ledger"]["at"]
                 post_id = self.sent[at["partition"], at["offset"]].post_id
