@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format constraints wheel clean
+.PHONY: help demo test lint format quality bench constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
 format: .venv/.developing ## put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+quality: .venv/.developing ## how right the tags are; writes docs/quality.md
+	$(BIN)/python -m benchmarks.quality
+
+bench: .venv/.developing ## what the formats and the tags cost, beside a calibration loop
+	$(BIN)/python -m benchmarks.formats
+	$(BIN)/python -m benchmarks.enrich
 
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel

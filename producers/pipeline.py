@@ -158,12 +158,12 @@ def _post(message: Post | PostEdit) -> Post:
 
 
 def dead_letter(item: Received, error: InvalidPost, at_ms: int) -> DeadLetter:
-    """What is kept of a payload that can't go on."""
+    """What is kept of a payload that can't go on: all of it; of one that is not public, nothing."""
     return DeadLetter(
         reason=error.reason,
         detail=error.detail,
         source=item.source,
         position=item.position,
-        payload=item.payload[:MAX_PAYLOAD_BYTES],
+        payload=b"" if error.reason == "private" else item.payload[:MAX_PAYLOAD_BYTES],
         at_ms=at_ms,
     )

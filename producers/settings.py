@@ -79,17 +79,12 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     except msgspec.ValidationError as error:
         for name, field in names.items():
             if field in given and f"`$.{field}`" in str(error):
-                raise WrongSetting(f"{name}={given[field]!r}: {_problem(error)} ({_meaning(kind, name)})") from None
+                must = next(setting for setting in described(kind) if setting.name == name)
+                problem = str(error).partition(" - at ")[0]
+                if "regex" in problem or "enum" in problem:  # says nothing to people
+                    problem = "not of the right form"
+                raise WrongSetting(f"{name}={given[field]!r}: {problem} ({must.type}: {must.meaning})") from None
         raise WrongSetting(str(error)) from None
-
-
-def _problem(error: msgspec.ValidationError) -> str:
-    text = str(error).partition(" - at ")[0]
-    return "not of the right form" if "regex" in text else text
-
-
-def _meaning(kind: type[msgspec.Struct], name: str) -> str:
-    return next(setting.meaning for setting in described(kind) if setting.name == name)
 
 
 def _path(kind: type, value: Any) -> Any:
@@ -124,11 +119,9 @@ def described(kind: type[msgspec.Struct]) -> Iterator[Described]:
 def _type_name(type_: Any) -> str:
     if get_origin(type_) is Literal:
         return " or ".join(get_args(type_))
-    names = [_type_name(arg) for arg in get_args(type_) if arg is not type(None)]
-    return (
-        " or ".join(names)
-        if names
-        else {"str": "text", "int": "whole number", "float": "number"}.get(
-            getattr(type_, "__name__", str(type_)), getattr(type_, "__name__", str(type_)).lower()
-        )
-    )
+    if get_origin(type_) is Annotated:
+        return _type_name(get_args(type_)[0])
+    if members := [member for member in get_args(type_) if member is not type(None)]:
+        return " or ".join(map(_type_name, members))
+    name: str = type_.__name__
+    return {"str": "text", "int": "whole number", "float": "number"}.get(name, name.lower())

@@ -5,7 +5,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from producers import formats
-from producers.contract import Control, Gap, Post, PostDelete, PostEdit
+from producers.contract import Control, Gap, InvalidPost, Post, PostDelete, PostEdit
 from producers.formats import Outcome
 from producers.pipeline import Account, Intake, Pace
 from producers.sources.received import Received
@@ -192,3 +192,9 @@ def test_a_pace_holds_posts_back_as_long_as_they_were_apart(speed: float, slept:
     take(run, [native(created_at=AUGUST_MS - 60_000), native(created_at=AUGUST_MS - 50_000), native(created_at=1.5e9)])
     assert clock.slept == slept
     assert len(kafka.sent) == 3
+
+
+def test_of_a_payload_that_is_not_public_no_byte_is_kept() -> None:
+    kafka = Collecting()
+    take(saying(kafka, InvalidPost("private", "visibility is direct")), [b"what one person told another"])
+    assert [(letter.reason, letter.payload) for letter in kafka.dead] == [("private", b"")]

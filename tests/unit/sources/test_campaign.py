@@ -164,7 +164,7 @@ def test_malformed_lines_are_of_seven_kinds_in_turn_each_refused_for_its_reason(
     outcomes = [door(line) for line in campaign.payloads(70, 1, START_MS, malformed_every=1)]
     assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, InvalidPost)) == {
         "not-json": 20,
-        "wrong-type": 10,
+        "not-a-post": 10,
         "no-id": 10,
         "no-time": 10,
         "in-the-future": 10,
