@@ -1,19 +1,15 @@
 """`hashtide produce`: its commands and their options, for what has an end; `live` has the streams."""
 
-import contextlib
 import os
-import signal
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from producers import formats, live
-from producers.run import run, serve_metrics
-from producers.run import wall_clock_ms as wall_clock_ms
+from producers.run import run, serve_metrics, wall_clock_ms
 from producers.settings import ProducerSettings, load
 from producers.sources import campaign
 from producers.sources.file import STDIN, lines
@@ -154,17 +150,3 @@ def _files(paths: Iterable[Path]) -> Generator[Received, None, None]:
 def _followed(path: Path, positions: Positions, stop: threading.Event) -> Followed:
     place = positions.load(position_name(path), "place", Place)
     return Followed(path, place, clock_ms=wall_clock_ms, sleep=sleeper(stop))
-
-
-@contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """A SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from producers.contract import POSTS_RAW
 from producers.identity import load_key
-from producers.main import wall_clock_ms
+from producers.run import wall_clock_ms
 from stream_jobs import topics
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent

@@ -169,7 +169,7 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     """
     from producers.contract import InvalidPost
     from producers.identity import load_key
-    from producers.main import wall_clock_ms
+    from producers.run import wall_clock_ms
     from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain.enrich import Enricher

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from producers.contract import Gap, InvalidPost, Origin
+from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
 
@@ -31,9 +32,13 @@ class EnrichedPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Distinct, in counting form."""
     campaigns: tuple[str, ...] = ()
     """Names of the campaigns that it belongs to, sorted."""
+    why: dict[str, tuple[Why, ...]] = {}
+    """For each of its campaigns every reason for which it belongs there."""
     language: str
     language_source: str
     language_confidence: float
+    language_claimed: str | None = None
+    """The author's own label, where the detector overruled it."""
     region: str | None
     region_source: str | None
     region_confidence: float

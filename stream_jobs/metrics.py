@@ -49,7 +49,7 @@ DEAD_LETTERS = Counter(
 )
 COUNT_CONFLICTS = Counter(
     "hashtide_count_conflicts_total",
-    "Count documents found newer than thought, read again and counted on",
+    "Count documents that a worker which is out had written ahead: theirs stand, and are read again",
 )
 CACHED_COUNTS = Gauge("hashtide_cached_counts", "Count documents held in memory", ["partition"])
 BULK_SECONDS = Histogram(

@@ -7,13 +7,13 @@ from typing import Any
 from producers import formats
 from producers.contract import Control, InvalidPost, PostDelete, PostEdit
 from producers.intake import accept
-from producers.sources.file import Line
+from producers.sources.received import Received
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import EnrichedPost
 
 
 def tag(
-    line: Line, format: str, enricher: Enricher, *, now_ms: int, author_key: bytes
+    line: Received, format: str, enricher: Enricher, *, now_ms: int, author_key: bytes
 ) -> Iterator[dict[str, Any] | InvalidPost]:
     """For each post (or edit) in a payload line its tags, ready for JSON, and for each bad one why."""
     for outcome in formats.parse(line.payload, format):
@@ -44,9 +44,11 @@ def shown(post: EnrichedPost) -> dict[str, Any]:
         "answers_root": post.answers_root,
         "hashtags": list(post.hashtags),
         "campaigns": list(post.campaigns),
+        "why": post.why,
         "language": post.language,
         "language_source": post.language_source,
         "language_confidence": post.language_confidence,
+        "language_claimed": post.language_claimed,
         "region": post.region,
         "region_source": post.region_source,
         "region_confidence": post.region_confidence,

@@ -11,7 +11,6 @@ from producers.contract import MAX_PAYLOAD_BYTES
 from producers.sources.received import Received
 
 STDIN = Path("-")
-Line = Received
 
 
 def lines(path: Path) -> Iterator[Received]:

@@ -108,8 +108,7 @@ class CountAgent:
         late = self._advance(state.watermark, posts)
         dead += await self._add(partition, state, new, late)
         await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
-        gaps = [event.message for event in events if isinstance(event.message, Gap)]
-        await self._store.create([documents.gap_document(gap) for gap in gaps])  # there already: told twice
+        dead += await self._keep_gaps(partition, [event for event in events if isinstance(event.message, Gap)])
         if dead:
             await self._bury(dead)
         metrics.CACHED_COUNTS.labels(partition).set(len(cache))
@@ -171,12 +170,12 @@ class CountAgent:
 
     def _advance(self, watermark: Watermark, posts: Iterable[tuple[Event, EnrichedPost]]) -> frozenset[int]:
         """See the events of a batch, in the order of their offsets; the offsets of those that came late."""
-        late = []
+        late, now_ms = [], self._clock_ms()
         for event, post in posts:
             if watermark.closes(window_start_ms(post.created_at_ms), self._grace_ms):
                 late.append(event.offset)
                 metrics.LATE.labels(post.origin).inc()
-            watermark.advance(post.created_at_ms)
+            watermark.advance(min(post.created_at_ms, now_ms))  # a clock that is wrong must not close every window
         return frozenset(late)
 
     async def _add(
@@ -189,30 +188,28 @@ class CountAgent:
             for key in documents.count_keys(post):
                 waiting[key].append(event)
             metrics.COUNTED.labels(post.platform, post.origin).inc()
+        await self._read(partition, cache, [key for key in waiting if key not in cache])
+        changed = {}
+        for key, events in waiting.items():
+            offsets = [event.offset for event in events]
+            closed = state.watermark.closes(key.window_ms, self._grace_ms)
+            now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
+            if now is not cache[key]:
+                changed[key] = now
+        outcomes = await self._store.put(
+            [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
+        )
         refused: dict[int, DeadLetter] = {}
-        while waiting:
-            await self._read(partition, cache, [key for key in waiting if key not in cache])
-            changed = {}
-            for key, events in waiting.items():
-                offsets = [event.offset for event in events]
-                closed = state.watermark.closes(key.window_ms, self._grace_ms)
-                now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
-                if now is not cache[key]:
-                    changed[key] = now
-            bulk = [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
-            outcomes = await self._store.put(bulk)
-            again: defaultdict[CountKey, list[Event]] = defaultdict(list)
-            for (key, now), outcome in zip(changed.items(), outcomes, strict=True):
-                if outcome.status == "done":
-                    cache[key] = now
-                    metrics.CORRECTED.inc(now.status == "corrected")
-                elif outcome.status == "conflict":  # another worker, which does not know yet that it is out, was ahead
-                    metrics.COUNT_CONFLICTS.inc()
-                    cache.drop(key)
-                    again[key] = waiting[key]
-                else:
-                    refused |= {event.offset: self._refused(partition, event, outcome) for event in waiting[key]}
-            waiting = again
+        for (key, now), outcome in zip(changed.items(), outcomes, strict=True):
+            if outcome.status == "done":
+                cache[key] = now
+                metrics.CORRECTED.inc(now.status == "corrected")
+            elif outcome.status == "conflict":
+                # Another worker, which does not know yet that it is out, was ahead: its version includes all of ours.
+                metrics.COUNT_CONFLICTS.inc()
+                cache.drop(key)
+            else:
+                refused |= {event.offset: self._refused(partition, event, outcome) for event in waiting[key]}
         cache.shrink()
         return list(refused.values())
 
@@ -234,14 +231,20 @@ class CountAgent:
         waiting = {self._ledger.id(deletion): deletion for deletion in deletions}
         while waiting:
             again = {}
-            found = await self._store.locate(f"{POSTS}-*", list(waiting))
-            for (id_, deletion), entry in zip(waiting.items(), found, strict=True):
-                body = None if entry is None else documents.emptied(entry.source, deletion)
-                if entry is not None and body is not None and not await self._amended(entry, body):
-                    again[id_] = deletion
-                    continue
-                metrics.DELETIONS.inc()
+            for entry in await self._store.locate(f"{POSTS}-*", list(waiting)):
+                deletion = waiting[entry.ref.id]
+                body = documents.emptied(entry.source, deletion)
+                if body is not None and not await self._amended(entry, body):
+                    again[entry.ref.id] = deletion
+            metrics.DELETIONS.inc(len(waiting) - len(again))
             waiting = again
+
+    async def _keep_gaps(self, partition: int, gaps: Sequence[Event]) -> list[DeadLetter]:
+        """Keep a document of each gap; one that is there already was told twice."""
+        entries = [documents.gap_document(event.message) for event in gaps if isinstance(event.message, Gap)]
+        outcomes = await self._store.create(entries)
+        pairs = zip(gaps, outcomes, strict=True)
+        return [self._refused(partition, event, outcome) for event, outcome in pairs if outcome.status == "refused"]
 
     async def _amended(self, entry: Found, body: bytes) -> bool:
         (outcome,) = await self._store.amend([(entry, body)])

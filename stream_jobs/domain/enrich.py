@@ -20,6 +20,7 @@ class Enricher:
         """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
         tags = hashtags.of_post(post)
         language = self._languages.tag(post.text, post.lang, post.lang_by)
+        why = {match.campaign: match.why for match in self._campaigns.match(post, tags)}
         region = self._regions.tag(post.coordinates, post.place_country, post.location)
         return EnrichedPost(
             platform=post.platform,
@@ -29,10 +30,12 @@ class Enricher:
             in_reply_to=post.in_reply_to,
             answers_root=self._campaigns.answers_root(post),
             hashtags=tags,
-            campaigns=tuple(sorted(match.campaign for match in self._campaigns.match(post, tags))),
+            campaigns=tuple(sorted(why)),
+            why=why,
             language=language.code,
             language_source=language.source,
             language_confidence=round(language.confidence, 4),
+            language_claimed=language.claimed,
             region=region.code,
             region_source=region.source,
             region_confidence=region.confidence,

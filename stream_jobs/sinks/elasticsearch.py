@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar, cast
 
-from elastic_transport import ConnectionTimeout, ObjectApiResponse, TransportError
+from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S = 30.0
 MAX_WAIT_S = 5.0
 MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
+LOCATED_AT_ONCE = 100
+MAX_HITS = 10_000  # index.max_result_window's default
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
 
@@ -76,34 +78,26 @@ class Elasticsearch:
             found += [_found(item) for item in answer["docs"]]
         return found
 
-    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
-        async def search() -> ObjectApiResponse[Any]:
-            await self._client.indices.refresh(index=pattern)
-            return await self._client.search(
-                index=pattern,
-                query={"ids": {"values": list(ids)}},
-                size=len(ids),
-                seq_no_primary_term=True,
-                version=True,
-            )
-
-        hits = (await self._patiently("locate", search))["hits"]["hits"]
-        by_id = {hit["_id"]: _found(hit | {"found": True}) for hit in hits}
-        return [by_id.get(id_) for id_ in ids]
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
+        if not ids:
+            return []
+        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern))
+        found: list[Found] = []
+        for start in range(0, len(ids), LOCATED_AT_ONCE):
+            part = list(ids[start : start + LOCATED_AT_ONCE])
+            found += await self._search("locate", pattern, {"ids": {"values": part}}, MAX_HITS)
+        return found
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         filters: list[dict[str, Any]] = [{"term": {name: value}} for name, value in values.items()]
         filters.append({"range": {"@timestamp": {"lte": until_ms, "format": "epoch_millis"}}})
+        return await self._search("find", pattern, {"bool": {"filter": filters}}, most)
+
+    async def _search(self, operation: str, pattern: str, query: dict[str, Any], most: int) -> list[Found]:
         search = partial(
-            self._client.search,
-            index=pattern,
-            query={"bool": {"filter": filters}},
-            size=most,
-            seq_no_primary_term=True,
-            version=True,
+            self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True
         )
-        hits = (await self._patiently("find", search))["hits"]["hits"]
-        return [found for hit in hits if (found := _found(hit | {"found": True})) is not None]
+        return [_hit(hit) for hit in (await self._patiently(operation, search))["hits"]["hits"]]
 
     async def _bulk(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -122,6 +116,8 @@ class Elasticsearch:
                 filter_path="items.*.status,items.*.error.type,items.*.error.reason",
             )
             busy: dict[str, Any] | None = None
+            if not answer:
+                raise Passing("empty-answer", "an answer without a body")
             for i, item in zip(waiting, answer["items"], strict=True):
                 (result,) = item.values()
                 outcomes[i] = _outcome(result)
@@ -196,8 +192,10 @@ def _refused(kind: str, detail: str) -> Outcome:
 
 
 def _found(item: dict[str, Any]) -> Found | None:
-    if not item.get("found"):
-        return None  # also an index that is not there
+    return _hit(item) if item.get("found") else None  # None also for an index that is not there
+
+
+def _hit(item: dict[str, Any]) -> Found:
     return Found(
         Ref(item["_index"], item["_id"]), item["_source"], item["_version"], item["_seq_no"], item["_primary_term"]
     )

@@ -64,8 +64,11 @@ class Store(Protocol):
         """Read documents; None for one that is not there, or whose index is not."""
         ...
 
-    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
-        """Find documents by id alone, in any index that matches `pattern`. Dear: refreshes those indices first."""
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
+        """Every document with one of these ids, in any index that matches `pattern`, in no order.
+
+        Dear: refreshes those indices first. At most 10,000 documents for any 100 ids.
+        """
         ...
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:

@@ -98,11 +98,11 @@ class FakeStore:
             await self.interrupt(Step("get", 0, len(refs)))
         return [self._found(ref) for ref in refs]
 
-    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found | None]:
+    async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         if ids:
             await self.interrupt(Step("locate", 0, len(ids)))
-        refs = {ref.id: ref for ref in self.documents if fnmatchcase(ref.index, pattern)}
-        return [self._found(refs[id_]) if id_ in refs else None for id_ in ids]
+        refs = [ref for ref in self.documents if ref.id in ids and fnmatchcase(ref.index, pattern)]
+        return [found for ref in refs if (found := self._found(ref)) is not None]
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         await self.interrupt(Step("find", 0, 1))

@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from producers.main import wall_clock_ms
+from producers.run import wall_clock_ms
 from producers.sources import campaign
 from stream_jobs.app import load_campaigns
 from stream_jobs.domain.enrich import Enricher
@@ -166,10 +166,12 @@ def test_tag_needs_no_server_and_shows_every_field(pipeline: Pipeline) -> None:
         "answers_root": True,
         "hashtags": [],
         "campaigns": ["metoo"],
+        "why": {"metoo": ["root-reply", "phrase"]},
         "language": "en",
         "language_source": "platform",
         "language_confidence": 1.0,
+        "language_claimed": None,
         "region": "US",
         "region_source": "place",
-        "region_confidence": 0.97,
+        "region_confidence": 0.99,
     }

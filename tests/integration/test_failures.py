@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import Stack
-from producers.main import wall_clock_ms
+from producers.run import wall_clock_ms
 from producers.sources import campaign
 from stream_jobs.app import load_campaigns
 from stream_jobs.domain.enrich import Enricher

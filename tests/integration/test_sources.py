@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from producers.main import wall_clock_ms
+from producers.run import wall_clock_ms
 from stream_jobs.counts import counts
 from tests.integration.pipeline import Pipeline
 from tests.unit.sources.loopback import Act, Exchange, XRules, answering, sending, sockets, streaming, web
