@@ -124,4 +124,4 @@ def _type_name(type_: Any) -> str:
     if members := [member for member in get_args(type_) if member is not type(None)]:
         return " or ".join(map(_type_name, members))
     name: str = type_.__name__
-    return {"str": "text", "int": "whole number", "float": "number"}.get(name, name.lower())
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(name, name.lower())

@@ -6,6 +6,7 @@ from pathlib import Path
 from producers.contract import POSTS_RAW
 from producers.identity import load_key
 from producers.run import wall_clock_ms
+from producers.settings import WrongSetting
 from stream_jobs import topics
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
@@ -31,7 +32,7 @@ def create(settings: StreamSettings) -> BatchApp:
     ElasticsearchUnreachable and IndicesUnready.
     """
     key = load_key(settings)
-    enricher = Enricher(load_campaigns(settings))
+    enricher = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags)
     found = topics.check(settings)
     indices.check(settings.elasticsearch)
 
@@ -73,5 +74,7 @@ def create(settings: StreamSettings) -> BatchApp:
 
 
 def load_campaigns(settings: StreamSettings) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example. Raises WrongCampaign."""
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example. Raises WrongSetting, WrongCampaign."""
+    if settings.campaigns is not None and not settings.campaigns.exists():
+        raise WrongSetting(f"HASHTIDE_CAMPAIGNS={str(settings.campaigns)!r}: no such file or folder")
     return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS))

@@ -176,7 +176,7 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     from stream_jobs.tagging import tag as tagged
 
     settings = load(StreamSettings, os.environ)
-    enricher, key = Enricher(load_campaigns(settings)), load_key(settings)
+    enricher, key = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags), load_key(settings)
     encode, failed = msgspec.json.Encoder().encode, False
     for path in paths or (STDIN,):
         for line in lines(path):

@@ -6,15 +6,17 @@ from typing import Any
 
 def config(level: str) -> dict[str, Any]:
     """What logging.config.dictConfig takes."""
-    quiet = {name: {"level": "WARNING"} for name in ("aiokafka", "faust", "mode", "elastic_transport")}
-    quiet |= {name: {"level": "ERROR"} for name in ("kafka", "mode.timers")}  # warn whenever the machine is busy
+    # What clients say of their own retries: a line for each, many a second when a server is down. We say it ourselves.
+    quiet = {"aiokafka": "ERROR", "elastic_transport": "ERROR", "faust": "WARNING", "kafka": "ERROR"}
+    quiet |= {"kafka.net": "CRITICAL", "mode": "WARNING", "mode.timers": "ERROR", "httpx": "WARNING"}
+    loggers = {name: {"level": at_least} for name, at_least in quiet.items()}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {} if level == "debug" else quiet,
+        "loggers": {} if level == "debug" else loggers,
     }
 
 

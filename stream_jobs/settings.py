@@ -17,6 +17,7 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     campaigns: Annotated[
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
     ] = None
+    repair_hashtags: Annotated[bool, Meta(description="read '# MeToo', as some scrapers write it, as #MeToo")] = False
     group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
     partitions: Annotated[
         int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")

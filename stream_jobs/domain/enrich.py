@@ -11,14 +11,14 @@ from stream_jobs.enriched import EnrichedPost, Kind, Position
 class Enricher:
     """Tags posts. Made once: loads the language detector and the tables of regions."""
 
-    def __init__(self, campaigns: Campaigns) -> None:
-        self._campaigns = campaigns
+    def __init__(self, campaigns: Campaigns, *, repair_hashtags: bool = False) -> None:
+        self._campaigns, self._repair = campaigns, repair_hashtags
         self._languages = Languages()
         self._regions = Regions()
 
     def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
         """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
-        tags = hashtags.of_post(post)
+        tags = hashtags.of_post(post, repair=self._repair)
         language = self._languages.tag(post.text, post.lang, post.lang_by)
         why = {match.campaign: match.why for match in self._campaigns.match(post, tags)}
         region = self._regions.tag(post.coordinates, post.place_country, post.location)
