@@ -90,6 +90,7 @@ class Intake:
         self,
         kafka: Kafka,
         parse: Parse,
+        account: Account,
         *,
         origin: Origin,
         author_key: bytes,
@@ -97,7 +98,7 @@ class Intake:
         matches: Callable[[Post], bool] = lambda post: True,
         pace: Pace | None = None,
     ) -> None:
-        self.account = Account()
+        self.account = account
         self._kafka, self._parse, self._origin, self._matches = kafka, parse, origin, matches
         self._author_key, self._clock_ms, self._pace = author_key, clock_ms, pace
         self._losses = Losses()

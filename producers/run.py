@@ -17,7 +17,7 @@ from producers.contract import Gap, Origin, Post
 from producers.identity import load_key
 from producers.interrupts import Interrupted, Interrupts
 from producers.pipeline import Account, Intake, Pace, Parse
-from producers.publisher import Publisher
+from producers.publisher import Publisher, PublishFailed
 from producers.settings import ProducerSettings, WrongSetting
 from producers.sources.lost import Refused
 from producers.sources.positions import Checkpoints, Positions
@@ -47,31 +47,43 @@ def run(
     """
     key = load_key(settings)
     started = time.monotonic()
-    ended, failure = "finished", None
-    with Publisher(settings) as publisher, Interrupts() as interrupts:
-        pace = None if speed is None else Pace(speed, time.monotonic, interrupts.sleep)
-        intake = Intake(
-            publisher, parse, origin=origin, author_key=key, clock_ms=wall_clock_ms, matches=matches, pace=pace
-        )
-        checkpoints = None if positions is None else Checkpoints(publisher.flush, positions, time.monotonic)
-        try:
-            with progress(intake.account, total, endless=positions is not None) as show:
-                for item in interrupts.pull(items):
-                    if isinstance(item, Received | Gap):
-                        intake.take(item)
-                    if checkpoints is not None:
-                        checkpoints.passed(item)
-                    show(item.consumed if isinstance(item, Received) else 0)
-        except Interrupted:
-            pass
-        except (Refused, OSError, EOFError) as error:
-            ended, failure = "failed", error
-        if interrupts.asked:
-            ended = "interrupted"
-            log.info("asked to end: sending what was read")
-        if checkpoints is not None:
-            checkpoints.save()
-    click.echo(json.dumps(summary(intake.account, time.monotonic() - started, ended)))
+    account = Account()
+    ended = "finished"
+    failure: Exception | None = None
+    try:
+        with Publisher(settings) as publisher, Interrupts() as interrupts:
+            pace = None if speed is None else Pace(speed, time.monotonic, interrupts.sleep)
+            intake = Intake(
+                publisher,
+                parse,
+                account,
+                origin=origin,
+                author_key=key,
+                clock_ms=wall_clock_ms,
+                matches=matches,
+                pace=pace,
+            )
+            checkpoints = None if positions is None else Checkpoints(publisher.flush, positions, time.monotonic)
+            try:
+                with progress(account, total, endless=positions is not None) as show:
+                    for item in interrupts.pull(items):
+                        if isinstance(item, Received | Gap):
+                            intake.take(item)
+                        if checkpoints is not None:
+                            checkpoints.passed(item)
+                        show(item.consumed if isinstance(item, Received) else 0)
+            except Interrupted:
+                pass
+            except (Refused, OSError, EOFError) as error:
+                ended, failure = "failed", error
+            if interrupts.asked:
+                ended = "interrupted"
+                log.info("asked to end: sending what was read")
+            if checkpoints is not None:
+                checkpoints.save()
+    except PublishFailed as error:  # also from the last flush; the account says what was read, Kafka has less
+        ended, failure = "failed", error
+    click.echo(json.dumps(summary(account, time.monotonic() - started, ended)))
     if failure is not None:
         raise failure
     if ended == "interrupted" and positions is None:

@@ -20,6 +20,7 @@ def intake(
     return Intake(
         kafka,
         lambda received: formats.parse(received.payload, "native"),
+        Account(),
         origin="live",
         author_key=KEY,
         clock_ms=Clock(),
@@ -34,6 +35,7 @@ def saying(kafka: Collecting, *outcomes: Outcome) -> Intake:
     return Intake(
         kafka,
         lambda received: [next(said)],
+        Account(),
         origin="live",
         author_key=KEY,
         clock_ms=Clock(),
