@@ -280,7 +280,9 @@ def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column == "count" else "left")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     Console().print(table)
