@@ -49,13 +49,20 @@ def create(settings: StreamSettings) -> BatchApp:
         clock_ms=wall_clock_ms,
     )
 
+    datadir = settings.state_dir / "faust"  # stays empty: no table of Faust's is used, but Faust wants the folder
+    try:
+        datadir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSetting(
+            f"HASHTIDE_STATE_DIR={str(settings.state_dir)!r}: can't be written: {error.strerror}"
+        ) from None
     app = BatchApp(
         settings.group,
         resources=[kafka, store],
         env_prefix="HASHTIDE_FAUST_",  # else Faust reads settings out of unprefixed environment variables
         broker=[f"kafka://{broker}" for broker in settings.kafka.split(",")],
         store="memory://",
-        datadir=settings.state_dir / "faust",
+        datadir=datadir,
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,  # `hashtide setup` makes the topics

@@ -38,17 +38,18 @@ class Pipeline:
     def settings(self) -> StreamSettings:
         return load(StreamSettings, self.environment)
 
-    def empty(self) -> None:
-        """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
+    def remove_topics(self) -> None:
+        """Remove all topics; back when they are gone."""
         admin: Any = KafkaAdminClient(bootstrap_servers=self.settings.kafka)
         there = sorted(set(admin.list_topics()) & set(CONFIGS))
         if there:
             admin.delete_topics(there)
-        deadline = time.monotonic() + 30
-        while set(admin.list_topics()) & set(CONFIGS):
-            assert time.monotonic() < deadline, "topics are still there"
-            time.sleep(0.1)
+        self.until(lambda: not set(admin.list_topics()) & set(CONFIGS))
         admin.close()
+
+    def empty(self) -> None:
+        """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
+        self.remove_topics()
         with session(self.settings.elasticsearch) as client:
             if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
                 client.indices.delete(index=indices)
