@@ -9,6 +9,7 @@ import logging
 from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import Final, NamedTuple, Protocol
 
 from producers.contract import EARLIEST_MS, DeadLetter, Gap, InvalidPost, Reason
@@ -105,12 +106,14 @@ class CountAgent:
         posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
         new, refused = await self._enter(partition, posts)
         dead += refused
-        late = self._advance(state.watermark, posts)
-        dead += await self._add(partition, state, new, late)
+        watermark = copy(state.watermark)  # the partition's own moves on with the batch, when that is done
+        late = self._advance(watermark, posts)
+        dead += await self._add(partition, cache, new, late, watermark)
         await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
         dead += await self._keep_gaps(partition, [event for event in events if isinstance(event.message, Gap)])
         if dead:
             await self._bury(dead)
+        state.watermark.advance(watermark.ms)
         metrics.CACHED_COUNTS.labels(partition).set(len(cache))
         if posts:
             newest_ms = max(post.created_at_ms for _, post in posts)
@@ -179,10 +182,14 @@ class CountAgent:
         return frozenset(late)
 
     async def _add(
-        self, partition: int, state: Partition, posts: Iterable[tuple[Event, EnrichedPost]], late: frozenset[int]
+        self,
+        partition: int,
+        cache: Cache,
+        posts: Iterable[tuple[Event, EnrichedPost]],
+        late: frozenset[int],
+        watermark: Watermark,
     ) -> list[DeadLetter]:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
-        cache = state.cache
         waiting: defaultdict[CountKey, list[Event]] = defaultdict(list)
         for event, post in posts:
             for key in documents.count_keys(post):
@@ -192,7 +199,7 @@ class CountAgent:
         changed = {}
         for key, events in waiting.items():
             offsets = [event.offset for event in events]
-            closed = state.watermark.closes(key.window_ms, self._grace_ms)
+            closed = watermark.closes(key.window_ms, self._grace_ms)
             now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
             if now is not cache[key]:
                 changed[key] = now

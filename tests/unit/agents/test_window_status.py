@@ -1,5 +1,8 @@
 """How far a count can be trusted: provisional, final, corrected. The grace time is 15 minutes here."""
 
+import pytest
+
+from tests.fakes.store import Crash, Step, never
 from tests.unit.agents.counting import Counting, metric, post
 
 
@@ -107,3 +110,19 @@ async def test_another_partition_stays_as_it_is() -> None:
     await counting.agent.finalise(1, idle=True)
     by_partition = {s["kafka"]["partition"]: s["status"] for s in counting.sources("reply-volume-*")}
     assert by_partition == {0: "provisional", 1: "final"}
+
+
+async def test_a_batch_that_was_let_go_and_comes_again_is_not_late_to_itself() -> None:
+    counting = Counting()
+    posts = post("1", "2017-10-15T20:00:30Z"), post("2", "2017-10-15T20:16:00Z")
+
+    async def crash_before_the_counts(step: Step) -> None:
+        if step.operation == "put":
+            raise Crash
+
+    counting.store.interrupt = crash_before_the_counts
+    with pytest.raises(Crash):
+        await counting.handle(0, *posts)
+    counting.store.interrupt = never
+    await counting.handle(0, *posts, generation=2)
+    assert statuses(counting) == {"20:00": (1, "final", 0), "20:16": (1, "provisional", 0)}
