@@ -1,6 +1,5 @@
 """The composition root: settings in, a worker's app out. Read here what flows where."""
 
-import logging
 from pathlib import Path
 
 from producers.contract import POSTS_RAW
@@ -19,8 +18,6 @@ from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.kafka import KafkaSink
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import BatchApp
-
-log = logging.getLogger(__name__)
 
 PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
 

@@ -5,16 +5,16 @@ are new; the counts take them in; what was refused for good is buried. Every ste
 ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
 """
 
-import logging
 from asyncio import Lock
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from producers.contract import EARLIEST_MS, DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
+from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
 from stream_jobs.sinks import documents
@@ -25,15 +25,8 @@ from stream_jobs.transport import Batch
 
 FINALISED_AT_ONCE = 5_000
 
-log = logging.getLogger(__name__)
 
 LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
-
-
-class Bury(Protocol):
-    """Sends dead letters to posts.dead; back when Kafka has them."""
-
-    async def __call__(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
 class Event(NamedTuple):
@@ -190,14 +183,14 @@ class CountAgent:
         watermark: Watermark,
     ) -> list[DeadLetter]:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
-        waiting: defaultdict[CountKey, list[Event]] = defaultdict(list)
+        events_of: defaultdict[CountKey, list[Event]] = defaultdict(list)
         for event, post in posts:
             for key in documents.count_keys(post):
-                waiting[key].append(event)
+                events_of[key].append(event)
             metrics.COUNTED.labels(post.platform, post.origin).inc()
-        await self._read(partition, cache, [key for key in waiting if key not in cache])
+        await self._read(partition, cache, [key for key in events_of if key not in cache])
         changed = {}
-        for key, events in waiting.items():
+        for key, events in events_of.items():
             offsets = [event.offset for event in events]
             closed = watermark.closes(key.window_ms, self._grace_ms)
             now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
@@ -216,7 +209,7 @@ class CountAgent:
                 metrics.COUNT_CONFLICTS.inc()
                 cache.drop(key)
             else:
-                refused |= {event.offset: self._refused(partition, event, outcome) for event in waiting[key]}
+                refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
         cache.shrink()
         return list(refused.values())
 
@@ -261,12 +254,13 @@ class CountAgent:
         return self._letter(partition, event.offset, event.value, "refused-by-elasticsearch", outcome.detail)
 
     def _letter(self, partition: int, offset: int, value: bytes, reason: Reason, detail: str) -> DeadLetter:
-        metrics.DEAD_LETTERS.labels(reason).inc()
-        return DeadLetter(
+        return letter(
+            POSTS_ENRICHED,
+            self._topic_id,
+            partition,
+            offset,
+            value=value,
             reason=reason,
             detail=detail,
-            source=POSTS_ENRICHED,
-            position=f"{self._topic_id}:{partition}:{offset}",
-            payload=value,
             at_ms=self._clock_ms(),
         )

@@ -1,17 +1,15 @@
 """The enrich agent: posts of posts.raw get their tags and go on to posts.enriched, into the partition they came in."""
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from producers.contract import DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
+from producers.contract import POSTS_RAW, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
 from stream_jobs import metrics
+from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost, Enriched, Position, encode
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
-
-log = logging.getLogger(__name__)
 
 
 class EnrichAgent:
@@ -21,7 +19,7 @@ class EnrichAgent:
         self,
         enricher: Enricher,
         send: Callable[[str, int, Sequence[tuple[bytes | None, bytes]]], Awaitable[None]],
-        bury: Callable[[Sequence[DeadLetter]], Awaitable[None]],
+        bury: Bury,
         *,
         topic_id: str,
         clock_ms: Callable[[], int],
@@ -37,7 +35,6 @@ class EnrichAgent:
                 enriched = self._enrich(batch.partition, record)
                 records.append((record.key, encode(enriched)))
             except InvalidPost as error:
-                metrics.DEAD_LETTERS.labels(error.reason).inc()
                 dead.append(self._letter(batch.partition, record, error))
         if records:
             await self._send(POSTS_ENRICHED, batch.partition, records)
@@ -60,11 +57,13 @@ class EnrichAgent:
                 return gap
 
     def _letter(self, partition: int, record: Any, error: InvalidPost) -> DeadLetter:
-        return DeadLetter(
+        return letter(
+            POSTS_RAW,
+            self._topic_id,
+            partition,
+            record.offset,
+            value=record.value or b"",
             reason=error.reason,
             detail=error.detail,
-            source="posts.raw",
-            position=f"{self._topic_id}:{partition}:{record.offset}",
-            payload=record.value or b"",
             at_ms=self._clock_ms(),
         )
