@@ -60,7 +60,13 @@ class DeletedPost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
     raw: Position | None = None
 
 
-Enriched = EnrichedPost | DeletedPost | Gap
+class Recount(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recount"):
+    """An order to the count agent: count a window again from the ledger, for the partition that this lies in."""
+
+    window_ms: int
+
+
+Enriched = EnrichedPost | DeletedPost | Gap | Recount
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Enriched] = msgspec.json.Decoder(Enriched)
