@@ -1,0 +1,251 @@
+"""How much memory a worker takes that is far behind, and how long its start: `python -m benchmarks.memory --posts N`.
+
+On servers of its own it measures the start on a pipeline with one post in it (the median of some), then fills posts.raw
+with N posts at once, lets one worker with default settings handle them, for `--seconds` at most, and looks at its RSS.
+No two posts say the same, a few name coordinates, and none a language: caches fill, and everything gets loaded.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import psutil
+from aiokafka import AIOKafkaProducer
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.enrich import ROOT, new_text
+from benchmarks.quality.sets import profiles
+from deploy.local import stack
+from deploy.local.ports import free_ports
+from producers.contract import POSTS_RAW, Post, encode
+from producers.settings import load
+from stream_jobs import topics
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
+from stream_jobs.topics import POSTS_ENRICHED
+
+DIFFERENT = 200_000
+"""Posts that differ in more than id and time: more than any cache of the worker holds."""
+START_MS = 1_508_025_600_000  # 2017-10-15T00:00:00Z
+SPAN_MS = 48 * 60 * 60 * 1000
+ID, TIME = "0" * 15, 1_000_000_000_000  # are written over
+POLL_S = 0.05
+SAMPLE_S = 1.0
+MIB = 1 << 20
+
+Halves = tuple[bytes, bytes]
+
+
+class Start(NamedTuple):
+    """Seconds from a worker's exec until it has partitions, until its first post is counted, and of processor time."""
+
+    assigned: float
+    counted: float
+    cpu: float
+
+
+class Sample(NamedTuple):
+    """A worker at one moment."""
+
+    at_s: float
+    enriched: int
+    counted: int
+    rss: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--posts", type=int, default=500_000, help="posts that the worker is behind (default 500000)")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="how long it may work on them (default: an hour)")
+    parser.add_argument("--starts", type=int, default=3, help="starts that are measured (default 3)")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hashtide-memory-") as name:
+        folder = Path(name)
+        say("starting Kafka and Elasticsearch")
+        with stack.running(folder / "stack") as addresses:
+            environment = clean_environment(folder) | {
+                "HASHTIDE_KAFKA": addresses.kafka,
+                "HASHTIDE_ELASTICSEARCH": addresses.elasticsearch,
+                "HASHTIDE_STATE_DIR": str(folder / "state"),
+            }
+            settings = load(StreamSettings, environment)
+            topics.setup(settings)
+            indices.setup(settings.elasticsearch)
+            asyncio.run(fill(settings, pool(1), 1))
+            starts = [start(environment, folder) for _ in range(asked.starts + 1)][1:]  # the first one compiles
+            asyncio.run(fill(settings, pool(DIFFERENT), asked.posts))
+            with worker(environment, folder) as (process, port):
+                samples = list(watch(process, port, asked.posts, asked.seconds))
+                peak = peak_rss(process.pid)
+    print(f"{'start: partitions assigned':<44}{median(each.assigned for each in starts):>10.1f} s")
+    print(f"{'start: first post counted':<44}{median(each.counted for each in starts):>10.1f} s")
+    print(f"{'start: processor time until then':<44}{median(each.cpu for each in starts):>10.1f} s")
+    print(f"{'posts behind':<44}{asked.posts:>10,}")
+    print(f"{f'posts enriched in {samples[-1].at_s:.0f} s':<44}{samples[-1].enriched:>10,}")
+    print(f"{f'posts counted in {samples[-1].at_s:.0f} s':<44}{samples[-1].counted:>10,}")
+    for share in (0.1, 0.5, 1.0):
+        then = next(each for each in samples if each.counted >= share * samples[-1].counted)
+        print(f"{f'RSS at {share:.0%} of these':<44}{then.rss / MIB:>10.0f} MiB")
+    print(f"{'RSS at its highest':<44}{(peak or max(each.rss for each in samples)) / MIB:>10.0f} MiB")
+
+
+def pool(size: int) -> list[Halves]:
+    """Different posts as they lie in posts.raw, each cut where its id and time go."""
+    chance, places = random.Random(7), [text for _, text in profiles()]
+    mark = f'"post_id":"{ID}","created_at_ms":{TIME}'.encode()
+    halves: list[Halves] = []
+    for number in range(size):
+        post = Post(
+            platform="x",
+            post_id=ID,
+            created_at_ms=TIME,
+            text=f"{new_text(chance)} #tag{int(5000 * chance.random() ** 3)} {number}",
+            author=f"{chance.getrandbits(256):064x}",
+            in_reply_to=ROOT if chance.random() < 0.5 else None,
+            location=f"{chance.choice(places)} {number}" if chance.random() < 0.6 else None,
+            coordinates=(chance.uniform(-180, 180), chance.uniform(-60, 70)) if chance.random() < 0.01 else None,
+            source="campaign",
+        )
+        before, _, after = encode(post).partition(mark)
+        halves.append((before, after))
+    return halves
+
+
+async def fill(settings: StreamSettings, halves: list[Halves], posts: int) -> None:
+    """Write so many posts to posts.raw, in the order of their time, one partition after the other."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka, compression_type="lz4", max_batch_size=settings.fetch_bytes // 4
+    )
+    await producer.start()
+    builders = {partition: producer.create_batch() for partition in range(settings.partitions)}
+    first = random.getrandbits(40) << 20  # ids of another fill are others
+    for number in range(posts):
+        partition, (before, after) = number % settings.partitions, halves[number % len(halves)]
+        post_id = b"%d" % (first + number)
+        value = b'%b"post_id":"%b","created_at_ms":%d%b' % (
+            before, post_id, START_MS + number * SPAN_MS // posts, after
+        )  # fmt: skip
+        if builders[partition].append(key=b"x:" + post_id, value=value, timestamp=None) is None:
+            await producer.send_batch(builders[partition], POSTS_RAW, partition=partition)
+            builders[partition] = producer.create_batch()
+            builders[partition].append(key=b"x:" + post_id, value=value, timestamp=None)
+        if number % 250_000 == 0:
+            say(f"{number:,} posts written")
+    for partition, builder in builders.items():
+        if builder.record_count():
+            await producer.send_batch(builder, POSTS_RAW, partition=partition)
+    await producer.stop()
+
+
+@contextmanager
+def worker(environment: dict[str, str], folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """`hashtide worker`, and the port of its metrics. Leaving ends it by SIGTERM."""
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "stream_jobs.cli", "worker", f"--metrics-port={port}"]
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stderr=log)
+    try:
+        yield process, port
+        if process.poll() is not None:
+            sys.exit(f"the worker ended:\n{(folder / 'worker.log').read_text()}")
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start(environment: dict[str, str], folder: Path) -> Start:
+    """Start a worker under a new group, so that it begins with the one post there is, and end it."""
+    began = time.monotonic()
+    assigned = None
+    group = {"HASHTIDE_GROUP": f"start-{began}"}
+    with worker(environment | group, folder) as (process, port):
+        while not (now := metrics(port)).get(f"batches {POSTS_ENRICHED}"):
+            if assigned is None and now.get("assigned"):
+                assigned = time.monotonic() - began
+            if process.poll() is not None or time.monotonic() - began > 60:
+                sys.exit(f"the worker did not start:\n{(folder / 'worker.log').read_text()}")
+            time.sleep(POLL_S)
+        counted = time.monotonic() - began
+        times = psutil.Process(process.pid).cpu_times()
+    measured = Start(assigned or counted, counted, times.user + times.system)
+    say(f"start: assigned {measured.assigned:.1f} s, counted {measured.counted:.1f} s, CPU {measured.cpu:.1f} s")
+    return measured
+
+
+def watch(process: "subprocess.Popen[bytes]", port: int, posts: int, seconds: float) -> Iterator[Sample]:
+    """Samples, one a second, until all posts are counted, or for so many seconds from the first one counted on."""
+    seen, began, handled = psutil.Process(process.pid), time.monotonic(), 0
+    while handled < posts and time.monotonic() - began < seconds and process.poll() is None:
+        time.sleep(SAMPLE_S)
+        now = metrics(port)
+        handled = int(now.get("counted", 0))
+        if not handled:
+            began = time.monotonic()
+        sample = Sample(time.monotonic() - began, int(now.get("enriched", 0)), handled, seen.memory_info().rss)
+        say(
+            f"{sample.at_s:5.0f} s  {sample.enriched:>10,} enriched  {handled:>10,} counted  "
+            f"{now.get('cached', 0):>8,.0f} counts in memory  {sample.rss / MIB:>5.0f} MiB"
+        )
+        yield sample
+
+
+def metrics(port: int) -> dict[str, float]:
+    """What a worker says at /metrics; nothing as long as it doesn't."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    except (urllib.error.URLError, TimeoutError):
+        return {}
+    named = {
+        "hashtide_assigned_partitions": "assigned",
+        "hashtide_enriched_posts_total": "enriched",
+        "hashtide_counted_posts_total": "counted",
+        "hashtide_cached_counts": "cached",
+        "hashtide_batch_records_count": "batches",
+    }
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for name, labels, value, *_ in family.samples:
+            if short := named.get(name):
+                key = f"{short} {labels['topic']}" if short == "batches" else short
+                found[key] = found.get(key, 0) + value
+    return found
+
+
+def peak_rss(pid: int) -> int | None:
+    """The highest RSS of a process so far, between samples, too; None where there is no /proc."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def clean_environment(folder: Path) -> dict[str, str]:
+    """Ours, but without settings, and with bytecode: an installation has it, a start is not measured without."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)
+    return ours | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
