@@ -5,10 +5,10 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -18,6 +18,7 @@ from producers.errors import HashtideError
 from producers.settings import PREFIX, Common, ProducerSettings, described, load
 from stream_jobs import logs
 from stream_jobs.settings import StreamSettings
+from stream_jobs.terminal import Moment, as_json, print_table
 
 if TYPE_CHECKING:
     from producers.wanted import Wanted
@@ -27,21 +28,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-as_json = click.option("--json", "json_", is_flag=True, help="JSON on stdout, for scripts.")
+LATE = {"produce": "producers.main", "verify": "stream_jobs.verify_cli"}
+"""Commands that lie elsewhere: the module that has one, under its name."""
 
 
 class LateCommands(click.Group):
-    """A group, one of whose commands lies in another package and is imported when it is asked for."""
+    """A group, some of whose commands lie in other modules, each imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "produce"])
+        return sorted([*super().list_commands(ctx), *LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name != "produce":
+        if cmd_name not in LATE:
             return super().get_command(ctx, cmd_name)
-        from producers.main import produce
-
-        return produce
+        command: click.Command = getattr(import_module(LATE[cmd_name]), cmd_name)
+        return command
 
 
 @click.group(cls=LateCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -115,7 +116,7 @@ def status(json_: bool) -> None:
         rows = [
             (s.name, "answers" if s.answers else "runs" if s.running else "stopped", s.address, s.pid) for s in servers
         ]
-        _print_table(("server", "state", "address", "pid"), rows)
+        print_table(("server", "state", "address", "pid"), rows)
     if not all(server.answers for server in servers):
         sys.exit(1)
 
@@ -190,19 +191,6 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
         sys.exit(1)
 
 
-class Moment(click.ParamType):
-    """A moment, ISO 8601; UTC where it names no zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2017-10-15 or 2017-10-15T20:00Z", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @cli.command()
 @click.option("--campaign", help="Only posts of this campaign.")
 @click.option("--by", type=click.Choice(["language", "region", "hashtag", "kind", "platform"]), help="A row for each.")
@@ -229,7 +217,7 @@ def counts(
     if json_:
         click.echo(msgspec.json.encode(result))
     else:
-        _print_table(
+        print_table(
             tuple(name for name, shown in (("start", interval), (by or "", by), ("count", True)) if shown),
             [
                 tuple(
@@ -274,18 +262,6 @@ def demo(posts: int, seed: int) -> None:
     from deploy.demo import run
 
     sys.exit(run(posts, seed))
-
-
-def _print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column == "count" else "left")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def counts(
     with session(url) as client:
         client.indices.refresh(index=f"{family}-*")
         rows = [
-            Row(bucket["key"].get("by"), _iso(bucket["key"].get("start")), int(bucket["posts"]["value"]))
+            Row(bucket["key"].get("by"), _start(bucket["key"]), int(bucket["posts"]["value"]))
             for bucket in _buckets(client, f"{family}-*", _query(campaign, from_, to), _sources(by, interval))
         ]
     rows.sort(key=lambda row: (row.start or "", -row.count, row.key or ""))
@@ -93,5 +93,10 @@ def _buckets(client: Any, index: str, query: dict[str, Any], sources: list[dict[
         after = page["after_key"]
 
 
-def _iso(start_ms: int | None) -> str | None:
-    return None if start_ms is None else datetime.fromtimestamp(start_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+def _start(key: dict[str, Any]) -> str | None:
+    return iso(key["start"]) if "start" in key else None
+
+
+def iso(moment_ms: int) -> str:
+    """ISO 8601, UTC."""
+    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat().replace("+00:00", "Z")

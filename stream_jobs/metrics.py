@@ -74,6 +74,7 @@ LATE = Counter(
 )
 CORRECTED = Counter("hashtide_corrected_counts_total", "Writes of counts that grew after they were final")
 FINALISED = Counter("hashtide_finalised_counts_total", "Counts called final because their window had closed")
+MENDED = Counter("hashtide_mended_counts_total", "Counts that differed from the ledger and were set to what it says")
 NEWEST_EVENT = Gauge(
     "hashtide_newest_event_timestamp_seconds",
     "Time of the newest post counted, by partition: with the clock, the lag in event time",

@@ -1,13 +1,14 @@
 """The count agent: each post once, whatever comes twice.
 
 A batch of one partition of posts.enriched goes through four steps, top to bottom: decode; the ledger says which posts
-are new; the counts take them in; what was refused for good is buried. Every step may be done again after a crash: the
+are new; the counts take them in; what was refused for good is buried. An order to count a window again sets its counts
+to what the ledger says. Every step may be done again after a crash: the
 ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
 """
 
 from asyncio import Lock
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import Final, NamedTuple
 
@@ -16,7 +17,8 @@ from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, decode
+from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, Recount, decode
+from stream_jobs.recount import tally
 from stream_jobs.sinks import documents
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey, Ledger
 from stream_jobs.sinks.store import Found, Outcome, Store
@@ -35,6 +37,17 @@ class Event(NamedTuple):
     offset: int
     message: Enriched
     value: bytes
+
+
+def _stretches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """The events in parts, each but the last ending with an order to count again: what lies before it is done first,
+    and what lies behind it after, wherever a batch begins and ends."""
+    start = 0
+    for i, event in enumerate(events):
+        if isinstance(event.message, Recount):
+            yield events[start : i + 1]
+            start = i + 1
+    yield events[start:]
 
 
 class Partition(NamedTuple):
@@ -93,24 +106,32 @@ class CountAgent:
         metrics.FINALISED.inc(len(found))
 
     async def _handle(self, batch: Batch, state: Partition) -> None:
-        partition, cache = batch.partition, state.cache
-        cache.belongs_to(batch.generation)
+        state.cache.belongs_to(batch.generation)
         events, dead = self._decode(batch)
-        posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
-        new, refused = await self._enter(partition, posts)
-        dead += refused
         watermark = copy(state.watermark)  # the partition's own moves on with the batch, when that is done
+        for stretch in _stretches(events):
+            dead += await self._count(batch.partition, stretch, state.cache, watermark)
+        if dead:
+            await self._bury(dead)
+        state.watermark.advance(watermark.ms)
+        metrics.CACHED_COUNTS.labels(batch.partition).set(len(state.cache))
+
+    async def _count(
+        self, partition: int, events: Sequence[Event], cache: Cache, watermark: Watermark
+    ) -> list[DeadLetter]:
+        """Do all of a stretch; dead letters for what was refused."""
+        posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
+        new, dead = await self._enter(partition, posts)
         late = self._advance(watermark, posts)
         dead += await self._add(partition, cache, new, late, watermark)
         await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
         dead += await self._keep_gaps(partition, [event for event in events if isinstance(event.message, Gap)])
-        if dead:
-            await self._bury(dead)
-        state.watermark.advance(watermark.ms)
-        metrics.CACHED_COUNTS.labels(partition).set(len(cache))
+        if events and isinstance(events[-1].message, Recount):
+            dead += await self._recount(partition, events[-1], events[-1].message.window_ms, cache)
         if posts:
             newest_ms = max(post.created_at_ms for _, post in posts)
             metrics.NEWEST_EVENT.labels(partition).set(newest_ms / 1000)
+        return dead
 
     def _decode(self, batch: Batch) -> tuple[list[Event], list[DeadLetter]]:
         events, dead = [], []
@@ -217,6 +238,17 @@ class CountAgent:
         found = await self._store.get([documents.count_ref(key, self._topic_id, partition) for key in keys])
         for key, document in zip(keys, found, strict=True):
             cache[key] = documents.count_of(document)
+
+    async def _recount(self, partition: int, event: Event, window_ms: int, cache: Cache) -> list[DeadLetter]:
+        """Set the counts of a window to what the ledger says, as of this event: all before it is in both of them."""
+        before = Position(self._topic_id, partition, event.offset)
+        start_ms = window_start_ms(window_ms)
+        result = await tally(self._store, start_ms, start_ms + WINDOW_MS, before)
+        outcomes = await self._store.put(result.mend(before))
+        cache.clear()
+        metrics.MENDED.inc(sum(outcome.status == "done" for outcome in outcomes))
+        refused = [outcome for outcome in outcomes if outcome.status == "refused"]
+        return [self._refused(partition, event, outcome) for outcome in refused[:1]]
 
     async def _note_edit(self, post: EnrichedPost) -> None:
         while True:

@@ -1,7 +1,7 @@
 """Pure: what is written where. A value becomes an index, an id and a body; ids say whose a document is."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -50,12 +50,10 @@ class HashtagKey(NamedTuple):
 CountKey = ReplyKey | HashtagKey
 
 
-def count_keys(post: EnrichedPost) -> Iterator[CountKey]:
+def count_keys(post: EnrichedPost) -> list[CountKey]:
     """Where a post counts: once in reply volume, and once for each of its hashtags."""
-    window_ms = window_start_ms(post.created_at_ms)
-    yield ReplyKey(
-        REPLY_VOLUME,
-        window_ms,
+    return _keys(
+        window_start_ms(post.created_at_ms),
         post.campaigns,
         post.platform,
         post.kind,
@@ -63,14 +61,53 @@ def count_keys(post: EnrichedPost) -> Iterator[CountKey]:
         post.language,
         post.region or UNKNOWN_REGION,
         post.origin,
+        post.hashtags,
     )
-    for hashtag in post.hashtags:
-        yield HashtagKey(HASHTAG_VOLUME, window_ms, post.campaigns, post.platform, post.origin, hashtag)
+
+
+def ledger_keys(source: dict[str, Any]) -> list[CountKey]:
+    """Where the post of a ledger document counts: nowhere that can be told, when it was emptied."""
+    if "deleted_at" in source:
+        return []
+    return _keys(
+        window_start_ms(source["@timestamp"]),
+        tuple(source["campaign"]),
+        source["platform"],
+        source["kind"],
+        source["answers_root"],
+        source["language"],
+        source["region"],
+        source["origin"],
+        source["hashtag"],
+    )
+
+
+def _keys(
+    window_ms: int,
+    campaigns: tuple[str, ...],
+    platform: str,
+    kind: Kind,
+    answers_root: bool,
+    language: str,
+    region: str,
+    origin: Origin,
+    hashtags: Iterable[str],
+) -> list[CountKey]:
+    of_tags = [HashtagKey(HASHTAG_VOLUME, window_ms, campaigns, platform, origin, hashtag) for hashtag in hashtags]
+    return [
+        ReplyKey(REPLY_VOLUME, window_ms, campaigns, platform, kind, answers_root, language, region, origin),
+        *of_tags,
+    ]
 
 
 def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
     """Where the count of a key lies, for one partition of one life of posts.enriched: it has one writer at a time."""
     return Ref(f"{key.family}-{day(key.window_ms)}", _digest((*key, topic, partition)))
+
+
+def count_body(key: CountKey) -> dict[str, Any]:
+    """A key as the fields of its document."""
+    return dict(zip(("@timestamp", "campaign", *key._fields[3:]), key[1:], strict=True))
 
 
 class Count(NamedTuple):
@@ -99,8 +136,7 @@ class Count(NamedTuple):
 
 def count_document(key: CountKey, topic: str, partition: int, count: Count) -> Document:
     """A count document; its version is the count's."""
-    names = ("@timestamp", "campaign", *key._fields[3:])
-    body = dict(zip(names, key[1:], strict=True))
+    body = count_body(key)
     body |= {"count": count.total, "status": count.status, "revision": count.revision}
     body["kafka"] = {"topic": topic, "partition": partition}
     return Document(count_ref(key, topic, partition), _json.encode(body), count.version)
@@ -112,6 +148,15 @@ def count_of(found: Found | None) -> Count:
         return Count()
     source = found.source
     return Count(source["count"], found.version, source["status"], source["revision"])
+
+
+def recounted(found: Found, total: int, version: int) -> Document:
+    """A count document with another total, counted again as of `version`: after its window was closed, a correction."""
+    closed = found.source["status"] != "provisional"
+    changed = {"count": total, "revision": found.source["revision"] + closed}
+    if closed:
+        changed["status"] = "corrected"
+    return Document(found.ref, _json.encode(found.source | changed), version)
 
 
 def open_counts(topic: str, partition: int) -> dict[str, str | int]:

@@ -2,16 +2,17 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch, NotFoundError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from stream_jobs import metrics
-from stream_jobs.sinks.store import Document, Found, Outcome, Ref
+from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ MAX_WAIT_S = 5.0
 MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
 LOCATED_AT_ONCE = 100
 MAX_HITS = 10_000  # index.max_result_window's default
+SCAN_KEPT = "10m"  # how long a scan may wait for its next page
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
 
@@ -92,6 +94,31 @@ class Elasticsearch:
         filters: list[dict[str, Any]] = [{"term": {name: value}} for name, value in values.items()]
         filters.append({"range": {"@timestamp": {"lte": until_ms, "format": "epoch_millis"}}})
         return await self._search("find", pattern, {"bool": {"filter": filters}}, most)
+
+    async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
+        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
+        opened = await self._patiently(
+            "scan",
+            partial(self._client.open_point_in_time, index=pattern, ignore_unavailable=True, keep_alive=SCAN_KEPT),
+        )
+        query = {"range": {"@timestamp": {"gte": from_ms, "lt": to_ms, "format": "epoch_millis"}}}
+        page: dict[str, Any] = {"query": query, "size": MAX_DOCUMENTS, "sort": [{"_shard_doc": "asc"}], "version": True}
+        page |= {"seq_no_primary_term": True, "track_total_hits": False}
+        pit = {"id": opened["id"], "keep_alive": SCAN_KEPT}
+        try:
+            while True:
+                answer = await self._patiently("scan", partial(self._client.search, pit=pit, **page))
+                hits, pit["id"] = answer["hits"]["hits"], answer["pit_id"]
+                if hits:
+                    yield [_hit(hit) for hit in hits]
+                if len(hits) < MAX_DOCUMENTS:
+                    break
+                page["search_after"] = hits[-1]["sort"]
+        except NotFoundError as error:
+            raise ScanLost(str(error)) from error
+        finally:
+            with suppress(ApiError, TransportError):
+                await self._client.close_point_in_time(id=pit["id"])
 
     async def _search(self, operation: str, pattern: str, query: dict[str, Any], most: int) -> list[Found]:
         search = partial(

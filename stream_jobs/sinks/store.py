@@ -1,6 +1,6 @@
 """What the count agent needs of a document store: values in, values out, every call idempotent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -40,6 +40,10 @@ class Outcome(NamedTuple):
     detail: str = ""
 
 
+class ScanLost(Exception):
+    """The store does not know any more where a scan was, as after its restart: scan again from the beginning."""
+
+
 class Store(Protocol):
     """A document store with reads that see every acknowledged write.
 
@@ -75,5 +79,12 @@ class Store(Protocol):
         """At most `most` documents whose fields have these values, and whose @timestamp is `until_ms` or before.
 
         Not those of the last moment: a search sees what was written before the index's last refresh.
+        """
+        ...
+
+    def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[Sequence[Found]]:
+        """Every document whose @timestamp is in [from_ms, to_ms), page by page, in no order. Raises ScanLost.
+
+        Dear: refreshes those indices first. What is written meanwhile is not seen.
         """
         ...

@@ -231,3 +231,24 @@ async def test_documents_are_found_by_their_fields_and_their_time_once_they_were
     found = await store.find(f"{posts},nothing-*", {"platform": "x", "kind": "reply"}, 1_508_097_600_000, 10)
     assert [(each.ref, each.version, each.source["platform"]) for each in found] == [(Ref(posts, "a"), 1, "x")]
     assert len(await store.find(posts, {"platform": "x"}, 1_508_097_600_001, 2)) == 2
+
+
+async def scanned(store: Store, pattern: str, from_ms: int, to_ms: int) -> list[str]:
+    return sorted([found.ref.id async for page in store.scan(pattern, from_ms, to_ms) for found in page])
+
+
+async def test_a_scan_reads_every_document_of_a_time_as_it_is_now(store: Store, day: str) -> None:
+    at = 1_508_097_600_000
+    await store.create([document(f"posts-{day}", id_, **{"@timestamp": at + i}) for i, id_ in enumerate("abcd")])
+    await store.create([document(f"reply-volume-{day}", "e", **{"@timestamp": at + 1})])
+    assert await scanned(store, f"posts-{day}*,reply-volume-{day}*", at + 1, at + 3) == ["b", "c", "e"]
+    assert await scanned(store, f"posts-{day}*", at, at + 60_000) == ["a", "b", "c", "d"]
+
+
+async def test_a_scan_goes_on_page_after_page(store: Store, posts: str) -> None:
+    await store.create([document(posts, f"{i:05}") for i in range(10_001)])
+    assert await scanned(store, f"{posts}*", 1_508_097_600_000, 1_508_097_600_001) == [f"{i:05}" for i in range(10_001)]
+
+
+async def test_a_scan_of_indices_that_are_not_there_finds_nothing(store: Store, day: str) -> None:
+    assert await scanned(store, f"posts-{day}*,reply-volume-{day}*", 0, 9_999_999_999_999) == []

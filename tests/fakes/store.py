@@ -1,6 +1,6 @@
 """A document store in memory. It passes tests/contract/test_store.py, as the one in Elasticsearch does."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, reduce
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -10,7 +10,7 @@ import msgspec
 from stream_jobs.sinks.indices import templates
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 
-Operation = Literal["create", "put", "amend", "get", "locate", "find"]
+Operation = Literal["create", "put", "amend", "get", "locate", "find", "scan"]
 T = TypeVar("T")
 
 
@@ -107,12 +107,13 @@ class FakeStore:
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         await self.interrupt(Step("find", 0, 1))
         seen = self.documents if self.searchable is None else self.searchable
-        found = [
-            _found(ref, held)
-            for ref, held in seen.items()
-            if any(fnmatchcase(ref.index, p) for p in pattern.split(","))
-        ]
+        found = [_found(ref, held) for ref, held in seen.items() if _in(ref.index, pattern)]
         return [f for f in found if f.source["@timestamp"] <= until_ms and _has(f.source, values)][:most]
+
+    async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
+        await self.interrupt(Step("scan", 0, 1))
+        found = [_found(ref, held) for ref, held in self.documents.items() if _in(ref.index, pattern)]
+        yield [f for f in found if from_ms <= f.source["@timestamp"] < to_ms]
 
     async def _bulk(self, operation: Operation, items: Sequence[T], write: Callable[[T], Outcome]) -> list[Outcome]:
         if not items:
@@ -136,6 +137,10 @@ class FakeStore:
     def _found(self, ref: Ref) -> Found | None:
         held = self.documents.get(ref)
         return None if held is None else _found(ref, held)
+
+
+def _in(index: str, pattern: str) -> bool:
+    return any(fnmatchcase(index, each) for each in pattern.split(","))
 
 
 def _found(ref: Ref, held: Held) -> Found:

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from stream_jobs.enriched import DeletedPost, EnrichedPost, Position, encode
+from stream_jobs.enriched import DeletedPost, EnrichedPost, Position, Recount, encode
 from tests.fakes.group import Group
 
 PARTITIONS: Final = 2
@@ -39,6 +39,7 @@ class History:
         self.group = Group(PARTITIONS, WORKERS, cached_counts, SEEN)
         self.posts: list[Version] = []
         self.sent: dict[tuple[int, int], Version] = {}  # by partition and offset
+        self.deletes = self.damaged = False
         self.deleted: set[str] = set()  # deleted behind a copy of themselves, in its partition
 
     # Every move takes a number from 0 to 255, and makes of it what it needs.
@@ -61,12 +62,36 @@ class History:
             self._send(n % PARTITIONS, edit)
 
     def delete(self, n: int) -> None:
-        if self.posts:
+        if self.posts and not self.damaged:
+            self.deletes = True
+            SEEN["deletions"] += 1
             partition, post_id = n % PARTITIONS, self.posts[-1 - (n >> 1) % len(self.posts)].post_id
             deletion = DeletedPost(platform="x", post_id=post_id, deleted_at_ms=DELETED_AT_MS)
             self.group.log[partition].append(encode(deletion))
             if any(at[0] == partition and version.post_id == post_id for at, version in self.sent.items()):
                 self.deleted.add(post_id)
+
+    def damage(self, n: int) -> None:
+        """Someone loses a count document, or writes a wrong number into one. In histories without deletions alone: what
+        a post that is empty had counted for, nobody can tell."""
+        counts = [ref for ref in self.group.documents if not ref.index.startswith("posts-")]
+        if not counts or self.deletes:
+            return
+        self.damaged = True
+        ref = counts[(n >> 1) % len(counts)]
+        if n & 1:
+            del self.group.documents[ref]
+        else:
+            held = self.group.documents[ref]
+            source = msgspec.json.decode(held.body)
+            self.group.documents[ref] = held._replace(body=msgspec.json.encode(source | {"count": source["count"] + 3}))
+
+    def recount(self, n: int) -> None:
+        self.group.log[n % PARTITIONS].append(encode(Recount(window_ms=WINDOWS_MS[n >> 1 & 1])))
+
+    def recount_all(self) -> None:
+        for n in range(PARTITIONS * len(WINDOWS_MS)):
+            self.recount(n)
 
     def fetch(self, n: int) -> None:
         self.group.fetch(n % PARTITIONS, most=1 + (n >> 1 & 3))
@@ -184,6 +209,8 @@ MOVES: Final = (
     *[History.tend] * 3,
     History.refresh,
     History.reorder,
+    History.recount,
+    History.damage,
 )
 
 
@@ -195,6 +222,9 @@ def play(history: bytes, tell: Callable[[str], None]) -> None:
         chosen = MOVES[move % len(MOVES)]
         tell(f"{chosen.__name__}({n})")
         chosen(happened, n)
+    if happened.damaged:
+        SEEN["damaged counts"] += 1
+        happened.recount_all()
     happened.group.handle_all()
     happened.check()
     happened.group.wake_all()  # whoever slept until now changes nothing
@@ -216,7 +246,7 @@ def test_the_histories_had_everything_go_wrong_that_can() -> None:
     """Without this, a group that is never in trouble would let the test above pass."""
     SEEN.clear()
     dice = random.Random(2017)
-    for _ in range(100):
+    for _ in range(200):
         play(dice.randbytes(241), tell=lambda _: None)
     assert SEEN["messages handed out again"] > 500
     assert SEEN["batches finished by a worker that had lost them"] > 100
@@ -224,3 +254,5 @@ def test_the_histories_had_everything_go_wrong_that_can() -> None:
     assert SEEN["bulks cut short"] > 5
     assert SEEN["final counts"] > 100
     assert SEEN["corrected counts"] > 100
+    assert SEEN["damaged counts"] > 10
+    assert SEEN["deletions"] > 100
