@@ -1,5 +1,6 @@
 """Messages to Kafka: idempotent, acknowledged by all in-sync replicas, compressed, and bounded in memory."""
 
+import functools
 import threading
 from typing import Self
 
@@ -24,9 +25,9 @@ class PublishFailed(HashtideError):
 class Publisher:
     """Sends to `posts.raw` and `posts.dead`. Use it as a context manager: leaving it flushes and closes.
 
-    `publish` and `bury` block while `buffer_posts` messages are unacknowledged. The Kafka client does all retrying of
-    sends, for DELIVERY_TIMEOUT_MS; a failed delivery shows in the client's callback only, so it is kept, and the next
-    call, or `flush`, raises PublishFailed.
+    `publish`, `bury` and `send` block while `buffer_posts` messages are unacknowledged. The Kafka client does all
+    retrying of sends, for DELIVERY_TIMEOUT_MS; a failed delivery shows in the client's callback only, so it is kept,
+    and the next call, or `flush`, raises PublishFailed.
     """
 
     def __init__(self, settings: ProducerSettings) -> None:
@@ -45,16 +46,34 @@ class Publisher:
         self._room = threading.BoundedSemaphore(settings.buffer_posts)
         self._failure: BaseException | None = None
         self._sent = self._done = 0  # the second is written by the client's own thread alone
-        self._acknowledged = {topic: metrics.PUBLISHED.labels(topic) for topic in (POSTS_RAW, POSTS_DEAD)}
+        self._acknowledged = functools.cache(metrics.PUBLISHED.labels)
+        for topic in (POSTS_RAW, POSTS_DEAD):  # these counters begin at 0
+            self._acknowledged(topic)
         metrics.UNACKNOWLEDGED.set_function(lambda: self._sent - self._done)
 
     def publish(self, message: Sent) -> None:
         """Hand a message to Kafka, keyed by its post (or by its source, a gap). Raises PublishFailed."""
-        self._send(POSTS_RAW, key(message), encode(message))
+        self.send(POSTS_RAW, key(message), encode(message))
 
     def bury(self, letter: DeadLetter) -> None:
         """Hand a dead letter to Kafka, keyed by where it came from. Raises PublishFailed."""
-        self._send(POSTS_DEAD, dead_letter_key(letter), encode(letter))
+        self.send(POSTS_DEAD, dead_letter_key(letter), encode(letter))
+
+    def send(self, topic: str, key_: bytes | None, value: bytes | None, partition: int | None = None) -> None:
+        """Hand any record to Kafka; without `partition`, into that of its key. No value: the key's record is gone.
+
+        Raises PublishFailed.
+        """
+        self._check()
+        self._room.acquire()
+        self._sent += 1
+        try:
+            future = self._producer.send(topic, key=key_, value=value, partition=partition)
+        except KafkaError as error:
+            self._on_failure(topic, error)
+            raise PublishFailed(f"Kafka does not take messages for {topic}: {error!r}") from error
+        future.add_callback(self._on_acknowledged)
+        future.add_errback(self._on_failure, topic)
 
     def flush(self) -> None:
         """Wait until Kafka has acknowledged all that was sent. Raises PublishFailed."""
@@ -74,22 +93,10 @@ class Publisher:
         finally:
             self._producer.close(timeout=5 if kind else None)
 
-    def _send(self, topic: str, key_: bytes, value: bytes) -> None:
-        self._check()
-        self._room.acquire()
-        self._sent += 1
-        try:
-            future = self._producer.send(topic, key=key_, value=value)
-        except KafkaError as error:
-            self._on_failure(topic, error)
-            raise PublishFailed(f"Kafka does not take messages for {topic}: {error!r}") from error
-        future.add_callback(self._on_acknowledged)
-        future.add_errback(self._on_failure, topic)
-
     def _on_acknowledged(self, record: RecordMetadata) -> None:
-        """Called by the client's own thread, once a message; hot, so the metric's child is made beforehand."""
+        """Called by the client's own thread, once a message; hot, so the metric's child is kept."""
         self._done += 1
-        self._acknowledged[record.topic].inc()
+        self._acknowledged(record.topic).inc()
         self._room.release()
 
     def _on_failure(self, topic: str, error: BaseException) -> None:

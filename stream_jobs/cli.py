@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LATE = {"produce": "producers.main", "verify": "stream_jobs.verify_cli"}
+LATE = {"dlq": "stream_jobs.dlq_cli", "produce": "producers.main", "verify": "stream_jobs.verify_cli"}
 """Commands that lie elsewhere: the module that has one, under its name."""
 
 
