@@ -1,0 +1,132 @@
+"""Dead letters on the real stack: looked at, put back into the stream, dropped."""
+
+import json
+from collections.abc import Iterable
+
+from producers.contract import DeadLetter, Post, Reason, encode
+from producers.publisher import Publisher
+from producers.settings import ProducerSettings, load
+from stream_jobs import enriched, topics
+from stream_jobs.enriched import EnrichedPost, Recount
+from stream_jobs.offsets import Offsets
+from stream_jobs.topics import POSTS_ENRICHED
+from tests.integration.pipeline import Pipeline
+
+OCTOBER_MS = 1_508_112_042_000  # 2017-10-16T00:00:42Z
+LINES = (
+    b'{"id": "1", "text": "so it is", "created_at": 1508112000}\n'
+    b'{"id": "2", "text": "so it\n'
+    b'{"id": "3", "created_at": 1508112000}\n'
+    b"\x1b]0;owned\x07 \xff\n"
+)
+
+
+def bury(pipeline: Pipeline, letters: Iterable[DeadLetter]) -> None:
+    with Publisher(load(ProducerSettings, pipeline.environment)) as publisher:
+        for letter in letters:
+            publisher.bury(letter)
+
+
+def letter(payload: bytes, source: str, position: str, reason: Reason = "undecodable") -> DeadLetter:
+    return DeadLetter(
+        reason=reason, detail="by hand", source=source, position=position, payload=payload, at_ms=OCTOBER_MS
+    )
+
+
+def native(post_id: str) -> bytes:
+    return json.dumps({"id": post_id, "text": "#MeToo", "created_at": OCTOBER_MS, "platform": "x"}).encode()
+
+
+def post(post_id: str) -> Post:
+    return Post(platform="x", post_id=post_id, created_at_ms=OCTOBER_MS, text="#MeToo")
+
+
+def enriched_post(post_id: str) -> EnrichedPost:
+    return EnrichedPost(
+        platform="x",
+        post_id=post_id,
+        created_at_ms=OCTOBER_MS,
+        kind="original",
+        language="en",
+        language_source="detector",
+        language_confidence=0.9,
+        region=None,
+        region_source=None,
+        region_confidence=0.0,
+    )
+
+
+def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_they_are_dropped(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.hashtide("produce", "file", "-", stdin=LINES)
+    listed = pipeline.json("dlq", "list", "--json")
+    assert [(row["letters"], row["reason"], row["source"]) for row in listed["groups"]] == [
+        (2, "not-json", "stdin"),
+        (1, "no-text", "stdin"),
+    ]
+    each = pipeline.json("dlq", "list", "--each", "--json", "--reason=no-text", "--source=std")
+    [no_text] = each["letters"]
+    assert (no_text["reason"], no_text["bytes"]) == ("no-text", 37)
+    assert b"so it" not in pipeline.hashtide("dlq", "list", "--each").stdout
+
+    hostile = next(
+        found["id"]
+        for found in pipeline.json("dlq", "list", "--each", "--json", "--reason=not-json")["letters"]
+        if found["bytes"] == 12
+    )
+    shown = pipeline.hashtide("dlq", "show", hostile[:6]).stdout
+    assert shown.endswith(b"\n\n\\x1b]0;owned\\x07 \\xff\n")
+    assert b"\x1b" not in shown
+    assert pipeline.hashtide("dlq", "show", "--raw", hostile).stdout == b"\x1b]0;owned\x07 \xff"
+
+    replayed = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--json", status=1).stdout)
+    assert replayed == {
+        "selected": 3,
+        "replayed": 0,
+        "sent": 0,
+        "stayed": {"not-json": 2, "no-text": 1},
+        "dry_run": False,
+        "ended": "finished",
+    }
+
+    assert b"or say --all" in pipeline.hashtide("dlq", "drop", "--yes", status=2).stderr
+    assert b"Drop 1 dead letters for good? [y/N]" in pipeline.hashtide("dlq", "drop", hostile, status=1).stderr
+    dropped = pipeline.json("dlq", "drop", "--reason=not-json", "--yes", "--json")
+    assert dropped == {"selected": 2, "dropped": 2, "dry_run": False}
+    assert [row["id"] for row in pipeline.json("dlq", "list", "--each", "--json")["letters"]] == [no_text["id"]]
+    gone = pipeline.hashtide("dlq", "show", hostile, status=1)
+    assert gone.stderr.decode() == (f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` has their ids\n")
+
+
+def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_back(pipeline: Pipeline) -> None:
+    life = topics.check(pipeline.settings)[POSTS_ENRICHED].id
+    letters = [
+        letter(native("1"), "file:a.jsonl", "line 7", "wrong-type"),
+        letter(encode(post("2")), "posts.raw", "earlier-life:0:3"),
+        letter(enriched.encode(enriched_post("3")), POSTS_ENRICHED, f"{life}:0:7"),  # by its key: partition 3
+        letter(enriched.encode(enriched_post("4")), POSTS_ENRICHED, "earlier-life:3:7"),
+        letter(b'{"type": "pst"}', "posts.raw", "earlier-life:0:4"),
+    ]
+    with pipeline.worker():
+        for messages in (2, 4):
+            bury(pipeline, letters)
+            told = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--dry-run", "--json", status=1).stdout)
+            done = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--json", status=1).stdout)
+            assert told == done | {"dry_run": True}
+            assert (done["replayed"], done["sent"], done["stayed"]) == (4, 4, {"undecodable": 1})
+            assert pipeline.json("dlq", "list", "--json")["total"] == 1
+            pipeline.settle(messages)
+            assert pipeline.json("counts", "--json")["total"] == 4
+
+    with Offsets(pipeline.settings) as offsets:
+        places: dict[str, list[int]] = {}
+        recounts: dict[int, int] = {}
+        for record in offsets.records(POSTS_ENRICHED):
+            message = enriched.decode(record.value)
+            if isinstance(message, EnrichedPost):
+                places.setdefault(message.post_id, []).append(record.partition)
+            elif isinstance(message, Recount):
+                recounts[record.partition] = recounts.get(record.partition, 0) + 1
+    assert places == {"1": [1, 1], "2": [2, 2], "3": [0, 0], "4": [2, 2]}
+    assert recounts == {0: 2, 2: 2}
