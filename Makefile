@@ -28,9 +28,8 @@ format: .venv/.developing ## put the code in order
 quality: .venv/.developing ## how right the tags are; writes docs/quality.md
 	$(BIN)/python -m benchmarks.quality
 
-bench: .venv/.developing ## what the formats and the tags cost, beside a calibration loop
-	$(BIN)/python -m benchmarks.formats
-	$(BIN)/python -m benchmarks.enrich
+bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them; writes docs/performance.md
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel
