@@ -1,0 +1,30 @@
+"""Stock Faust: an agent that takes event by event, and a dictionary."""
+
+from collections import Counter
+from typing import Any
+
+from benchmarks import job
+from benchmarks.contest.entry import Task
+from benchmarks.contest.faust_app import application, run
+
+task = Task.given()
+app, posts, watch = application(task)
+counts: Counter[job.Key] = Counter()
+
+
+async def count(stream: Any) -> None:
+    """Count each event as it comes."""
+    seen = 0
+    async for payload in stream:
+        watch.first()
+        for key in job.keys(payload):
+            counts[key] += 1
+        seen += 1
+        if seen == task.messages:
+            watch.counted()
+            watch.finish(task, counts)
+
+
+if __name__ == "__main__":
+    app.agent(posts)(count)
+    run(app)

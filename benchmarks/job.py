@@ -1,0 +1,89 @@
+"""The contest's job, the same for every contestant: what a post of X adds to which counts. Cheap on purpose.
+
+It is what anyone would write in ten minutes, so that the systems around it are compared, not the tagging. Pure, and
+needs msgspec alone: contestants import it in environments of their own.
+"""
+
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+WINDOW_MS: Final = 60_000
+
+Key = tuple[int, str, str, str]
+"""A count: the window's start in ms since the epoch, hashtag, language, region."""
+
+_TAG: Final = re.compile(r"#(\w+)")
+_NO_LANGUAGE: Final = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
+_COUNTRIES: Final = {
+    "argentina": "AR", "australia": "AU", "bangladesh": "BD", "brasil": "BR", "brazil": "BR", "canada": "CA",
+    "deutschland": "DE", "germany": "DE", "berlin": "DE", "egypt": "EG", "españa": "ES", "spain": "ES", "madrid": "ES",
+    "france": "FR", "paris": "FR", "england": "GB", "london": "GB", "scotland": "GB", "uk": "GB", "ghana": "GH",
+    "india": "IN", "mumbai": "IN", "indonesia": "ID", "jakarta": "ID", "ireland": "IE", "italia": "IT", "italy": "IT",
+    "roma": "IT", "japan": "JP", "日本": "JP", "東京": "JP", "kenya": "KE", "korea": "KR", "서울": "KR", "méxico": "MX",
+    "mexico": "MX", "nigeria": "NG", "lagos": "NG", "nederland": "NL", "norge": "NO", "pakistan": "PK", "polska": "PL",
+    "portugal": "PT", "россия": "RU", "москва": "RU", "sverige": "SE", "sweden": "SE", "türkiye": "TR",
+    "istanbul": "TR", "south africa": "ZA", "ca": "US", "ny": "US", "nyc": "US", "texas": "US", "usa": "US",
+    "los angeles": "US",
+}  # fmt: skip
+
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def keys(payload: bytes) -> list[Key]:
+    """The counts that a payload of X API v2 adds one to: one for each distinct hashtag; none where it is no post."""
+    try:
+        return _keys(_decode(payload))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
+
+
+def event_ms(payload: bytes) -> int | None:
+    """When the post was made, for systems that want to know it before the job; None where it is no post."""
+    try:
+        return _created_ms(_decode(payload)["data"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def joined(key: Key) -> str:
+    """All but the window, as one text: what systems partition by."""
+    return "|".join(key[1:])
+
+
+def split(window_ms: int, text: str) -> Key:
+    """A key out of its window and what `joined` made of the rest."""
+    tag, language, region = text.split("|")
+    return window_ms, tag, language, region
+
+
+def _keys(document: Any) -> list[Key]:
+    post = document["data"]
+    tags = {tag.casefold() for tag in _TAG.findall(post["text"])}
+    if not tags:
+        return []
+    created_ms = _created_ms(post)
+    window_ms = created_ms - created_ms % WINDOW_MS
+    language = post.get("lang") or "und"
+    if language in _NO_LANGUAGE:
+        language = "und"
+    region = "ZZ"
+    for user in document.get("includes", {}).get("users", ()):
+        if user["id"] == post["author_id"]:
+            region = _region(user.get("location", ""))
+    return [(window_ms, tag, language, region) for tag in sorted(tags)]
+
+
+def _created_ms(post: Any) -> int:
+    return int(datetime.fromisoformat(post["created_at"]).timestamp() * 1000)
+
+
+@lru_cache(maxsize=65_536)
+def _region(location: str) -> str:
+    for part in reversed(location.casefold().split(",")):
+        if country := _COUNTRIES.get(part.strip()):
+            return country
+    return "ZZ"

@@ -1,0 +1,146 @@
+"""Our own worker with a part exchanged: `python -m benchmarks.ours WAY`, in the environment of a `hashtide worker`.
+
+The exchange is made in the composition root, so that all the rest is the product's: transport, agents, windows,
+documents, retries.
+
+    no-ledger   the worker, whose ledger's documents are made but not written
+    contest     the contest's job in place of the tagging, no ledger, counts written to Elasticsearch
+    counting    the same with the counts kept in memory and written at the end, as the other contestants do
+
+The contest's job counts by hashtag, language and region. In a count document of reply volume the hashtag stands where
+campaigns do, and a post with two hashtags travels as two.
+"""
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+from unittest.mock import patch
+
+import msgspec
+
+from benchmarks import job
+from benchmarks.contest.entry import Stopwatch, Task
+from producers.contract import POSTS_RAW
+from producers.settings import load
+from stream_jobs import app, topics, worker
+from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.enriched import EnrichedPost, Position, encode
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.store import Document, Found, Outcome, Ref
+from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.transport import Batch
+
+DONE: Final = Outcome("done")
+
+watch = Stopwatch()
+
+
+class Ledgerless(Elasticsearch):
+    """The store in Elasticsearch, but a new document is said to be done without being written."""
+
+    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
+        return [DONE] * len(documents)
+
+
+class InMemory(Ledgerless):
+    """A store that keeps counts in a dictionary, and nothing else."""
+
+    documents: Final[dict[Ref, Document]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        self.documents.update((document.ref, document) for document in documents)
+        return [DONE] * len(documents)
+
+    async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
+        held = map(self.documents.get, refs)
+        return [d and Found(d.ref, msgspec.json.decode(d.body), d.version, 0, 1) for d in held]
+
+    async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
+        return []
+
+    @classmethod
+    def counts(cls) -> Counter[job.Key]:
+        """What it holds, summed over partitions."""
+        counts: Counter[job.Key] = Counter()
+        for document in cls.documents.values():
+            body = msgspec.json.decode(document.body)
+            counts[body["@timestamp"], body["campaign"][0], body["language"], body["region"]] += body["count"]
+        return counts
+
+
+class CheapEnrich(EnrichAgent):
+    """The enrich agent with the contest's job."""
+
+    async def handle(self, batch: Batch) -> None:
+        watch.first()
+        records = []
+        for record in batch.records:
+            raw = Position(self._topic_id, batch.partition, record.offset)
+            platform, _, post_id = (record.key or b"").decode().partition(":")
+            for window_ms, tag, language, region in job.keys(record.value or b""):
+                post = EnrichedPost(
+                    platform=platform,
+                    post_id=post_id,
+                    created_at_ms=window_ms,
+                    kind="original",
+                    campaigns=(tag,),
+                    language=language,
+                    language_source="platform",
+                    language_confidence=1.0,
+                    region=region,
+                    region_source="profile",
+                    region_confidence=1.0,
+                    raw=raw,
+                )
+                records.append((record.key, encode(post)))
+        if records:
+            await self._send(POSTS_ENRICHED, batch.partition, records)
+
+
+class Watched(CountAgent):
+    """The count agent, and the moment in which it has counted everything: then the worker ends."""
+
+    left = 0
+    counts_at_end = False
+
+    async def handle(self, batch: Batch) -> None:
+        await super().handle(batch)
+        Watched.left -= len(batch.records)
+        if Watched.left == 0:
+            watch.counted()
+            watch.finish(Task.given(), InMemory.counts() if self.counts_at_end else None)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(way: str) -> None:
+    """Work until all is counted, or a signal ends it."""
+    settings = load(StreamSettings, os.environ)
+    if way == "no-ledger":
+        with patch.multiple(app, Elasticsearch=Ledgerless):
+            worker.run(settings)
+    task = Task.given()
+    Watched.left = task.counted
+    Watched.counts_at_end = way == "counting"
+    exchanged: dict[str, Any] = {
+        "Elasticsearch": InMemory if way == "counting" else Ledgerless,
+        "EnrichAgent": CheapEnrich,
+        "CountAgent": Watched,
+        "POSTS_RAW": task.topic,
+    }
+    with patch.multiple(app, **exchanged), patch.dict(topics.CONFIGS, {task.topic: topics.CONFIGS[POSTS_RAW]}):
+        worker.run(settings)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

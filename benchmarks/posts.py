@@ -1,0 +1,120 @@
+"""Made-up streams that the benchmarks read: the product's own campaign of 48 hours, in the shapes they need."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from benchmarks import job
+from producers import formats
+from producers.contract import InvalidPost, Post
+from producers.intake import accept
+from producers.sources import campaign
+
+SEED: Final = 7
+HOURS: Final = 48
+KEY: Final = b"a key for benchmarks, no secret."
+
+_HOUR_MS: Final = 3_600_000
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Truth(msgspec.Struct, frozen=True):
+    """What must come out of a stream, however it is counted."""
+
+    messages: int
+    counted: int
+    """The sum over all counts."""
+    counts: int
+    """How many counts there are."""
+    digest: str
+
+
+def start_ms() -> int:
+    """When the campaign begins: it ends with the last full hour, since brokers drop old records of some contestants."""
+    return (int(time.time() * 1000) // _HOUR_MS - HOURS) * _HOUR_MS
+
+
+def lines(posts: int, seed: int = SEED) -> Iterator[bytes]:
+    """The campaign's lines in the native format: disorder, duplicates, late posts and broken lines included."""
+    return campaign.payloads(posts, seed, start_ms(), HOURS)
+
+
+def contract_posts(posts: int, seed: int = SEED) -> Iterator[Post]:
+    """The campaign as the enrich agent meets it: the posts in `lines` that the door lets through."""
+    now_ms = int(time.time() * 1000)
+    for line in lines(posts, seed):
+        for outcome in formats.parse(line, "native"):
+            try:
+                if isinstance(outcome, Post):
+                    post = accept(outcome, now_ms=now_ms, author_key=KEY, origin="synthetic", source="campaign")
+                    assert isinstance(post, Post)
+                    yield post
+            except InvalidPost:
+                continue
+
+
+def x_payloads(posts: int, seed: int = SEED) -> Iterator[tuple[bytes, bytes]]:
+    """The campaign as X API v2 would send it: key (platform:id) and payload of about 900 bytes. Broken ones stay so."""
+    for line in lines(posts, seed):
+        try:
+            native = _decode(line)
+            yield f"x:{native['id']}".encode(), _encode(_x_v2(native))
+        except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError):
+            yield b"x:broken", line
+
+
+def truth(payloads: Iterable[bytes]) -> Truth:
+    """What the contest's job makes of payloads."""
+    counts: Counter[job.Key] = Counter()
+    messages = 0
+    for payload in payloads:
+        messages += 1
+        counts.update(job.keys(payload))
+    return Truth(messages, sum(counts.values()), len(counts), digest(counts))
+
+
+def digest(counts: Mapping[job.Key, int]) -> str:
+    """One for each set of counts, in any order."""
+    rows = sorted([*key, count] for key, count in counts.items())
+    return hashlib.sha256(_encode(rows)).hexdigest()
+
+
+def _x_v2(native: dict[str, Any]) -> dict[str, Any]:
+    post_id, author, text = native["id"], native["author_id"], native["text"]
+    made = int(post_id)
+    answered, language = native.get("in_reply_to"), native.get("lang")
+    data = {
+        "id": post_id,
+        "text": text,
+        "created_at": native["created_at"],
+        "author_id": author,
+        "edit_history_tweet_ids": [post_id],
+        "conversation_id": native.get("conversation_id", post_id),
+        "reply_settings": "everyone",
+        "possibly_sensitive": False,
+        "public_metrics": {
+            "retweet_count": made % 7,
+            "reply_count": made % 5,
+            "like_count": made % 97,
+            "quote_count": made % 3,
+        },
+        "referenced_tweets": [{"type": "replied_to", "id": answered}] if answered else [],
+        "entities": {"hashtags": [{"start": 0, "end": len(tag), "tag": tag} for tag in text.split() if tag[:1] == "#"]},
+    } | ({"lang": language} if language else {})
+    user = {
+        "id": author,
+        "name": f"Somebody {author}",
+        "username": f"somebody{author}",
+        "created_at": "2012-03-04T05:06:07.000Z",
+        "location": native.get("location", ""),
+    }
+    return {
+        "data": data,
+        "includes": {"users": [user]},
+        "matching_rules": [{"id": "17000000001", "tag": "metoo"}],
+    }

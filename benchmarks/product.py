@@ -1,0 +1,114 @@
+"""The product as it is used, timed from outside: a worker on one core, and the posts that it has committed."""
+
+import contextlib
+import http.client
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.machine import WORKER_CORE, Usage, pinned
+from benchmarks.servers import Servers, until
+from deploy.local.ports import free_ports
+from producers.contract import POSTS_RAW
+from stream_jobs.offsets import Offsets
+from stream_jobs.topics import POSTS_ENRICHED
+
+HASHTIDE = (sys.executable, "-m", "stream_jobs.cli")
+WORKER = (*HASHTIDE, "worker")
+NO_LEDGER = (sys.executable, "-m", "benchmarks.ours", "no-ledger")
+
+SETTLE_S = 900.0
+POLL_S = 0.1
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """A backlog that was worked off."""
+
+    seconds: float
+    """From the moment when the last worker had its partitions, to the last commit."""
+    cpu_s: float
+    """Of all workers, in that time."""
+    peak_mb: float
+    """Of all workers."""
+
+
+class WorkerFailed(Exception):
+    """A worker ended before its work did. The message has its log."""
+
+
+def produce_campaign(servers: Servers, posts: int, seed: int) -> None:
+    """Put a made-up campaign into posts.raw with `hashtide produce campaign`."""
+    command = (*HASHTIDE, "produce", "campaign", "--posts", str(posts), "--seed", str(seed))
+    subprocess.run(command, env=servers.environment(), check=True, capture_output=True)
+
+
+def drain(
+    servers: Servers,
+    partitions: int,
+    *,
+    command: Sequence[str] = WORKER,
+    cores: Sequence[int] = (WORKER_CORE,),
+    **settings: str,
+) -> Drained:
+    """Have workers, one for each of `cores`, work off all of posts.raw into an empty Elasticsearch. Blocks.
+
+    Raises WorkerFailed, TimeoutError.
+    """
+    servers.wipe()
+    servers.renew(POSTS_ENRICHED, partitions)
+    settings["group"] = f"bench-{uuid.uuid4().hex[:8]}"
+    with contextlib.ExitStack() as running, Offsets(servers.settings(**settings)) as offsets:
+        workers = [running.enter_context(worker(servers, command, core, **settings)) for core in cores]
+        until(lambda: all(each.ready() for each in workers), timeout_s=SETTLE_S, poll_s=0.02)
+        started, cpu_before_s = time.monotonic(), sum(each.usage.cpu_s for each in workers)
+        # In this order: once all of posts.raw is committed, nothing comes to posts.enriched any more.
+        for topic in (POSTS_RAW, POSTS_ENRICHED):
+            until(lambda topic=topic: offsets.behind(topic) == 0, SETTLE_S, POLL_S)  # type: ignore[misc]
+            for each in workers:
+                each.check()
+        seconds = time.monotonic() - started
+        usages = [each.usage for each in workers]
+        cpu_s = sum(usage.cpu_s for usage in usages) - cpu_before_s
+        return Drained(seconds, cpu_s, sum(usage.peak_mb for usage in usages))
+
+
+class Worker:
+    """A worker that runs."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", usage: Usage, port: int, log: Path) -> None:
+        self.usage = usage
+        self._process, self._port, self._log = process, port, log
+
+    def ready(self) -> bool:
+        """Whether it has partitions. Raises WorkerFailed."""
+        self.check()
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def check(self) -> None:
+        """Raise WorkerFailed where it has ended."""
+        if self._process.poll() is not None:
+            raise WorkerFailed(self._log.read_text(errors="replace")[-2000:])
+
+
+@contextlib.contextmanager
+def worker(
+    servers: Servers, command: Sequence[str] = WORKER, core: int = WORKER_CORE, **settings: str
+) -> Iterator[Worker]:
+    """A worker on one core, until leaving kills it."""
+    (port,) = free_ports(1)
+    log = servers.folder / f"worker-{port}.log"
+    environment = servers.environment(metrics_port=str(port), **settings)
+    with pinned(command, environment, log, core) as (process, usage):
+        yield Worker(process, usage, port, log)

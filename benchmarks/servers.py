@@ -1,0 +1,155 @@
+"""Kafka and Elasticsearch for the benchmarks: a stack of their own, and what is put into it and read out of it."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from elasticsearch.helpers import scan
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from benchmarks import job
+from benchmarks.machine import other_cores, pin
+from deploy.local.stack import Stack
+from producers.settings import load
+from stream_jobs import topics
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
+from stream_jobs.sinks.indices import session
+from stream_jobs.topics import CONFIGS
+
+OURS = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps*"
+CONTEST = "contest"
+"""The contestants' index is CONTEST-NAME."""
+
+_INDEX: dict[str, Any] = {
+    "settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "1s"},
+    "mappings": {
+        "dynamic": "strict",
+        "properties": {
+            "@timestamp": {"type": "date"},
+            "tag": {"type": "keyword"},
+            "language": {"type": "keyword"},
+            "region": {"type": "keyword"},
+            "count": {"type": "long"},
+        },
+    },
+}
+
+
+class Servers:
+    """Both servers, with an empty folder for whoever works on them."""
+
+    def __init__(self, kafka: str, elasticsearch: str, folder: Path) -> None:
+        self.kafka, self.elasticsearch, self.folder = kafka, elasticsearch, folder
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """For `hashtide` commands: the addresses, a state folder, and HASHTIDE_* settings by their short names."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
+        named = {f"HASHTIDE_{name.upper()}": value for name, value in settings.items()}
+        return {
+            **inherited,
+            "HASHTIDE_KAFKA": self.kafka,
+            "HASHTIDE_ELASTICSEARCH": self.elasticsearch,
+            "HASHTIDE_STATE_DIR": str(self.folder / "state"),
+            **named,
+        }
+
+    def settings(self, **settings: str) -> StreamSettings:
+        return load(StreamSettings, self.environment(**settings))
+
+    def setup(self, **settings: str) -> None:
+        """What `hashtide setup` does."""
+        topics.setup(self.settings(**settings))
+        indices.setup(self.elasticsearch)
+
+    def fill(self, topic: str, partitions: int, messages: Iterable[tuple[bytes, bytes]]) -> None:
+        """Make a topic of keys and values, set up as posts.raw is."""
+        self._admin("create_topics", {topic: _topic(partitions, CONFIGS["posts.raw"])})
+        producer: Any = KafkaProducer(
+            bootstrap_servers=self.kafka, acks="all", compression_type="lz4", linger_ms=50, batch_size=256 * 1024
+        )
+        for key, value in messages:
+            producer.send(topic, key=key, value=value)
+        producer.flush()
+        producer.close()
+
+    def renew(self, topic: str, partitions: int) -> None:
+        """Begin another life of one of the product's topics."""
+        if topic in self._admin("list_topics"):
+            self._admin("delete_topics", [topic])
+            until(lambda: topic not in self._admin("list_topics"))
+        self._admin("create_topics", {topic: _topic(partitions, CONFIGS[topic])})
+
+    def wipe(self) -> None:
+        """Remove what was written to Elasticsearch."""
+        with session(self.elasticsearch) as client:
+            found = client.indices.get(index=f"{OURS},{CONTEST}-*", ignore_unavailable=True)
+            if names := list(found.body):
+                client.indices.delete(index=names)
+
+    def index(self, name: str) -> None:
+        """Make an index for a contestant's counts."""
+        with session(self.elasticsearch) as client:
+            client.indices.create(index=name, **_INDEX)
+
+    def sum(self, pattern: str) -> int:
+        """The sum of all counts there."""
+        with session(self.elasticsearch) as client:
+            client.indices.refresh(index=pattern)
+            answer = client.search(index=pattern, size=0, aggs={"posts": {"sum": {"field": "count"}}})
+            return int(answer["aggregations"]["posts"]["value"])
+
+    def counts(self, pattern: str) -> Counter[job.Key]:
+        """Every count that a contestant has written, ours or another."""
+        counts: Counter[job.Key] = Counter()
+        with session(self.elasticsearch) as client:
+            client.indices.refresh(index=pattern)
+            for hit in scan(client, index=pattern, size=5000):
+                body = hit["_source"]
+                tag = body["tag"] if "tag" in body else body["campaign"][0]
+                counts[body["@timestamp"], tag, body["language"], body["region"]] += body["count"]
+        return counts
+
+    def _admin(self, call: str, *arguments: Any) -> Any:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.kafka)) as admin:
+            return getattr(admin, call)(*arguments)
+
+
+@contextlib.contextmanager
+def servers(*, any_core: bool = False) -> Iterator[Servers]:
+    """Start both; they and this process keep off the worker's core, unless `any_core`. Leaving removes everything.
+
+    They run as servers that stay do: their JVMs compile for long, which `deploy.local.stack.owned` does without.
+    """
+    with tempfile.TemporaryDirectory(prefix="hashtide-bench-", ignore_cleanup_errors=True) as name:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that they are stopped
+        stack = Stack(Path(name) / "stack", short_lived=False)
+        try:
+            stack.start()
+            if not any_core:
+                for pid in (os.getpid(), *filter(None, (server.pid for server in stack.servers))):
+                    pin(pid, other_cores())
+            yield Servers(stack.addresses.kafka, stack.addresses.elasticsearch, Path(name))
+        finally:
+            stack.stop()
+
+
+def until(true: Callable[[], bool], timeout_s: float = 60.0, poll_s: float = 0.1) -> None:
+    """Wait for something to become true. Raises TimeoutError."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"did not come about in {timeout_s:.0f} s")
+        time.sleep(poll_s)
+
+
+def _topic(partitions: int, configs: dict[str, str]) -> dict[str, Any]:
+    return {"num_partitions": partitions, "replication_factor": 1, "configs": configs}

@@ -1,0 +1,257 @@
+"""What each step costs, in microseconds of processor time a post: `python -m benchmarks.steps`.
+
+The stream is the product's own campaign, and what comes again in it has been seen before, as a worker meets it: each
+round begins with empty caches. Machines differ, and so do minutes on one machine, so every figure also stands in ratio
+to a thousand turns of a loop of plain Python that runs in the same round. No server is needed: Kafka's records are made
+and read in memory, and behind the Elasticsearch client is a stand-in on another core.
+"""
+
+import asyncio
+import gc
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import click
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from elastic_transport import JsonSerializer, NdjsonSerializer
+
+from benchmarks import posts as streams
+from benchmarks import standin, table
+from benchmarks.machine import calibration_us
+from benchmarks.ours import InMemory
+from benchmarks.table import Row
+from producers import contract, formats
+from producers.contract import POSTS_RAW, Post
+from producers.run import wall_clock_ms
+from stream_jobs import enriched
+from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.app import PACKAGED_CAMPAIGNS
+from stream_jobs.domain import campaign, hashtags
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.domain.language import Languages
+from stream_jobs.domain.profile import Profiles
+from stream_jobs.domain.region import Regions
+from stream_jobs.enriched import EnrichedPost, Position
+from stream_jobs.sinks import documents
+from stream_jobs.sinks.documents import Count, CountKey, Ledger
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.store import Document, Store
+from stream_jobs.topics import POSTS_ENRICHED
+from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.unit.formats import fixtures
+
+PART: Final = "steps"
+HOW: Final = (
+    "Batches of 1,000 posts; each round has its own stream and empty caches. Ratios: to the loop in the last row."
+)
+BATCH: Final = 1_000
+BULK_BYTES: Final = 4 << 20
+TOPIC_ID: Final = "bUaR0mNkS2mVoTj4v0Xyzw"
+LZ4: Final = 3  # Kafka's protocol guide, "Record Batch", attributes
+PAYLOADS: Final = {
+    "native": fixtures.NATIVE,
+    "x-v1": fixtures.X_V1_EXTENDED,
+    "x-v2": fixtures.X_V2,
+    "mastodon": fixtures.MASTODON,
+    "jetstream": fixtures.JETSTREAM,
+}
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Clock:
+    """Times steps over a stream of `posts` posts. `us`: microseconds a post, by step, in the order of the calls."""
+
+    def __init__(self, posts: int) -> None:
+        self.us: dict[str, float] = {}
+        self._posts = posts
+
+    def single(self, name: str, step: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
+        """Time a step that takes one thing at a time, whatever things there are; what it makes of them."""
+        seconds, made = 0.0, []
+        for part in _parts(inputs):
+            gc.freeze()  # what we keep for the steps to come, a worker would have let go: the collector must not see it
+            started = time.process_time()
+            made_now = [step(value) for value in part]
+            seconds += time.process_time() - started
+            made += made_now
+        self.us[name] = seconds / len(inputs) * 1e6
+        return made
+
+    def batches(self, name: str, step: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
+        """Time a step that takes batches, which are the whole stream together; what it makes of them."""
+        made = self.single(name, step, inputs)
+        self.us[name] *= len(inputs) / self._posts
+        return made
+
+    async def awaited(self, name: str, step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> None:
+        """The same for an asynchronous step."""
+        gc.freeze()
+        started = time.process_time()
+        for value in inputs:
+            await step(value)
+        self.us[name] = (time.process_time() - started) / self._posts * 1e6
+
+
+def measure(posts: int, rounds: int) -> list[Row]:
+    """All steps, in the order of the flow. Blocks."""
+    campaigns = Campaigns(campaign.load(PACKAGED_CAMPAIGNS))
+    us: defaultdict[str, list[float]] = defaultdict(list)
+    loop: list[float] = []
+    with standin.running() as url:
+        for number in range(rounds):
+            stream = list(streams.contract_posts(posts, seed=streams.SEED + number))
+            loop.append(calibration_us())
+            for name, value in asyncio.run(_round(url, stream, campaigns)).items():
+                us[name].append(value)
+    base = statistics.median(loop)
+    rows = [Row(PART, name, "us", values, base) for name, values in us.items()]
+    return [*rows, Row(PART, "1,000 turns of a plain loop", "us", loop, base)]
+
+
+async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[str, float]:
+    clock = Clock(len(posts))
+    _formats(clock)
+    made = _enrichment(clock, posts, campaigns)
+    values = [contract.encode(post) for post in posts]
+    agent = EnrichAgent(Enricher(campaigns), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
+    await clock.awaited("= enrich agent: decode, enrich, encode", agent.handle, _batches(POSTS_RAW, values))
+
+    ledger, counts = _documents(clock, made)
+    values = [enriched.encode(post) for post in made]
+    await clock.awaited(
+        "= count agent, but for the client", _count_agent(InMemory("", 0)).handle, _batches(POSTS_ENRICHED, values)
+    )
+    async with Elasticsearch(url, BULK_BYTES) as store:
+        await store.create(ledger[0])  # connects
+        await clock.awaited("bulk of the ledger, all of the client", store.create, ledger)
+        await clock.awaited("bulk of the counts, all of the client", store.put, counts)
+        await clock.awaited(
+            "= count agent, client and all", _count_agent(store).handle, _batches(POSTS_ENRICHED, values)
+        )
+    _json(clock, ledger)
+    return clock.us
+
+
+def _formats(clock: Clock) -> None:
+    """What a payload of each platform costs on the way in, and beside it the standard library's JSON alone."""
+    for name, payload in PAYLOADS.items():
+        line = fixtures.line(payload)
+        assert [type(outcome) for outcome in formats.parse(line, name)] == [Post]
+        clock.single(f"way in: {name}", partial(formats.parse, format=name), [line] * BATCH)
+        clock.single(f"    json.loads, {len(line):,} bytes", json.loads, [line] * BATCH)
+
+
+def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> list[EnrichedPost]:
+    """From the records of posts.raw to those of posts.enriched."""
+    values = [contract.encode(post) for post in posts]
+    clock.batches("Kafka's records read", _read, [_written(part) for part in _parts(values)])
+    clock.single("decode posts.raw", contract.decode, values)
+    hashtags.counting_form.cache_clear()
+    tags = clock.single("hashtags", hashtags.of_post, posts)
+    clock.single("campaign", lambda pair: campaigns.match(*pair), list(zip(posts, tags, strict=True)))
+    languages, without_word, regions = Languages(), Languages(), Regions()
+    clock.single("language", lambda post: languages.tag(post.text, post.lang, post.lang_by), posts)
+    clock.single("    where no platform has named it", lambda post: without_word.tag(post.text, None), posts)
+    clock.single("region", lambda post: regions.tag(post.coordinates, post.place_country, post.location), posts)
+    locations = list(dict.fromkeys(post.location for post in posts if post.location))
+    clock.single("    each profile anew", Profiles().country, locations)
+    enricher = Enricher(campaigns)
+    placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
+    made = clock.single("enrich: these four and the rest", lambda pair: enricher.enrich(*pair), placed)
+    encoded = clock.single("encode posts.enriched", enriched.encode, made)
+    clock.batches("Kafka's records written, lz4", _written, _parts(encoded))
+    return made
+
+
+def _documents(clock: Clock, posts: Sequence[EnrichedPost]) -> tuple[list[list[Document]], list[list[Document]]]:
+    """From the records of posts.enriched to documents; by batch, those of the ledger and those of counts."""
+    clock.single("decode posts.enriched", enriched.decode, [enriched.encode(post) for post in posts])
+    clock.single("windows and count keys", lambda post: list(documents.count_keys(post)), posts)
+    ledger = Ledger(streams.KEY, TOPIC_ID)
+    placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
+    entries = clock.single("ledger documents", lambda pair: ledger.document(*pair), placed)
+    counts = clock.batches(
+        "count documents",
+        lambda counts: [documents.count_document(key, TOPIC_ID, 0, count) for key, count in counts.items()],
+        [_counted(part) for part in _parts(posts)],
+    )
+    return _parts(entries), counts
+
+
+def _json(clock: Clock, ledger: Sequence[list[Document]]) -> None:
+    """How much of the client is JSON."""
+    head = b'{"create":{"_index":"posts-2017.10.15","_id":"00112233445566778899aabbccddeeff"}}'
+    lines = [[part for document in entries for part in (head, document.body)] for entries in ledger]
+    clock.batches("    of the ledger's bulk: its lines joined", NdjsonSerializer().dumps, lines)
+    answers = [standin.all_done("create", len(entries)) for entries in ledger]
+    clock.batches("    of the ledger's bulk: its answer decoded", JsonSerializer().loads, answers)
+
+
+def _count_agent(store: Store) -> CountAgent:
+    return CountAgent(
+        store,
+        Graveyard(),
+        topic_id=TOPIC_ID,
+        key=streams.KEY,
+        cached_counts=50_000,
+        grace_ms=900_000,
+        clock_ms=wall_clock_ms,
+    )
+
+
+def _batches(topic: str, values: Sequence[bytes]) -> list[Any]:
+    return [batch(topic, 0, number * BATCH, part) for number, part in enumerate(_parts(values))]
+
+
+def _parts(values: Sequence[T]) -> list[list[T]]:
+    return [list(values[at : at + BATCH]) for at in range(0, len(values), BATCH)]
+
+
+def _counted(posts: Sequence[EnrichedPost]) -> dict[CountKey, Count]:
+    counts: dict[CountKey, Count] = {}
+    for offset, post in enumerate(posts):
+        for key in documents.count_keys(post):
+            counts[key] = counts.get(key, Count()).including([offset], late=False, closed=False)
+    return counts
+
+
+def _written(values: Sequence[bytes]) -> bytes:
+    """A batch as it travels and lies in Kafka."""
+    builder = DefaultRecordBatchBuilder(2, LZ4, 0, 1, 0, 0, 64 << 20)
+    for offset, value in enumerate(values):
+        builder.append(offset, 1_508_097_630_000, b"x:919660000000000001", value, [])
+    return bytes(builder.build())
+
+
+def _read(records: bytes) -> int:
+    memory, read = MemoryRecords(records), 0
+    while (part := memory.next_batch()) is not None:
+        assert part.validate_crc()
+        read += sum(1 for record in part if record.value)
+    return read
+
+
+@click.command()
+@click.option("--posts", default=10_000, show_default=True, help="How many posts a round.")
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+def main(posts: int, rounds: int, write: bool) -> None:
+    """What each step costs, in microseconds of processor time a post."""
+    rows = measure(posts, rounds)
+    table.show(rows)
+    if write:
+        table.write(PART, rows, HOW)
+
+
+if __name__ == "__main__":
+    main()
