@@ -26,8 +26,7 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.enrich import ROOT, new_text
-from benchmarks.quality.sets import profiles
+from benchmarks.quality.sets import languages, profiles
 from deploy.local import stack
 from deploy.local.ports import free_ports
 from producers.contract import POSTS_RAW, Post, encode
@@ -104,17 +103,20 @@ def main() -> None:
 
 def pool(size: int) -> list[Halves]:
     """Different posts as they lie in posts.raw, each cut where its id and time go."""
-    chance, places = random.Random(7), [text for _, text in profiles()]
+    chance = random.Random(7)
+    texts, places = [text.split() for _, text in languages()], [text for _, text in profiles()]
     mark = f'"post_id":"{ID}","created_at_ms":{TIME}'.encode()
     halves: list[Halves] = []
     for number in range(size):
+        one, other = chance.choice(texts), chance.choice(texts)  # halves of two
+        words = (*one[: len(one) // 2 + 1], *other[len(other) // 2 :])
         post = Post(
             platform="x",
             post_id=ID,
             created_at_ms=TIME,
-            text=f"{new_text(chance)} #tag{int(5000 * chance.random() ** 3)} {number}",
+            text=f"{' '.join(words)} #MeToo #tag{int(5000 * chance.random() ** 3)} {number}",
             author=f"{chance.getrandbits(256):064x}",
-            in_reply_to=ROOT if chance.random() < 0.5 else None,
+            in_reply_to=ID if chance.random() < 0.5 else None,
             location=f"{chance.choice(places)} {number}" if chance.random() < 0.6 else None,
             coordinates=(chance.uniform(-180, 180), chance.uniform(-60, 70)) if chance.random() < 0.01 else None,
             source="campaign",
