@@ -7,27 +7,25 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
-from datetime import datetime
-from typing import Any, TypeVar, get_args
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 import msgspec
-from rich.markup import escape
 
 from producers.contract import Post, Reason
-from producers.identity import load_key
-from producers.interrupts import Interrupted, Interrupts
-from producers.publisher import Publisher, PublishFailed
-from producers.run import wall_clock_ms
+from producers.errors import HashtideError
 from producers.settings import ProducerSettings, load
-from producers.wanted import Wanted
 from stream_jobs import topics
-from stream_jobs.counts import iso
 from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, escaped, grouped
-from stream_jobs.dlq_replay import LETTERS_AT_ONCE, Account, Replay, tombstone
-from stream_jobs.dlq_revive import Rules
 from stream_jobs.dlq_topic import DeadTopic, opened
 from stream_jobs.terminal import Moment, as_json, print_table, progress
+
+if TYPE_CHECKING:
+    from producers.wanted import Wanted
+    from stream_jobs.dlq_replay import Account
+
+# What only one command needs is imported there: `hashtide dlq list` should not wait for a producer and a detector.
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +64,8 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
         to: datetime | None,
         **options: Any,
     ) -> None:
-        wanted = Filter(ids=ids, reasons=reasons, source=source, from_ms=_ms(from_), to_ms=_ms(to))
-        command(wanted, **options)
+        chosen = Filter(ids=ids, reasons=reasons, source=source, from_ms=_ms(from_), to_ms=_ms(to))
+        command(chosen, **options)
 
     return filtered
 
@@ -80,10 +78,10 @@ dry = click.option("--dry-run", is_flag=True, help="Only tell what would be done
 @filters
 @click.option("--each", is_flag=True, help="A line for each letter, with its id. [default: by reason and source]")
 @as_json
-def list_(wanted: Filter, each: bool, json_: bool) -> None:
+def list_(chosen: Filter, each: bool, json_: bool) -> None:
     """How many there are, of which reason and source. Shows no payloads."""
     with opened(_ready()) as topic:
-        entries = wanted.select(_index(topic).entries)
+        entries = chosen.select(_index(topic).entries)
     if json_:
         shown = {"letters": list(map(_line, entries))} if each else {"groups": list(map(_row, grouped(entries)))}
         click.echo(json.dumps(shown | {"total": len(entries)}))
@@ -91,8 +89,10 @@ def list_(wanted: Filter, each: bool, json_: bool) -> None:
     if each:  # no table: a line stays a line, however narrow the terminal
         for entry in entries:
             line = _line(entry)
-            click.echo(f"{line['id']}  {line['at']:<24}  {line['reason']:<24}  {escaped(entry.source)}")
+            click.echo(f"{line['id']}  {line['at']}  {line['reason']:<24}  {escaped(entry.source)}")
     else:
+        from rich.markup import escape
+
         rows = [_row(group) for group in grouped(entries)]
         print_table(
             ("letters", "reason", "source", "newest", "bytes"),
@@ -130,7 +130,7 @@ def show(id_: str, raw: bool, json_: bool) -> None:
     if raw:
         stdout.write(letter.payload)
     elif json_:
-        click.echo(msgspec.json.encode({"id": newest.id, "at": iso(letter.at_ms)} | msgspec.structs.asdict(letter)))
+        click.echo(msgspec.json.encode({"id": newest.id, "at": _time(letter.at_ms)} | msgspec.structs.asdict(letter)))
     else:
         for name, value in (
             ("id", newest.id),
@@ -138,7 +138,7 @@ def show(id_: str, raw: bool, json_: bool) -> None:
             ("detail", letter.detail),
             ("source", letter.source),
             ("position", letter.position),
-            ("buried", iso(letter.at_ms)),
+            ("buried", _time(letter.at_ms)),
             ("bytes", f"{newest.size:,}"),
         ):
             click.echo(f"{name:<8}  {escaped(value)}")
@@ -151,13 +151,20 @@ def show(id_: str, raw: bool, json_: bool) -> None:
 @dry
 @as_json
 @click.pass_obj
-def replay(make_wanted: Callable[[], Wanted], wanted: Filter, all_: bool, dry_run: bool, json_: bool) -> None:
+def replay(make_wanted: Callable[[], "Wanted"], chosen: Filter, all_: bool, dry_run: bool, json_: bool) -> None:
     """Put letters back into the stream, after a fix. What is still wrong stays a letter: the exit status is then 1.
 
     Payloads are read anew, with the format told from their shape. A letter that is back is taken out of posts.dead
     once Kafka has acknowledged what it became. To replay one twice does no harm: a post counts once.
     """
-    _require_choice(wanted, all_)
+    from producers.identity import load_key
+    from producers.interrupts import Interrupted, Interrupts
+    from producers.publisher import Publisher
+    from producers.run import wall_clock_ms
+    from stream_jobs.dlq_replay import Account, Replay
+    from stream_jobs.dlq_revive import Rules
+
+    _require_choice(chosen, all_)
     settings = load(ProducerSettings, os.environ)
     campaigns = functools.cache(make_wanted)  # needed only where a letter comes from a firehose
 
@@ -166,9 +173,9 @@ def replay(make_wanted: Callable[[], Wanted], wanted: Filter, all_: bool, dry_ru
 
     rules = Rules(topics.check(settings), author_key=load_key(settings), clock_ms=wall_clock_ms, matches=matches)
     account, ended = Account(), "finished"
-    failure: PublishFailed | None = None
+    failure: HashtideError | None = None
     with opened(settings) as topic:
-        entries = wanted.select(_index(topic).entries)
+        entries = chosen.select(_index(topic).entries)
         account.selected = len(entries)
         try:
             with nullcontext() if dry_run else Publisher(settings) as kafka, Interrupts() as interrupts:
@@ -181,15 +188,12 @@ def replay(make_wanted: Callable[[], Wanted], wanted: Filter, all_: bool, dry_ru
                 run.settle()
                 if interrupts.asked:
                     ended = "interrupted"
-        except PublishFailed as error:  # the account says how far it came
+        except HashtideError as error:  # the account says how far it came
             ended, failure = "failed", error
     if json_:
         click.echo(msgspec.json.encode(msgspec.structs.asdict(account) | {"dry_run": dry_run, "ended": ended}))
     else:
-        done = "would go back" if dry_run else "went back"
-        click.echo(f"{account.replayed:,} of {account.selected:,} letters {done}, as {account.sent:,} messages")
-        if account.stayed:
-            print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])
+        _print_account(account, dry_run)
     if failure is not None:
         raise failure
     if ended == "interrupted":
@@ -204,12 +208,15 @@ def replay(make_wanted: Callable[[], Wanted], wanted: Filter, all_: bool, dry_ru
 @dry
 @click.option("--yes", is_flag=True, help="Ask no question.")
 @as_json
-def drop(wanted: Filter, all_: bool, dry_run: bool, yes: bool, json_: bool) -> None:
+def drop(chosen: Filter, all_: bool, dry_run: bool, yes: bool, json_: bool) -> None:
     """Take letters out for good."""
-    _require_choice(wanted, all_)
+    from producers.publisher import Publisher
+    from stream_jobs.dlq_replay import LETTERS_AT_ONCE, tombstone
+
+    _require_choice(chosen, all_)
     settings = _ready()
     with opened(settings) as topic:
-        entries = wanted.select(_index(topic).entries)
+        entries = chosen.select(_index(topic).entries)
     if entries and not dry_run:
         if not yes:
             click.confirm(f"Drop {len(entries):,} dead letters for good?", abort=True, err=True)
@@ -226,6 +233,13 @@ def drop(wanted: Filter, all_: bool, dry_run: bool, yes: bool, json_: bool) -> N
         click.echo(f"{len(entries):,} letters {'would be dropped' if dry_run else 'dropped'}")
 
 
+def _print_account(account: "Account", dry_run: bool) -> None:
+    done = "would go back" if dry_run else "went back"
+    click.echo(f"{account.replayed:,} of {account.selected:,} letters {done}, as {account.sent:,} messages")
+    if account.stayed:
+        print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])
+
+
 def _ready() -> ProducerSettings:
     """The settings. Raises WrongSetting, and TopicsUnready where Kafka has no topics of ours."""
     settings = load(ProducerSettings, os.environ)
@@ -233,8 +247,8 @@ def _ready() -> ProducerSettings:
     return settings
 
 
-def _require_choice(wanted: Filter, all_: bool) -> None:
-    if wanted == EVERYTHING and not all_:
+def _require_choice(chosen: Filter, all_: bool) -> None:
+    if chosen == EVERYTHING and not all_:
         raise click.UsageError("name letters by their ids or by a filter, or say --all")
 
 
@@ -257,7 +271,7 @@ def _shown(items: Iterable[Item], total: int) -> Generator[Item, None, None]:
 def _line(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
-        "at": iso(entry.at_ms),
+        "at": _time(entry.at_ms),
         "reason": entry.reason,
         "source": entry.source,
         "bytes": entry.size,
@@ -269,9 +283,14 @@ def _row(group: Group) -> dict[str, Any]:
         "letters": group.count,
         "reason": group.reason,
         "source": group.source,
-        "newest": iso(group.newest_ms),
+        "newest": _time(group.newest_ms),
         "bytes": group.size,
     }
+
+
+def _time(moment_ms: int) -> str:
+    """To the second, ISO 8601, UTC."""
+    return datetime.fromtimestamp(moment_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _ms(moment: datetime | None) -> int | None:

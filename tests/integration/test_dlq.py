@@ -1,12 +1,18 @@
 """Dead letters on the real stack: looked at, put back into the stream, dropped."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any
+
+from click.testing import CliRunner, Result
 
 from producers.contract import DeadLetter, Post, Reason, encode
 from producers.publisher import Publisher
 from producers.settings import ProducerSettings, load
 from stream_jobs import enriched, topics
+from stream_jobs.cli import wanted
+from stream_jobs.dlq_cli import dlq
 from stream_jobs.enriched import EnrichedPost, Recount
 from stream_jobs.offsets import Offsets
 from stream_jobs.topics import POSTS_ENRICHED
@@ -56,32 +62,39 @@ def enriched_post(post_id: str) -> EnrichedPost:
     )
 
 
+def typed(pipeline: Pipeline, *words: str, status: int = 0) -> Result:
+    """`hashtide dlq` in this process: a dozen of them would take long to start."""
+    result = CliRunner().invoke(dlq, words, env=pipeline.environment, obj=wanted)
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def told(pipeline: Pipeline, *words: str, status: int = 0) -> Any:
+    return json.loads(typed(pipeline, *words, "--json", status=status).stdout)
+
+
 def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_they_are_dropped(
     pipeline: Pipeline,
 ) -> None:
     pipeline.hashtide("produce", "file", "-", stdin=LINES)
-    listed = pipeline.json("dlq", "list", "--json")
-    assert [(row["letters"], row["reason"], row["source"]) for row in listed["groups"]] == [
+    assert [(row["letters"], row["reason"], row["source"]) for row in told(pipeline, "list")["groups"]] == [
         (2, "not-json", "stdin"),
         (1, "no-text", "stdin"),
     ]
-    each = pipeline.json("dlq", "list", "--each", "--json", "--reason=no-text", "--source=std")
-    [no_text] = each["letters"]
+    assert "so it" not in typed(pipeline, "list", "--each").stdout
+    [no_text] = told(pipeline, "list", "--each", "--reason=no-text", "--source=std")["letters"]
     assert (no_text["reason"], no_text["bytes"]) == ("no-text", 37)
-    assert b"so it" not in pipeline.hashtide("dlq", "list", "--each").stdout
+    not_json = told(pipeline, "list", "--each", "--reason=not-json")["letters"]
+    [hostile] = [found["id"] for found in not_json if found["bytes"] == 12]
 
-    hostile = next(
-        found["id"]
-        for found in pipeline.json("dlq", "list", "--each", "--json", "--reason=not-json")["letters"]
-        if found["bytes"] == 12
-    )
-    shown = pipeline.hashtide("dlq", "show", hostile[:6]).stdout
-    assert shown.endswith(b"\n\n\\x1b]0;owned\\x07 \\xff\n")
-    assert b"\x1b" not in shown
-    assert pipeline.hashtide("dlq", "show", "--raw", hostile).stdout == b"\x1b]0;owned\x07 \xff"
+    shown = typed(pipeline, "show", hostile[:6]).stdout
+    assert shown.endswith("\n\n\\x1b]0;owned\\x07 \\xff\n")
+    assert "\x1b" not in shown
+    assert typed(pipeline, "show", "--raw", hostile).stdout_bytes == b"\x1b]0;owned\x07 \xff"
+    assert told(pipeline, "show", hostile)["payload"] == "G10wO293bmVkByD/"
 
-    replayed = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--json", status=1).stdout)
-    assert replayed == {
+    assert told(pipeline, "replay", "--all", status=1) == {
         "selected": 3,
         "replayed": 0,
         "sent": 0,
@@ -90,13 +103,15 @@ def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_
         "ended": "finished",
     }
 
-    assert b"or say --all" in pipeline.hashtide("dlq", "drop", "--yes", status=2).stderr
-    assert b"Drop 1 dead letters for good? [y/N]" in pipeline.hashtide("dlq", "drop", hostile, status=1).stderr
-    dropped = pipeline.json("dlq", "drop", "--reason=not-json", "--yes", "--json")
+    for command in ("replay", "drop"):
+        assert "or say --all" in typed(pipeline, command, status=2).output
+    assert "Drop 1 dead letters for good? [y/N]" in typed(pipeline, "drop", hostile, status=1).output
+    assert told(pipeline, "drop", "--all", "--dry-run") == {"selected": 3, "dropped": 0, "dry_run": True}
+    dropped = told(pipeline, "drop", "--reason=not-json", "--yes")
     assert dropped == {"selected": 2, "dropped": 2, "dry_run": False}
-    assert [row["id"] for row in pipeline.json("dlq", "list", "--each", "--json")["letters"]] == [no_text["id"]]
+    assert told(pipeline, "list", "--each") == {"letters": [no_text], "total": 1}
     gone = pipeline.hashtide("dlq", "show", hostile, status=1)
-    assert gone.stderr.decode() == (f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` has their ids\n")
+    assert gone.stderr.decode() == f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` has their ids\n"
 
 
 def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_back(pipeline: Pipeline) -> None:
@@ -105,28 +120,28 @@ def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_bac
         letter(native("1"), "file:a.jsonl", "line 7", "wrong-type"),
         letter(encode(post("2")), "posts.raw", "earlier-life:0:3"),
         letter(enriched.encode(enriched_post("3")), POSTS_ENRICHED, f"{life}:0:7"),  # by its key: partition 3
-        letter(enriched.encode(enriched_post("4")), POSTS_ENRICHED, "earlier-life:3:7"),
+        letter(enriched.encode(enriched_post("4")), POSTS_ENRICHED, "earlier-life:3:7"),  # by its key: partition 2
         letter(b'{"type": "pst"}', "posts.raw", "earlier-life:0:4"),
     ]
     with pipeline.worker():
         for messages in (2, 4):
             bury(pipeline, letters)
-            told = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--dry-run", "--json", status=1).stdout)
+            would_be = told(pipeline, "replay", "--all", "--dry-run", status=1)
             done = json.loads(pipeline.hashtide("dlq", "replay", "--all", "--json", status=1).stdout)
-            assert told == done | {"dry_run": True}
+            assert would_be == done | {"dry_run": True}
             assert (done["replayed"], done["sent"], done["stayed"]) == (4, 4, {"undecodable": 1})
-            assert pipeline.json("dlq", "list", "--json")["total"] == 1
+            assert told(pipeline, "list")["total"] == 1
             pipeline.settle(messages)
-            assert pipeline.json("counts", "--json")["total"] == 4
+        assert pipeline.json("counts", "--json")["total"] == 4
 
+    places: dict[str, list[int]] = {}
+    recounts: Counter[int] = Counter()
     with Offsets(pipeline.settings) as offsets:
-        places: dict[str, list[int]] = {}
-        recounts: dict[int, int] = {}
         for record in offsets.records(POSTS_ENRICHED):
             message = enriched.decode(record.value)
             if isinstance(message, EnrichedPost):
                 places.setdefault(message.post_id, []).append(record.partition)
             elif isinstance(message, Recount):
-                recounts[record.partition] = recounts.get(record.partition, 0) + 1
+                recounts[record.partition] += 1
     assert places == {"1": [1, 1], "2": [2, 2], "3": [0, 0], "4": [2, 2]}
     assert recounts == {0: 2, 2: 2}
