@@ -209,7 +209,7 @@ class CountAgent:
             for key in documents.count_keys(post):
                 events_of[key].append(event)
             metrics.COUNTED.labels(post.platform, post.origin).inc()
-        await self._read(partition, cache, [key for key in events_of if key not in cache])
+        await self._read(partition, cache, events_of)
         changed = {}
         for key, events in events_of.items():
             offsets = [event.offset for event in events]
@@ -234,7 +234,16 @@ class CountAgent:
         cache.shrink()
         return list(refused.values())
 
-    async def _read(self, partition: int, cache: Cache, keys: Sequence[CountKey]) -> None:
+    async def _read(self, partition: int, cache: Cache, needed: Iterable[CountKey]) -> None:
+        """Read the counts that the store may have and the cache has not.
+
+        A worker that is out may write one of a new window after the look at the newest: it holds only offsets that are
+        not committed, which are all counted here again, and the higher version stands.
+        """
+        if not cache.knows:
+            values = documents.counts_of(self._topic_id, partition)
+            cache.whole_after(await self._store.newest(f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*", values))
+        keys = cache.unread(needed)
         found = await self._store.get([documents.count_ref(key, self._topic_id, partition) for key in keys])
         for key, document in zip(keys, found, strict=True):
             cache[key] = documents.count_of(document)

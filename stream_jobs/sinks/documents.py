@@ -159,9 +159,14 @@ def recounted(found: Found, total: int, version: int) -> Document:
     return Document(found.ref, _json.encode(found.source | changed), version)
 
 
+def counts_of(topic: str, partition: int) -> dict[str, str | int]:
+    """What every count document of a partition says: for store.newest."""
+    return {"kafka.topic": topic, "kafka.partition": partition}
+
+
 def open_counts(topic: str, partition: int) -> dict[str, str | int]:
     """What a count document of a partition says as long as it may still grow: for store.find."""
-    return {"status": "provisional", "kafka.topic": topic, "kafka.partition": partition}
+    return {"status": "provisional"} | counts_of(topic, partition)
 
 
 def finalised(found: Found) -> Document:

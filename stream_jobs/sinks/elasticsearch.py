@@ -91,9 +91,15 @@ class Elasticsearch:
         return found
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
-        filters: list[dict[str, Any]] = [{"term": {name: value}} for name, value in values.items()]
-        filters.append({"range": {"@timestamp": {"lte": until_ms, "format": "epoch_millis"}}})
+        filters = [*_terms(values), {"range": {"@timestamp": {"lte": until_ms, "format": "epoch_millis"}}}]
         return await self._search("find", pattern, {"bool": {"filter": filters}}, most)
+
+    async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
+        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern))
+        query, aggs = {"bool": {"filter": _terms(values)}}, {"newest": {"max": {"field": "@timestamp"}}}
+        search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs)
+        found = (await self._patiently("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
+        return -1 if found is None else int(found)
 
     async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
         await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
@@ -188,6 +194,10 @@ class Elasticsearch:
                     raise Passing("connection", str(error)) from error
                 metrics.BULK_SECONDS.labels(operation).observe(time.perf_counter() - started)
         return answer
+
+
+def _terms(values: Mapping[str, str | int]) -> list[dict[str, Any]]:
+    return [{"term": {name: value}} for name, value in values.items()]
 
 
 def _worth(error: ApiError) -> Exception:

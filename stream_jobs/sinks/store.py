@@ -82,6 +82,13 @@ class Store(Protocol):
         """
         ...
 
+    async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
+        """The latest @timestamp of all documents whose fields have these values, in milliseconds; -1 without any.
+
+        Dear: refreshes those indices first.
+        """
+        ...
+
     def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[Sequence[Found]]:
         """Every document whose @timestamp is in [from_ms, to_ms), page by page, in no order. Raises ScanLost.
 

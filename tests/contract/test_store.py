@@ -252,3 +252,15 @@ async def test_a_scan_goes_on_page_after_page(store: Store, posts: str) -> None:
 
 async def test_a_scan_of_indices_that_are_not_there_finds_nothing(store: Store, day: str) -> None:
     assert await scanned(store, f"posts-{day}*,reply-volume-{day}*", 0, 9_999_999_999_999) == []
+
+
+async def test_the_newest_is_told_as_it_is_now(store: Store, day: str) -> None:
+    at = 1_508_097_600_000
+    fields = [("a", at, 0), ("b", at + 120_000, 0), ("c", at + 240_000, 1)]
+    for id_, time, partition in fields:
+        kafka = {"topic": "t", "partition": partition}
+        await store.put([document(f"reply-volume-{day}", id_, 1, **{"@timestamp": time, "kafka": kafka})])
+    here: dict[str, str | int] = {"kafka.topic": "t", "kafka.partition": 0}
+    assert await store.newest(f"reply-volume-{day}*", here) == at + 120_000
+    assert await store.newest(f"reply-volume-{day}*", {"kafka.topic": "another", "kafka.partition": 0}) == -1
+    assert await store.newest(f"hashtag-volume-{day}*", here) == -1

@@ -10,7 +10,7 @@ import msgspec
 from stream_jobs.sinks.indices import templates
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 
-Operation = Literal["create", "put", "amend", "get", "locate", "find", "scan"]
+Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "scan"]
 T = TypeVar("T")
 
 
@@ -109,6 +109,11 @@ class FakeStore:
         seen = self.documents if self.searchable is None else self.searchable
         found = [_found(ref, held) for ref, held in seen.items() if _in(ref.index, pattern)]
         return [f for f in found if f.source["@timestamp"] <= until_ms and _has(f.source, values)][:most]
+
+    async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
+        await self.interrupt(Step("newest", 0, 1))
+        found = [_found(ref, held) for ref, held in self.documents.items() if _in(ref.index, pattern)]
+        return max((f.source["@timestamp"] for f in found if _has(f.source, values)), default=-1)
 
     async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
         await self.interrupt(Step("scan", 0, 1))
