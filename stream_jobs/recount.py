@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type
 from stream_jobs.domain.windows import day, window_start_ms
 from stream_jobs.enriched import Position
 from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey
+from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, Count, CountKey
 from stream_jobs.sinks.store import Document, Found, Ref, ScanLost, Store
 
 Group = tuple[str, int, int]
@@ -104,7 +104,7 @@ class Tally:
                     continue
                 if counted - expected <= emptied:  # a post counts at most once for a hashtag
                     continue
-            by = _by(found.source) if found else _by(documents.count_body(self._keys[ref][1]))
+            by = _by(found.source if found else msgspec.json.decode(self._made(ref, expected, 0).body))
             mendable = counted < expected or not emptied
             told.append(Difference(*group, family, by, counted, expected, ref.id, mendable))
         told += [
@@ -129,9 +129,12 @@ class Tally:
             if found is not None:
                 mended.append(documents.recounted(found, difference.expected, version))
             else:
-                count = documents.Count(difference.expected, version)
-                mended.append(documents.count_document(self._keys[ref][1], before.topic, before.partition, count))
+                mended.append(self._made(ref, difference.expected, version))
         return mended
+
+    def _made(self, ref: Ref, total: int, version: int) -> Document:
+        (topic, partition, _), key = self._keys[ref]
+        return documents.count_document(key, topic, partition, Count(total, version))
 
 
 async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None = None) -> Tally:

@@ -7,7 +7,7 @@ ledger holds each post's offset, and a count document's version is the last offs
 """
 
 from asyncio import Lock
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import Final, NamedTuple
@@ -205,10 +205,13 @@ class CountAgent:
     ) -> list[DeadLetter]:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
         events_of: defaultdict[CountKey, list[Event]] = defaultdict(list)
+        counted: Counter[tuple[str, str]] = Counter()
         for event, post in posts:
             for key in documents.count_keys(post):
                 events_of[key].append(event)
-            metrics.COUNTED.labels(post.platform, post.origin).inc()
+            counted[post.platform, post.origin] += 1
+        for labels, number in counted.items():
+            metrics.COUNTED.labels(*labels).inc(number)
         await self._read(partition, cache, events_of)
         changed = {}
         for key, events in events_of.items():

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -105,11 +106,6 @@ def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
     return Ref(f"{key.family}-{day(key.window_ms)}", _digest((*key, topic, partition)))
 
 
-def count_body(key: CountKey) -> dict[str, Any]:
-    """A key as the fields of its document."""
-    return dict(zip(("@timestamp", "campaign", *key._fields[3:]), key[1:], strict=True))
-
-
 class Count(NamedTuple):
     """A count as the store has it, or will."""
 
@@ -134,12 +130,52 @@ class Count(NamedTuple):
         return Count(total, version, "final" if closed else "provisional", self.revision)
 
 
+class _Kafka(msgspec.Struct, frozen=True):
+    topic: str
+    partition: int
+
+
+class _ReplyBody(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+    timestamp: int
+    campaign: tuple[str, ...]
+    platform: str
+    kind: Kind
+    answers_root: bool
+    language: str
+    region: str
+    origin: Origin
+    count: int
+    status: Status
+    revision: int
+    kafka: _Kafka
+
+
+class _HashtagBody(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+    timestamp: int
+    campaign: tuple[str, ...]
+    platform: str
+    origin: Origin
+    hashtag: str
+    count: int
+    status: Status
+    revision: int
+    kafka: _Kafka
+
+
 def count_document(key: CountKey, topic: str, partition: int, count: Count) -> Document:
     """A count document; its version is the count's."""
-    body = count_body(key)
-    body |= {"count": count.total, "status": count.status, "revision": count.revision}
-    body["kafka"] = {"topic": topic, "partition": partition}
+    kafka = _kafka(topic, partition)
+    body: _ReplyBody | _HashtagBody
+    if isinstance(key, ReplyKey):
+        body = _ReplyBody(*key[1:], count.total, count.status, count.revision, kafka)
+    else:
+        body = _HashtagBody(*key[1:], count.total, count.status, count.revision, kafka)
     return Document(count_ref(key, topic, partition), _json.encode(body), count.version)
+
+
+@lru_cache(maxsize=1024)
+def _kafka(topic: str, partition: int) -> _Kafka:
+    return _Kafka(topic, partition)
 
 
 def count_of(found: Found | None) -> Count:
@@ -185,6 +221,29 @@ def gap_document(gap: Gap) -> Document:
     return Document(Ref(INGEST_GAPS, _digest((gap.source, gap.from_ms, gap.to_ms, gap.reason))), _json.encode(body))
 
 
+class _Entry(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+    timestamp: int
+    platform: str
+    kind: Kind
+    answers_root: bool
+    campaign: tuple[str, ...]
+    why: tuple[str, ...]
+    hashtag: tuple[str, ...]
+    language: str
+    language_source: str
+    language_claimed: str | None
+    region: str
+    region_source: str | None
+    origin: Origin
+    author: str | None
+    ledger: "_Positions"
+
+
+class _Positions(msgspec.Struct, frozen=True):
+    at: Position
+    raw: Position | None
+
+
 class Ledger:
     """Makes the ledger's documents: one for each post, under a keyed hash of what it is called."""
 
@@ -203,28 +262,24 @@ class Ledger:
 
     def document(self, post: EnrichedPost, position: Position) -> Document:
         """The entry of a post met at `position` of posts.enriched, with what people drill down by."""
-        return Document(
-            self.ref(post),
-            _json.encode(
-                {
-                    "@timestamp": post.created_at_ms,
-                    "platform": post.platform,
-                    "kind": post.kind,
-                    "answers_root": post.answers_root,
-                    "campaign": post.campaigns,
-                    "why": sorted({f"{name}:{why}" for name, reasons in post.why.items() for why in reasons}),
-                    "hashtag": post.hashtags,
-                    "language": post.language,
-                    "language_source": post.language_source,
-                    "language_claimed": post.language_claimed,
-                    "region": post.region or UNKNOWN_REGION,
-                    "region_source": post.region_source,
-                    "origin": post.origin,
-                    "author": post.author,
-                    "ledger": {"at": position, "raw": post.raw},
-                }
-            ),
+        entry = _Entry(
+            post.created_at_ms,
+            post.platform,
+            post.kind,
+            post.answers_root,
+            post.campaigns,
+            tuple(sorted([f"{name}:{why}" for name, reasons in post.why.items() for why in reasons])),
+            post.hashtags,
+            post.language,
+            post.language_source,
+            post.language_claimed,
+            post.region or UNKNOWN_REGION,
+            post.region_source,
+            post.origin,
+            post.author,
+            _Positions(position, post.raw),
         )
+        return Document(self.ref(post), _json.encode(entry))
 
 
 def ledger_position(source: dict[str, Any], which: Literal["at", "raw"]) -> Position | None:
