@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from producers.contract import DeadLetter, Reason
+from producers.contract import MAX_PAYLOAD_BYTES, DeadLetter, Reason
 from stream_jobs import metrics
 
 
@@ -27,4 +27,5 @@ def letter(
     """The dead letter of a record, counted. Its position says in which life of the topic it lies."""
     metrics.DEAD_LETTERS.labels(reason).inc()
     position = f"{topic_id}:{partition}:{offset}"
-    return DeadLetter(reason=reason, detail=detail, source=topic, position=position, payload=value, at_ms=at_ms)
+    payload = value[:MAX_PAYLOAD_BYTES]
+    return DeadLetter(reason=reason, detail=detail, source=topic, position=position, payload=payload, at_ms=at_ms)
