@@ -1,8 +1,8 @@
 """What a post may cost, counted in calls of functions, so that it is the same on every machine and needs no clock.
 
-Calls of Python functions and of functions in C are counted alike. A change that goes above a bound has made the way of a
-post slower, or at least longer: find out where (`python -m benchmarks.steps`), and raise the bound only for a reason. A
-change that goes far below should lower it. What is counted is the second time that a worker meets a stream, when its
+Calls of Python functions and of functions in C are counted alike. A change that goes above a bound has made the way of
+a post slower, or at least longer: find out where (`python -m benchmarks.steps`), and raise the bound only for a reason.
+A change that goes far below should lower it. What is counted is the second time that a worker meets a stream, when its
 caches know the texts, places and tags in it: that is most of a campaign.
 """
 
