@@ -69,6 +69,9 @@ class InMemory(Ledgerless):
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         return []
 
+    async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
+        return -1
+
     @classmethod
     def counts(cls) -> Counter[job.Key]:
         """What it holds, summed over partitions."""
