@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
-from stream_jobs.sinks.indices import session
+from stream_jobs.sinks.indices import WHOLE, session
 
 By = Literal["language", "region", "hashtag", "kind", "platform"]
 Interval = Literal["1m", "1h", "1d"]
@@ -79,13 +79,14 @@ def _buckets(client: Any, index: str, query: dict[str, Any], sources: list[dict[
     """Every bucket, page by page: a composite aggregation leaves none out."""
     sum_ = {"posts": {"sum": {"field": "count"}}}
     if not sources:
-        answer = client.search(index=index, query=query, size=0, aggs=sum_)
+        answer = client.search(index=index, query=query, size=0, aggs=sum_, **WHOLE)
         yield {"key": {}, "posts": answer.get("aggregations", {}).get("posts", {"value": 0})}
         return
     after: dict[str, Any] = {}
     while True:
         composite = {"size": PAGE, "sources": sources} | ({"after": after} if after else {})
-        answer = client.search(index=index, query=query, size=0, aggs={"rows": {"composite": composite, "aggs": sum_}})
+        rows = {"composite": composite, "aggs": sum_}
+        answer = client.search(index=index, query=query, size=0, aggs={"rows": rows}, **WHOLE)
         page = answer.get("aggregations", {}).get("rows", {})
         yield from page.get("buckets", [])
         if "after_key" not in page:

@@ -21,7 +21,7 @@ from stream_jobs.recount import Difference, tally
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME
 from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.indices import session
+from stream_jobs.sinks.indices import WHOLE, session
 from stream_jobs.topics import POSTS_ENRICHED
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,8 @@ def _hours(url: str, from_: datetime | None, to: datetime | None) -> list[tuple[
         while True:
             by_hour = {"hour": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1h"}}}
             hours = {"composite": {"size": HOURS_AT_ONCE, "sources": [by_hour]} | after}
-            answer = client.search(index=pattern, size=0, aggs={"hours": hours}).get("aggregations", {}).get("hours")
+            found = client.search(index=pattern, size=0, aggs={"hours": hours}, **WHOLE)
+            answer = found.get("aggregations", {}).get("hours")
             if not answer or not answer["buckets"]:
                 break
             starts += [bucket["key"]["hour"] for bucket in answer["buckets"]]

@@ -13,6 +13,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, JsonSerializer, NotFound
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from stream_jobs import metrics
+from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
 
 log = logging.getLogger(__name__)
@@ -91,9 +92,11 @@ class Elasticsearch:
         found: list[Found | None] = []
         for start in range(0, len(refs), MAX_DOCUMENTS):
             docs = [{"_index": ref.index, "_id": ref.id} for ref in refs[start : start + MAX_DOCUMENTS]]
-            answer = await self._patiently("get", partial(self._client.mget, docs=docs))
-            found += [_found(item) for item in answer["docs"]]
+            found += await self._patiently("get", partial(self._get, docs))
         return found
+
+    async def _get(self, docs: list[dict[str, str]]) -> list[Found | None]:
+        return [_found(item) for item in (await self._client.mget(docs=docs))["docs"]]
 
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         if not ids:
@@ -112,7 +115,7 @@ class Elasticsearch:
     async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
         await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern))
         query, aggs = {"bool": {"filter": _terms(values)}}, {"newest": {"max": {"field": "@timestamp"}}}
-        search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs)
+        search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs, **WHOLE)
         found = (await self._patiently("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
         return -1 if found is None else int(found)
 
@@ -128,7 +131,7 @@ class Elasticsearch:
         pit = {"id": opened["id"], "keep_alive": SCAN_KEPT}
         try:
             while True:
-                answer = await self._patiently("scan", partial(self._client.search, pit=pit, **page))
+                answer = await self._patiently("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
                 hits, pit["id"] = answer["hits"]["hits"], answer["pit_id"]
                 if hits:
                     yield [_hit(hit) for hit in hits]
@@ -143,7 +146,7 @@ class Elasticsearch:
 
     async def _search(self, operation: str, pattern: str, query: dict[str, Any], most: int) -> list[Found]:
         search = partial(
-            self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True
+            self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True, **WHOLE
         )
         return [_hit(hit) for hit in (await self._patiently(operation, search))["hits"]["hits"]]
 
@@ -244,7 +247,11 @@ def _refused(kind: str, detail: str) -> Outcome:
 
 
 def _found(item: dict[str, Any]) -> Found | None:
-    return _hit(item) if item.get("found") else None  # None also for an index that is not there
+    """None: it is not there, or its index is not. Raises Passing where nobody can tell, as while a shard starts."""
+    error = item.get("error", {}).get("type", "index_not_found_exception")
+    if error != "index_not_found_exception":
+        raise Passing("shard", error)
+    return _hit(item) if item.get("found") else None
 
 
 def _hit(item: dict[str, Any]) -> Found:

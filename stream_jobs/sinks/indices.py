@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 CONNECT_FOR_S = 60.0
 ANSWER_S = 2.0
+
+WHOLE: Final[dict[str, Any]] = {"allow_partial_search_results": False}
+"""For every search: 503 where a shard does not answer. By default, 200 without what that shard holds."""
 
 
 class ElasticsearchUnreachable(HashtideError):

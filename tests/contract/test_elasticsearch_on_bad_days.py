@@ -11,7 +11,17 @@ from prometheus_client import REGISTRY
 from stream_jobs.sinks import elasticsearch
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.store import Document, Outcome, Ref
-from tests.fakes.unruly import Fault, Unruly, answers, cuts, keeps_silent, too_large_from, turns_away
+from tests.fakes.unruly import (
+    Fault,
+    Unruly,
+    answers,
+    cuts,
+    keeps_silent,
+    passes,
+    shard_away,
+    too_large_from,
+    turns_away,
+)
 
 DONE, CONFLICT = Outcome("done"), Outcome("conflict")
 
@@ -242,6 +252,26 @@ async def test_reads_that_are_forbidden_are_raised_at_once(url: str, day: str, s
         with pytest.raises(ApiError):
             await store.locate(f"reply-volume-{day}", ["a"])
         assert len(proxy.bodies) == 2
+
+
+async def test_a_shard_that_is_starting_is_no_answer_to_a_read(url: str, day: str) -> None:
+    before = retries("shard")
+    async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
+        await store.put(documents(day, "ab", version=1))
+        proxy.faults = [shard_away()] * 2
+        found = await store.get([Ref(f"reply-volume-{day}", id_) for id_ in "abc"])
+        assert [f and f.source["count"] for f in found] == [1, 1, None]
+        assert retries("shard") - before == 2
+
+        proxy.faults = [passes(), shard_away()]  # refresh, search
+        assert len(await store.locate(f"reply-volume-{day}", ["a", "b"])) == 2
+        proxy.faults = [shard_away()]
+        assert len(await store.find(f"reply-volume-{day}", {"count": 1}, 1 << 42, 10)) == 2
+        proxy.faults = [passes(), shard_away()]
+        assert await store.newest(f"reply-volume-{day}", {"count": 1}) == 1_508_097_600_000
+        proxy.faults = [passes(), passes(), shard_away()]  # refresh, open, search
+        assert [len(page) async for page in store.scan(f"reply-volume-{day}", 0, 1 << 42)] == [2]
+        assert proxy.faults == []
 
 
 async def test_a_store_that_is_down_lets_go_when_it_is_cancelled(url: str, day: str) -> None:

@@ -1,11 +1,16 @@
 """A proxy before a real Elasticsearch that has bad days: it refuses, loses, cuts and keeps silent, as it is told."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+import random
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Self
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 
 PRODUCT = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/vnd.elasticsearch+json;compatible-with=9"}
 
@@ -45,6 +50,8 @@ class Unruly:
         self.seen: list[list[str]] = []
         """The ids in each request, in order: of a bulk, or of a read of several."""
         self.bodies: list[bytes] = []
+        self.done: Counter[tuple[str, int]] = Counter()
+        """What the real server answered to the documents of bulks: operation and status."""
         self._target, self._port = target, port
 
     async def __aenter__(self) -> Self:
@@ -73,17 +80,42 @@ class Unruly:
             headers = {name: request.headers[name] for name in ("Accept", "Content-Type") if name in request.headers}
             async with self._client.request(
                 request.method, self._target + request.path_qs, data=body, headers=headers
-            ) as answer:
-                return Answer(answer.status, await answer.read())
+            ) as response:
+                answer = Answer(response.status, await response.read())
+            if request.path == "/_bulk" and answer.status == 200:
+                for item in json.loads(answer.body).get("items", ()):
+                    self.done.update((operation, result["status"]) for operation, result in item.items())
+            return answer
 
         asked = Asked(request, body, forward)
         self.bodies.append(body)
         self.seen.append(_ids(asked))
-        fault = self.faults.pop(0) if self.faults else self.always
-        if fault is not None:
+        fault = self.faults.pop(0) if self.faults else self.always or passes()
+        try:
             return await fault(asked)
-        status, answered = await forward(body)
-        return web.Response(status=status, body=answered, headers=PRODUCT)
+        except ClientError:  # the real server is away: so is this one
+            return await cuts(documents=0)(asked)
+
+
+@contextlib.contextmanager
+def in_background(proxy: Unruly) -> Iterator[Unruly]:
+    """Runs a proxy in a thread of its own, for tests that wait for processes."""
+    ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def run() -> None:
+        async with proxy:
+            over = asyncio.Event()
+            ready.set_result((asyncio.get_running_loop(), over))
+            await over.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(asyncio.run, run())
+        loop, over = ready.result(timeout=10)
+        try:
+            yield proxy
+        finally:
+            loop.call_soon_threadsafe(over.set)
+            running.result()
 
 
 def _ids(asked: Asked) -> list[str]:
@@ -92,6 +124,16 @@ def _ids(asked: Asked) -> list[str]:
     if asked.request.path == "/_mget":
         return [doc["_id"] for doc in json.loads(asked.body)["docs"]]
     return []
+
+
+def passes() -> Fault:
+    """Nothing happens: the request goes through."""
+
+    async def fault(asked: Asked) -> web.Response:
+        answer = await asked.forward(asked.body)
+        return web.Response(status=answer.status, body=answer.body, headers=PRODUCT)
+
+    return fault
 
 
 def answers(status: int, error: str = "some_exception", body: bytes | None = None) -> Fault:
@@ -152,10 +194,89 @@ def keeps_silent(seconds: float, does: bool) -> Fault:
 def too_large_from(documents: int) -> Fault:
     """A server that takes bulks of fewer documents than so many."""
 
-    async def fault(asked: Asked) -> web.Response:
+    async def fault(asked: Asked) -> web.StreamResponse:
         if len(asked.lines) >= documents:
             return web.Response(status=413, headers=PRODUCT)
-        answer = await asked.forward(asked.body)
+        return await passes()(asked)
+
+    return fault
+
+
+def shard_away() -> Fault:
+    """A read meets a shard that is starting, as for seconds after a restart: 200, and nothing of what it holds.
+
+    The real server says 503 of a search alone, if it is told not to leave anything out.
+    """
+
+    async def fault(asked: Asked) -> web.StreamResponse:
+        if asked.request.path == "/_mget":
+            away = {"error": {"type": "no_shard_available_action_exception", "reason": "a bad day"}}
+            body: Any = {"docs": [doc | away for doc in json.loads(asked.body)["docs"]]}
+        elif asked.request.path.endswith("/_search"):
+            if asked.request.query.get("allow_partial_search_results") == "false":
+                return await answers(503)(asked)
+            body = {"_shards": {"total": 1, "successful": 0, "failed": 1}, "hits": {"hits": []}, "pit_id": ""}
+        else:
+            return await passes()(asked)
+        return web.Response(body=json.dumps(body).encode(), headers=PRODUCT)
+
+    return fault
+
+
+def holds(came: threading.Event, go_on: threading.Event, *, done: bool) -> Fault:
+    """The request is there, which `came` says, and waits until `go_on`: the real server has done it, or not seen it."""
+
+    async def fault(asked: Asked) -> web.Response:
+        answer = await asked.forward(asked.body) if done else None
+        came.set()
+        while not go_on.is_set():
+            await asyncio.sleep(0.02)
+        answer = answer or await asked.forward(asked.body)
         return web.Response(status=answer.status, body=answer.body, headers=PRODUCT)
+
+    return fault
+
+
+def at_bulk(operation: str, nth: int, fault: Fault) -> Fault:
+    """The fault at the nth bulk of an operation, `create` or `index`; the others go through."""
+    left = nth
+
+    async def counting(asked: Asked) -> web.StreamResponse:
+        nonlocal left
+        left -= asked.request.path == "/_bulk" and asked.body.startswith(f'{{"{operation}"'.encode())
+        if left:
+            return await passes()(asked)
+        left = -1
+        return await fault(asked)
+
+    return counting
+
+
+def any_of(faults: dict[str, Fault], share: float, draw: random.Random, happened: Counter[str]) -> Fault:
+    """Now one and now another, all equally often, to this share of bulks and reads; `happened` counts them by name.
+
+    Only what a server may do to any bulk and any read: faults that tell documents apart go by `some`.
+    """
+    due: list[str] = []
+
+    async def fault(asked: Asked) -> web.StreamResponse:
+        if asked.request.path not in ("/_bulk", "/_mget") or draw.random() >= share:
+            return await passes()(asked)
+        if not due:
+            due.extend(faults)
+            draw.shuffle(due)
+        name = due.pop()
+        happened[name] += 1
+        return await faults[name](asked)
+
+    return fault
+
+
+def some(turned_away: Callable[..., Fault], draw: random.Random) -> Fault:
+    """Of a bulk some documents are turned away, drawn anew each time, at times all; a read is not done at all."""
+
+    async def fault(asked: Asked) -> web.StreamResponse:
+        places = draw.sample(range(len(asked.lines)), draw.randint(1, len(asked.lines))) if asked.lines else []
+        return await (turned_away(*places) if places else cuts(documents=0))(asked)
 
     return fault
