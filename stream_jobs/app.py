@@ -41,7 +41,7 @@ def create(settings: StreamSettings) -> BatchApp:
         kafka.bury,
         topic_id=found[POSTS_ENRICHED].id,
         key=key,
-        cached_counts=settings.cached_counts,
+        cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
         clock_ms=wall_clock_ms,
     )

@@ -26,14 +26,15 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` makes; 3 in production")
     ] = 1
     fetch_bytes: Annotated[
-        int, Meta(ge=1024, le=64 << 20, description="most that one batch of one partition fetches, bytes")
+        int, Meta(ge=1024, le=64 << 20, description="about how large a batch of one partition is, unpacked, bytes")
     ] = 1 << 20
     bulk_bytes: Annotated[
         int, Meta(ge=1024, le=90 << 20, description="largest bulk request to Elasticsearch, bytes")
     ] = 4 << 20
     cached_counts: Annotated[
-        int, Meta(ge=1000, le=10_000_000, description="count documents that a worker keeps in memory, per partition")
-    ] = 50_000
+        int,
+        Meta(ge=1000, le=10_000_000, description="count documents that a worker with all partitions keeps in memory"),
+    ] = 100_000
     grace_s: Annotated[
         int, Meta(ge=0, le=7 * 86_400, description="how late posts may come before their minute's counts are final, s")
     ] = 900
