@@ -105,21 +105,23 @@ def _contest(
             runs[contestant.name].append(result)
     counted = {name: [r.messages / r.count_s for r in results] for name, results in runs.items()}
     sunk = {name: [r.messages / (r.count_s + r.sink_s) for r in results] for name, results in runs.items()}
-    bare = PEERS[0].name
+    bare, notes_of = PEERS[0].name, {contestant.name: contestant.notes for contestant in contestants}
     rows = []
     for title, rates in (("counted", counted), ("in Elasticsearch", sunk)):
         base = statistics.median(rates[bare]) if bare in rates else None
         for name, values in rates.items():
-            notes = _contest_notes(runs[name]) if title == "counted" else ""
+            notes = _contest_notes(runs[name], notes_of[name]) if title == "counted" else ""
             rows.append(Row(f"{CONTEST}: {title}", name, "posts/s", values, base, notes))
     return rows + [Row(CONTEST, name, "posts/s", [], notes=why) for name, why in failures.items() if name not in runs]
 
 
-def _contest_notes(results: Sequence[Result]) -> str:
+def _contest_notes(results: Sequence[Result], more: str) -> str:
     last = results[-1]
     true = "exact" if all(result.exact for result in results) else f"NOT exact, {last.missing:,} missing"
     late = f", {last.late:,} dropped as late" if last.late else ""
-    return _notes(last.cpu_s, last.peak_mb, last.messages, f"{last.messages:,} messages, {true}{late}")
+    return _notes(
+        last.cpu_s, last.peak_mb, last.messages, f"{last.messages:,} messages, {true}{late}{more and '; ' + more}"
+    )
 
 
 def _notes(cpu_s: float, peak_mb: float, posts: int, more: str) -> str:

@@ -14,6 +14,8 @@ from elasticsearch import Elasticsearch
 from benchmarks.job import Key
 
 VARIABLE = "CONTEST_TASK"
+FLINK_JAR = "CONTEST_FLINK_JAR"
+"""Environment variable with the path of the jar of PyFlink's Kafka connector."""
 BULK_DOCUMENTS = 5_000
 FETCH_BYTES = 4 << 20
 

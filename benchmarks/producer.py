@@ -1,0 +1,135 @@
+"""Posts a second into Kafka: `python -m benchmarks.producer`.
+
+`hashtide produce file` with all it does (format, door, hash of the author, serialising, acknowledgements), the
+publisher alone, and beneath it the bare clients with bytes that are ready. Each is a process on one core; Kafka has the
+others. All send idempotently, acknowledged by all, lz4, with the product's linger and batch size; every run is checked
+against the ends of the topic.
+"""
+
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from benchmarks import posts as streams
+from benchmarks import table
+from benchmarks.contest.environments import NotMade, environment
+from benchmarks.machine import pinned
+from benchmarks.product import HASHTIDE
+from benchmarks.servers import Servers, servers
+from benchmarks.table import Row
+from producers.contract import POSTS_RAW, encode
+from stream_jobs.offsets import Offsets
+
+PART: Final = "producer"
+HOW: Final = "Each on core 0, Kafka on the others; 4 partitions; ratios to the first row."
+PARTITIONS: Final = 4
+TIMEOUT_S: Final = 600.0
+CONFLUENT: Final = ("confluent-kafka==2.16.1", "msgspec>=0.20,<0.23")
+
+
+class Way(msgspec.Struct, frozen=True):
+    """A way of sending, and how many messages it sends of `posts` posts."""
+
+    name: str
+    command: tuple[str | Path, ...]
+    expected: int
+
+
+def measure(posts: int, rounds: int, *, peers: bool = False) -> list[Row]:
+    """All ways, in turns. Blocks."""
+    rates: defaultdict[str, list[float]] = defaultdict(list)
+    notes: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    with servers() as them:
+        them.setup(partitions=str(PARTITIONS))
+        ways = _ways(them, posts, peers, failures)
+        for _ in range(rounds):
+            for way in ways:
+                seconds, note = _run(them, way)
+                rates[way.name].append(way.expected / seconds)
+                notes[way.name] = note
+    base = statistics.median(rates[ways[0].name])
+    rows = [Row(PART, name, "posts/s", values, base, notes[name]) for name, values in rates.items()]
+    return rows + [Row(PART, name, "posts/s", [], notes=why) for name, why in failures.items()]
+
+
+def _ways(them: Servers, posts: int, peers: bool, failures: dict[str, str]) -> list[Way]:
+    native = _file(them, "native.jsonl", list(streams.lines(posts)))
+    x_v2 = _file(them, "x-v2.jsonl", [payload for _, payload in streams.x_payloads(posts)])
+    stream = list(streams.contract_posts(posts))
+    ready = _file(them, "contract.jsonl", [encode(post) for post in stream])
+    arguments = (str(ready), them.kafka)
+    send = (sys.executable, "-m", "benchmarks.send")
+    ways = [
+        Way("kafka-python alone", (*send, "kafka-python", *arguments), len(stream) + 1),
+        Way("the product's publisher", (*send, "publisher", *arguments), len(stream) + 1),
+        Way("hashtide produce file, native", (*HASHTIDE, "produce", "file", str(native)), len(stream)),
+        Way("hashtide produce file, X v2", (*HASHTIDE, "produce", "file", str(x_v2)), len(stream)),
+    ]
+    if peers:
+        try:
+            python = environment("confluent", CONFLUENT)
+            ways.append(
+                Way(
+                    "confluent-kafka alone",
+                    (python, "-m", "benchmarks.send", "confluent", *arguments),
+                    len(stream) + 1,
+                )
+            )
+        except NotMade as error:
+            failures["confluent-kafka alone"] = str(error)
+    return ways
+
+
+def _run(them: Servers, way: Way) -> tuple[float, str]:
+    """Seconds, as the process says them, and what else there is to say."""
+    them.renew(POSTS_RAW, PARTITIONS)
+    log = them.folder / "producer.log"
+    with pinned(way.command, them.environment(), log) as (process, usage):
+        process.wait(TIMEOUT_S)
+    said = _said(log)
+    with Offsets(them.settings()) as offsets:
+        sent = sum(offsets.ends(POSTS_RAW).values())
+    true = "all there" if sent == way.expected else f"WRONG: {sent:,} of {way.expected:,} in Kafka"
+    cpu = f"{said['cpu_s'] / sent * 1e6:.0f} us of processor a post, " if "cpu_s" in said else ""
+    return said["seconds"], f"{cpu}{usage.peak_mb:.0f} MB, {true}"
+
+
+def _said(log: Path) -> Mapping[str, float]:
+    """The last line of a log that is JSON. Raises ValueError, with the log's end, where there is none."""
+    lines = log.read_text(errors="replace").splitlines()
+    for line in reversed(lines):
+        if line.startswith("{"):
+            said: Mapping[str, float] = json.loads(line)
+            return said
+    raise ValueError("no result: " + "\n".join(lines[-5:]))
+
+
+def _file(them: Servers, name: str, lines: Sequence[bytes]) -> Path:
+    path = them.folder / name
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+@click.command()
+@click.option("--posts", default=100_000, show_default=True, help="How many posts.")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--peers", is_flag=True, help="Also confluent-kafka, in an environment of its own.")
+@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+def main(posts: int, rounds: int, peers: bool, write: bool) -> None:
+    """Posts a second into Kafka, by the product and by bare clients."""
+    rows = measure(posts, rounds, peers=peers)
+    table.show(rows)
+    if write:
+        table.write(PART, rows, HOW)
+
+
+if __name__ == "__main__":
+    main()
