@@ -48,7 +48,7 @@ class InvalidPost(ValueError):
         self.detail = detail
 
 
-class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
+class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
     """One post, as its platform told it. Ids are strings, always, and belong to `platform`."""
 
     platform: str
@@ -83,7 +83,7 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     """Which source sent it, for people: `file`, `campaign`, `x`."""
 
 
-class PostEdit(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="edit"):
+class PostEdit(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="edit"):
     """A new version of a post. It replaces; it is not a second post, and moves no count.
 
     `post` is the whole new version under the first version's id and time, so that an edit whose post was never seen
@@ -94,7 +94,9 @@ class PostEdit(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     edited_at_ms: int
 
 
-class PostDelete(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="delete"):
+class PostDelete(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="delete"
+):
     """The platform says that a post is gone: its documents are emptied. Counts stay: it was posted."""
 
     platform: str
@@ -105,7 +107,7 @@ class PostDelete(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 Message = Post | PostEdit | PostDelete
 
 
-class Gap(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="gap"):
+class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="gap"):
     """A time in which a source may have missed posts. It goes the way of a post, and becomes a document."""
 
     source: str

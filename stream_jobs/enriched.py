@@ -1,4 +1,8 @@
-"""The messages in `posts.enriched`: what the enrich agent writes and the count agent reads."""
+"""The messages in `posts.enriched`: what the enrich agent writes and the count agent reads.
+
+Values have gc=False wherever many are made: they can't be part of a cycle, and with them the garbage collector has
+nothing to go through. Measured, that is half of what enriching a post costs.
+"""
 
 from typing import Literal
 
@@ -10,7 +14,7 @@ from stream_jobs.domain.campaign import Why
 Kind = Literal["original", "reply", "quote", "repost"]
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A record's place in one life of a topic."""
 
     topic: str
@@ -19,7 +23,9 @@ class Position(msgspec.Struct, frozen=True):
     offset: int
 
 
-class EnrichedPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
+class EnrichedPost(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"
+):
     """A post with its tags, and no more of its text."""
 
     platform: str
@@ -51,7 +57,7 @@ class EnrichedPost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """Where in posts.raw it came from: a second message from there is the enrich agent's own re-send."""
 
 
-class DeletedPost(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="delete"):
+class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="delete"):
     """A deletion on its way to the post's documents."""
 
     platform: str

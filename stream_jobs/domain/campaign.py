@@ -5,7 +5,8 @@ A campaign is a TOML file (docs/campaigns.md). All that is compared goes through
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -19,6 +20,12 @@ from stream_jobs.domain.text import words
 
 Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"]
 """Why a post belongs to a campaign. A closed set: it is a label."""
+
+
+_REMEMBERED: Final = 16_384
+"""Texts whose phrases are kept: some 8 MB."""
+_REMEMBERED_CHARS: Final = 500
+"""A longer text is searched anew: memory must stay bounded, whatever people write."""
 
 
 class WrongCampaign(HashtideError, ValueError):
@@ -43,7 +50,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Whether phrases count in every post, not only in replies to and quotes of a root."""
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """That a post belongs to a campaign, and every reason for it, in the order of `Why`."""
 
     campaign: str
@@ -60,6 +67,8 @@ class Campaigns:
         self._by_counter_tag: Final[dict[str, list[str]]] = defaultdict(list)
         self._by_root: Final[dict[tuple[str, str], list[str]]] = defaultdict(list)
         self._phrases: Final[dict[str, list[tuple[str, str]]]] = defaultdict(list)  # first word -> (phrase, campaign)
+        # What is reposted, and short formulas, come again soon: 10 us less for such a post.
+        self._with_phrase: Final = lru_cache(_REMEMBERED)(self._with_phrase_anew)
         self._anywhere: Final = frozenset(campaign.name for campaign in self.all if campaign.phrases_anywhere)
         for campaign in self.all:
             for index, tags in ((self._by_tag, campaign.tags), (self._by_counter_tag, campaign.counter_tags)):
@@ -73,46 +82,39 @@ class Campaigns:
 
     def match(self, post: Post, tags: tuple[str, ...]) -> tuple[Match, ...]:
         """The campaigns that the post belongs to. `tags` are its tags in counting form (`hashtags.of_post`)."""
-        reasons: dict[str, list[Why]] = defaultdict(list)
-
-        def add(why: Why, names: Iterable[str]) -> None:
-            for name in names:
-                if why not in reasons[name]:
-                    reasons[name].append(why)
-
-        for tag in tags:
-            add("tag", self._by_tag.get(tag, ()))
-        for tag in tags:
-            add("counter-tag", self._by_counter_tag.get(tag, ()))
         answered = self._answered(post)
         quoted = self._root(post, post.quoted)
-        add("root-reply", answered)
-        add("quote-of-root", quoted)
-        add("repost-of-root", self._root(post, post.reposted))
+        reasons: list[tuple[Why, Iterable[str]]] = [("tag", self._by_tag[tag]) for tag in tags if tag in self._by_tag]
+        reasons += [("counter-tag", self._by_counter_tag[tag]) for tag in tags if tag in self._by_counter_tag]
+        reasons += [("root-reply", answered), ("quote-of-root", quoted)]
+        reasons.append(("repost-of-root", self._root(post, post.reposted)))
         if self._phrases and (self._anywhere or answered or quoted):
-            add("phrase", self._with_phrase(post.text, self._anywhere.union(answered, quoted)))
-        return tuple(Match(name, tuple(reasons[name])) for name in sorted(reasons, key=self._order.__getitem__))
+            find = self._with_phrase if len(post.text) <= _REMEMBERED_CHARS else self._with_phrase_anew
+            names = find(post.text)
+            reasons.append(("phrase", [n for n in names if n in self._anywhere or n in answered or n in quoted]))
+        why: dict[str, dict[Why, None]] = {}
+        for reason, of in reasons:
+            for name in of:
+                why.setdefault(name, {})[reason] = None
+        return tuple([Match(name, tuple(why[name])) for name in sorted(why, key=self._order.__getitem__)])
 
-    def answers_root(self, post: Post) -> bool:
-        """Whether the post replies to a root, or to a reply below one."""
-        return bool(self._answered(post))
-
-    def _answered(self, post: Post) -> list[str]:
+    def _answered(self, post: Post) -> Sequence[str]:
+        """The campaigns one of whose roots the post replies to, or a reply below it."""
         names = self._root(post, post.in_reply_to)
-        if post.conversation != post.post_id:  # a root's conversation is its own id
-            names = names + [name for name in self._root(post, post.conversation) if name not in names]
-        return names
+        if post.conversation is None or post.conversation == post.post_id:  # a root's conversation is its own id
+            return names
+        return [*names, *(name for name in self._root(post, post.conversation) if name not in names)]
 
-    def _root(self, post: Post, post_id: str | None) -> list[str]:
-        return self._by_root.get((post.platform, post_id), []) if post_id else []
+    def _root(self, post: Post, post_id: str | None) -> Sequence[str]:
+        return self._by_root.get((post.platform, post_id), ()) if post_id else ()
 
-    def _with_phrase(self, text: str, names: frozenset[str]) -> list[str]:
+    def _with_phrase_anew(self, text: str) -> list[str]:
         all_words = words(text)
         return [
             name
             for first in dict.fromkeys(all_words.split())
             for phrase, name in self._phrases.get(first, ())
-            if name in names and phrase in all_words
+            if phrase in all_words
         ]
 
 

@@ -28,7 +28,7 @@ class Enricher:
             created_at_ms=post.created_at_ms,
             kind=kind_of(post),
             in_reply_to=post.in_reply_to,
-            answers_root=self._campaigns.answers_root(post),
+            answers_root=any("root-reply" in reasons for reasons in why.values()),
             hashtags=tags,
             campaigns=tuple(sorted(why)),
             why=why,

@@ -70,7 +70,7 @@ _IN_NAMES: Final = frozenset(
 )
 
 
-class LanguageTag(msgspec.Struct, frozen=True):
+class LanguageTag(msgspec.Struct, frozen=True, gc=False):
     """A post's language. `code` is ISO 639-1 where that has one, "und" where there's nothing to judge."""
 
     code: str

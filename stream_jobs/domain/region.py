@@ -21,7 +21,7 @@ _PROFILE: Final = {1: 0.75, 2: 0.9, 3: 0.95, 4: 0.97}  # by `profile.Meaning.wor
 _POSITION: Final = re.compile(r"(-?\d{1,2}\.\d{2,})\s*,\s*(-?\d{1,3}\.\d{2,})")
 
 
-class RegionTag(msgspec.Struct, frozen=True):
+class RegionTag(msgspec.Struct, frozen=True, gc=False):
     """A post's country, ISO 3166-1 alpha-2, and how it's known. None where it isn't."""
 
     code: str | None

@@ -68,4 +68,6 @@ def fold(text: str) -> str:
 
 def words(text: str) -> str:
     """The words of a text, folded, each between two spaces: " me too ". Links and mentions are no words."""
-    return f" {' '.join(_WORD.findall(fold(LINK_OR_MENTION.sub(' ', text))))} "
+    if "@" in text or "＠" in text or "." in text or "://" in text:  # else there is none: 3 us less for most replies
+        text = LINK_OR_MENTION.sub(" ", text)
+    return f" {' '.join(_WORD.findall(fold(text)))} "

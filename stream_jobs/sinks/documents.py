@@ -130,12 +130,12 @@ class Count(NamedTuple):
         return Count(total, version, "final" if closed else "provisional", self.revision)
 
 
-class _Kafka(msgspec.Struct, frozen=True):
+class _Kafka(msgspec.Struct, frozen=True, gc=False):
     topic: str
     partition: int
 
 
-class _ReplyBody(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+class _ReplyBody(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "@timestamp"}):
     timestamp: int
     campaign: tuple[str, ...]
     platform: str
@@ -150,7 +150,7 @@ class _ReplyBody(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}
     kafka: _Kafka
 
 
-class _HashtagBody(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+class _HashtagBody(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "@timestamp"}):
     timestamp: int
     campaign: tuple[str, ...]
     platform: str
@@ -221,7 +221,7 @@ def gap_document(gap: Gap) -> Document:
     return Document(Ref(INGEST_GAPS, _digest((gap.source, gap.from_ms, gap.to_ms, gap.reason))), _json.encode(body))
 
 
-class _Entry(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
+class _Entry(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "@timestamp"}):
     timestamp: int
     platform: str
     kind: Kind
@@ -239,7 +239,7 @@ class _Entry(msgspec.Struct, frozen=True, rename={"timestamp": "@timestamp"}):
     ledger: "_Positions"
 
 
-class _Positions(msgspec.Struct, frozen=True):
+class _Positions(msgspec.Struct, frozen=True, gc=False):
     at: Position
     raw: Position | None
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 
-class Ref(msgspec.Struct, frozen=True):
+class Ref(msgspec.Struct, frozen=True, gc=False):
     """Where a document lies."""
 
     index: str
