@@ -24,6 +24,11 @@ LAG = Gauge(
     "Records that this worker has not handled yet, in each partition that it has",
     ["topic", "partition"],
 )
+LAG_SECONDS = Gauge(
+    "hashtide_lag_seconds",
+    "How long the first record that this worker has not handled yet has waited in Kafka; 0 with nothing to do",
+    ["topic", "partition"],
+)
 ASSIGNED = Gauge("hashtide_assigned_partitions", "Partitions that this worker has")
 ASSIGNMENTS = Counter("hashtide_assignments_total", "Assignments of partitions: one for each rebalance")
 ENRICHED = Counter(

@@ -150,6 +150,16 @@ class BatchConsumer(driver.Consumer):
                 behind[tp] = max(0, end - following)
         return behind
 
+    def waited_s(self, tp: TP, now_s: float) -> float:
+        """How long the first record that is not yet handled, of a partition that has some, has lain in Kafka at least.
+
+        Of one that was not fetched yet, it is known that it was there when the last batch came.
+        """
+        if held := self._held[tp]:
+            appended_ms: int = cast(Batch, held[0].value).records[0].timestamp
+            return max(0.0, now_s - appended_ms / 1000)
+        return self.quiet_s(tp)
+
     def quiet_s(self, tp: TP) -> float:
         """Seconds since the last batch of a partition came, or it was assigned."""
         return time.monotonic() - self._came.setdefault(tp, time.monotonic())
@@ -269,9 +279,12 @@ class BatchApp(faust.App):
 
     async def _measure(self) -> None:
         """Note how far this worker is behind, in each partition that it has."""
+        consumer, now_s = cast(BatchConsumer, self.consumer), time.time()
         metrics.LAG.clear()
-        for tp, behind in cast(BatchConsumer, self.consumer).lag().items():
+        metrics.LAG_SECONDS.clear()
+        for tp, behind in consumer.lag().items():
             metrics.LAG.labels(tp.topic, tp.partition).set(behind)
+            metrics.LAG_SECONDS.labels(tp.topic, tp.partition).set(consumer.waited_s(tp, now_s) if behind else 0)
 
     async def _count_assignment(self, *sent: Any, **_: Any) -> None:
         _app, assigned = sent
