@@ -2,18 +2,30 @@
 
 import click
 
-from benchmarks import end_to_end, steps, table
+from benchmarks import end_to_end, growth, latency, producer, steps, table
+from benchmarks.table import Row
 
 
 @click.command()
 @click.option("--peers", is_flag=True, help="Also the systems that need environments of their own.")
-def main(peers: bool) -> None:
-    """Measure everything, print one table, and put the results into docs/performance.md. Takes long."""
-    of_steps = steps.measure(posts=10_000, rounds=5)
-    table.write(steps.PART, of_steps, steps.HOW)
-    whole = end_to_end.measure(posts=200_000, rounds=3, peers=peers)
-    table.write("end to end", whole, end_to_end.how())
-    table.show([*of_steps, *whole])
+@click.option("--scale", default=1.0, show_default=True, help="How much longer, or shorter, than usual.")
+def main(peers: bool, scale: float) -> None:
+    """Measure everything, print one table, and put the results into docs/performance.md. Takes the better part of an
+    hour; what is done already is written."""
+    rows: list[Row] = []
+
+    def done(part: str, measured: list[Row], how: str) -> None:
+        table.write(part, measured, how)
+        rows.extend(measured)
+
+    done(steps.PART, steps.measure(int(10_000 * scale), rounds=5), steps.HOW)
+    done(end_to_end.PART, end_to_end.measure(int(200_000 * scale), rounds=3, peers=peers), end_to_end.how())
+    done(latency.PART, latency.measure(20 * scale, rounds=3), latency.HOW)
+    done(producer.PART, producer.measure(int(100_000 * scale), rounds=3, peers=peers), producer.HOW)
+    of_growth, kinds = growth.measure(int(100_000 * scale), rounds=3)
+    growth.plot(kinds, growth.PLOT)
+    done(growth.PART, of_growth, growth.HOW)
+    table.show(rows)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from benchmarks.servers import Servers, servers
 from benchmarks.table import Row
 from producers.sources.campaign import plan
 
-PRODUCT, CONTEST = "end to end", "contest"
+PART, PRODUCT, CONTEST = "end to end", "product", "contest"
 OURS = (
     Contestant("hashtide, two hops", "ours contest"),
     Contestant("hashtide, two hops, memory", "ours counting"),
@@ -136,14 +136,16 @@ say = partial(print, file=sys.stderr, flush=True)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--peers", is_flag=True, help="Also Quix Streams, Bytewax, Pathway and PyFlink, each in a venv.")
 @click.option("--any-core", is_flag=True, help="Let Kafka and Elasticsearch use the worker's core, too.")
-@click.option("--only", default="", help="Only what has this in its name; 'end to end' is the product's part.")
+@click.option(
+    "--only", default="", help="Only what has this in its name; 'product' is the part with the product's own tagging."
+)
 @click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
 def main(posts: int, rounds: int, peers: bool, any_core: bool, only: str, write: bool) -> None:
     """Posts a second through the whole pipeline, and the same job on other systems."""
     rows = measure(posts, rounds, peers=peers, any_core=any_core, only=only)
     table.show(rows)
     if write:
-        table.write("end to end", rows, how(any_core))
+        table.write(PART, rows, how(any_core))
 
 
 if __name__ == "__main__":

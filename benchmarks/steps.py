@@ -25,6 +25,7 @@ from benchmarks import posts as streams
 from benchmarks import standin, table
 from benchmarks.machine import calibration_us
 from benchmarks.ours import InMemory
+from benchmarks.quality import sets as quality
 from benchmarks.table import Row
 from producers import contract, formats
 from producers.contract import POSTS_RAW, Post
@@ -35,8 +36,9 @@ from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.app import PACKAGED_CAMPAIGNS
 from stream_jobs.domain import campaign, hashtags
 from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.domain.detector import Detector
 from stream_jobs.domain.enrich import Enricher
-from stream_jobs.domain.language import Languages
+from stream_jobs.domain.language import Languages, clean
 from stream_jobs.domain.profile import Profiles
 from stream_jobs.domain.region import Regions
 from stream_jobs.enriched import EnrichedPost, Position
@@ -95,11 +97,16 @@ class Clock:
 
     async def awaited(self, name: str, step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> None:
         """The same for an asynchronous step."""
-        gc.freeze()
-        started = time.process_time()
-        for value in inputs:
-            await step(value)
-        self.us[name] = (time.process_time() - started) / self._posts * 1e6
+        self.us[name] = await seconds_of(step, inputs) / self._posts * 1e6
+
+
+async def seconds_of(step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> float:
+    """Processor time of a step on all of its inputs, one after the other."""
+    gc.freeze()
+    started = time.process_time()
+    for value in inputs:
+        await step(value)
+    return time.process_time() - started
 
 
 def measure(posts: int, rounds: int) -> list[Row]:
@@ -124,20 +131,19 @@ async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[
     made = _enrichment(clock, posts, campaigns)
     values = [contract.encode(post) for post in posts]
     agent = EnrichAgent(Enricher(campaigns), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
-    await clock.awaited("= enrich agent: decode, enrich, encode", agent.handle, _batches(POSTS_RAW, values))
+    await clock.awaited("= enrich agent: decode, enrich, encode", agent.handle, batches(POSTS_RAW, values))
 
     ledger, counts = _documents(clock, made)
     values = [enriched.encode(post) for post in made]
+    InMemory.documents.clear()
     await clock.awaited(
-        "= count agent, but for the client", _count_agent(InMemory("", 0)).handle, _batches(POSTS_ENRICHED, values)
+        "= count agent, but for the client", count_agent(InMemory("", 0)).handle, batches(POSTS_ENRICHED, values)
     )
     async with Elasticsearch(url, BULK_BYTES) as store:
         await store.create(ledger[0])  # connects
         await clock.awaited("bulk of the ledger, all of the client", store.create, ledger)
         await clock.awaited("bulk of the counts, all of the client", store.put, counts)
-        await clock.awaited(
-            "= count agent, client and all", _count_agent(store).handle, _batches(POSTS_ENRICHED, values)
-        )
+        await clock.awaited("= count agent, client and all", count_agent(store).handle, batches(POSTS_ENRICHED, values))
     _json(clock, ledger)
     return clock.us
 
@@ -162,9 +168,13 @@ def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> li
     languages, without_word, regions = Languages(), Languages(), Regions()
     clock.single("language", lambda post: languages.tag(post.text, post.lang, post.lang_by), posts)
     clock.single("    where no platform has named it", lambda post: without_word.tag(post.text, None), posts)
+    new = list(filter(None, (clean(text) for _, text in quality.languages())))
+    clock.single("    each text anew, by the detector", Detector().detect, new)
+    regions.tag((0.1, 51.5), None, None)  # loads its borders, once
     clock.single("region", lambda post: regions.tag(post.coordinates, post.place_country, post.location), posts)
     locations = list(dict.fromkeys(post.location for post in posts if post.location))
     clock.single("    each profile anew", Profiles().country, locations)
+    clock.single("    coordinates", lambda _: regions.tag((13.405, 52.52), None, None), posts)
     enricher = Enricher(campaigns)
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
     made = clock.single("enrich: these four and the rest", lambda pair: enricher.enrich(*pair), placed)
@@ -197,7 +207,8 @@ def _json(clock: Clock, ledger: Sequence[list[Document]]) -> None:
     clock.batches("    of the ledger's bulk: its answer decoded", JsonSerializer().loads, answers)
 
 
-def _count_agent(store: Store) -> CountAgent:
+def count_agent(store: Store) -> CountAgent:
+    """The product's, as its settings are by default."""
     return CountAgent(
         store,
         Graveyard(),
@@ -209,7 +220,8 @@ def _count_agent(store: Store) -> CountAgent:
     )
 
 
-def _batches(topic: str, values: Sequence[bytes]) -> list[Any]:
+def batches(topic: str, values: Sequence[bytes]) -> list[Any]:
+    """Batches of one partition, in order."""
     return [batch(topic, 0, number * BATCH, part) for number, part in enumerate(_parts(values))]
 
 

@@ -1,0 +1,179 @@
+"""What becomes of the cost when something grows: `python -m benchmarks.growth`.
+
+Workers (one for each partition), and posts that wait, are measured on real workers. Campaigns, and hashtags in a
+window, are measured on the agents alone, in processor time, with a stand-in for Elasticsearch on another core. What
+should stay flat are the microseconds a post; docs/growth.svg shows all four.
+"""
+
+import asyncio
+import os
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from benchmarks import posts as streams
+from benchmarks import standin, table
+from benchmarks.machine import ROOT
+from benchmarks.product import drain, produce_campaign
+from benchmarks.servers import Servers, servers
+from benchmarks.steps import BULK_BYTES, TOPIC_ID, batches, count_agent, seconds_of
+from benchmarks.table import Row
+from producers.contract import POSTS_DEAD, POSTS_RAW, encode
+from producers.run import wall_clock_ms
+from stream_jobs import enriched
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.app import PACKAGED_CAMPAIGNS
+from stream_jobs.domain import campaign
+from stream_jobs.domain.campaign import Campaign, Campaigns
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.enriched import EnrichedPost
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from tests.fakes.kafka import Graveyard, Sent
+
+PART: Final = "growth"
+PLOT: Final = ROOT / "docs" / "growth.svg"
+HOW: Final = "Ratios: to the first of each kind. Workers share their cores with Kafka and Elasticsearch."
+WORKERS: Final = (1, 2, 4)
+CAMPAIGNS: Final = (1, 10, 100)
+HASHTAGS: Final = (10, 100, 1_000, 10_000)
+BACKLOG: Final = (0.05, 0.2, 1.0)
+WINDOW_MS: Final = 1_508_097_600_000  # 2017-10-15T20:00:00Z
+
+Figures = dict[float, list[float]]
+"""By what grew, the figure of each round."""
+
+
+def measure(posts: int, rounds: int) -> tuple[list[Row], Mapping[str, Figures]]:
+    """All four, as rows, and as figures by kind. Blocks for long."""
+    kinds: dict[str, Figures] = {}
+    with servers(any_core=True) as them:
+        kinds["workers: posts/s"] = _rounds(WORKERS, rounds, partial(_of_workers, them, posts))
+        kinds["posts waiting: us of processor a post"] = _rounds(
+            [int(posts * share) for share in BACKLOG], rounds, partial(_of_backlog, them)
+        )
+    kinds["campaigns: us in the enrich agent"] = _rounds(CAMPAIGNS, rounds, partial(_of_campaigns, posts // 10))
+    kinds["hashtags in a window: us in the count agent"] = _rounds(HASHTAGS, rounds, partial(_of_hashtags, posts // 10))
+    rows = []
+    for kind, figures in kinds.items():
+        what, unit = kind.split(": ")
+        base = Row(PART, what, unit, next(iter(figures.values()))).median
+        rows += [Row(PART, f"{what}: {grown:,}", unit, values, base) for grown, values in figures.items()]
+    return rows, kinds
+
+
+def plot(kinds: Mapping[str, Figures], path: Path) -> None:
+    """Draw the medians of each kind, from zero on, over what grew."""
+    mpl.rcParams["svg.hashsalt"] = PART  # the same figures make the same file
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    for axes, (kind, figures) in zip(figure.subplots(2, 2).flat, kinds.items(), strict=True):
+        what, unit = kind.split(": ")
+        medians = [Row(PART, what, unit, values).median for values in figures.values()]
+        axes.plot(range(len(figures)), medians, marker="o")
+        axes.set_xticks(range(len(figures)), [f"{grown:,}" for grown in figures])
+        axes.set_ylim(bottom=0, top=max(medians) * 1.2)
+        axes.set_xlabel(what)
+        axes.set_ylabel(unit)
+        axes.grid(visible=True, alpha=0.3)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _rounds(sizes: Sequence[int], rounds: int, run: Callable[[int], float]) -> Figures:
+    figures: Figures = defaultdict(list)
+    for _ in range(rounds):
+        for size in sizes:
+            figures[size].append(run(size))
+    return figures
+
+
+def _fill(them: Servers, partitions: int, posts: int) -> None:
+    them.setup(partitions=str(partitions))
+    for topic in (POSTS_RAW, POSTS_DEAD):
+        them.renew(topic, partitions)
+    produce_campaign(them, posts, streams.SEED)
+
+
+def _of_workers(them: Servers, posts: int, workers: int) -> float:
+    """Posts a second of so many workers, each with a partition."""
+    _fill(them, workers, posts)
+    cores = [number % (os.cpu_count() or 1) for number in range(workers)]
+    return posts / drain(them, workers, cores=cores).seconds
+
+
+def _of_backlog(them: Servers, posts: int) -> float:
+    """Processor time a post of one worker that so many wait for."""
+    _fill(them, 4, posts)
+    return drain(them, 4).cpu_s / posts * 1e6
+
+
+def _of_campaigns(posts: int, count: int) -> float:
+    """Processor time a post in the enrich agent with so many campaigns: ours, and others that some posts belong to."""
+    campaigns = (*campaign.load(PACKAGED_CAMPAIGNS), *map(_campaign, range(count - 1)))
+    agent = EnrichAgent(Enricher(Campaigns(campaigns)), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
+    values = [encode(post) for post in streams.contract_posts(posts)]
+
+    async def run() -> float:
+        await seconds_of(agent.handle, batches(POSTS_RAW, values))  # caches get full; what is measured is the next time
+        return await seconds_of(agent.handle, batches(POSTS_RAW, values))
+
+    return asyncio.run(run()) / len(values) * 1e6
+
+
+def _campaign(number: int) -> Campaign:
+    tags = tuple(f"other{number}tag{each}" for each in range(20))
+    phrases = tuple(f"word{number} phrase{each}" for each in range(5))
+    return Campaign(name=f"other-{number}", tags=(*tags, "believewomen"), phrases=phrases, phrases_anywhere=True)
+
+
+def _of_hashtags(posts: int, count: int) -> float:
+    """Processor time a post in the count agent, client and all, with so many hashtags in one window."""
+    draw = random.Random(streams.SEED)
+    values = [enriched.encode(_tagged(number, f"tag{draw.randrange(count)}")) for number in range(posts)]
+
+    async def run(url: str) -> float:
+        async with Elasticsearch(url, BULK_BYTES) as store:
+            await seconds_of(count_agent(store).handle, batches("posts.enriched", values))  # warms up
+            return await seconds_of(count_agent(store).handle, batches("posts.enriched", values))
+
+    with standin.running() as url:
+        return asyncio.run(run(url)) / posts * 1e6
+
+
+def _tagged(number: int, hashtag: str) -> EnrichedPost:
+    return EnrichedPost(
+        platform="x",
+        post_id=str(number),
+        created_at_ms=WINDOW_MS,
+        kind="reply",
+        hashtags=("metoo", hashtag),
+        campaigns=("metoo",),
+        language="en",
+        language_source="platform",
+        language_confidence=1.0,
+        region=None,
+        region_source=None,
+        region_confidence=0.0,
+    )
+
+
+@click.command()
+@click.option("--posts", default=100_000, show_default=True, help="How many posts, of a run on real workers.")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--write", is_flag=True, help="Put the result into docs/performance.md, and the plot beside it.")
+def main(posts: int, rounds: int, write: bool) -> None:
+    """What becomes of the cost when workers, campaigns, hashtags or the posts that wait grow."""
+    rows, kinds = measure(posts, rounds)
+    table.show(rows)
+    if write:
+        table.write(PART, rows, HOW)
+        plot(kinds, PLOT)
+
+
+if __name__ == "__main__":
+    main()
