@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format quality bench constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, an
 
 test: .venv/.developing ## all tests: unit, contract, and integration on real servers
 	$(BIN)/pytest
+
+# HASHTIDE_CHAOS_SEED=... draws the same faults again; ARGS='-k frozen' runs a part of it.
+chaos: .venv/.developing ## workers killed and frozen, servers taken away: a quarter of an hour, beside `make test`
+	$(BIN)/pytest -sv -o python_files='chaos_*.py' tests/chaos $(ARGS)
 
 lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
 	$(BIN)/ruff check
