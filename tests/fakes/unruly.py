@@ -253,14 +253,11 @@ def at_bulk(operation: str, nth: int, fault: Fault) -> Fault:
 
 
 def any_of(faults: dict[str, Fault], share: float, draw: random.Random, happened: Counter[str]) -> Fault:
-    """Now one and now another, all equally often, to this share of bulks and reads; `happened` counts them by name.
-
-    Only what a server may do to any bulk and any read: faults that tell documents apart go by `some`.
-    """
+    """Now one and now another, all equally often, to this share of writes and reads; `happened` counts them by name."""
     due: list[str] = []
 
     async def fault(asked: Asked) -> web.StreamResponse:
-        if asked.request.path not in ("/_bulk", "/_mget") or draw.random() >= share:
+        if asked.request.path.rpartition("/")[2] not in ("_bulk", "_mget", "_search") or draw.random() >= share:
             return await passes()(asked)
         if not due:
             due.extend(faults)
@@ -273,10 +270,25 @@ def any_of(faults: dict[str, Fault], share: float, draw: random.Random, happened
 
 
 def some(turned_away: Callable[..., Fault], draw: random.Random) -> Fault:
-    """Of a bulk some documents are turned away, drawn anew each time, at times all; a read is not done at all."""
+    """Of a bulk some ids are turned away, drawn anew each time, at times all; a read is not done at all.
+
+    Ids, not documents: those of one id lie in one shard, which takes them in their order, or turns them all away.
+    """
 
     async def fault(asked: Asked) -> web.StreamResponse:
-        places = draw.sample(range(len(asked.lines)), draw.randint(1, len(asked.lines))) if asked.lines else []
-        return await (turned_away(*places) if places else cuts(documents=0))(asked)
+        ids = _ids(asked)
+        if not asked.lines:
+            return await cuts(documents=0)(asked)
+        away = set(draw.sample(sorted(set(ids)), draw.randint(1, len(set(ids)))))
+        return await turned_away(*(place for place, id_ in enumerate(ids) if id_ in away))(asked)
+
+    return fault
+
+
+def cuts_anywhere(draw: random.Random) -> Fault:
+    """The connection breaks after the real server has some documents of a bulk, drawn anew each time."""
+
+    async def fault(asked: Asked) -> web.StreamResponse:
+        return await cuts(documents=draw.randint(0, len(asked.lines)))(asked)
 
     return fault

@@ -23,6 +23,7 @@ from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
 from stream_jobs.sinks.indices import session
 from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
 
+ROOT = Path(__file__).parents[2]
 PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps"
 
 
@@ -58,7 +59,11 @@ class Pipeline:
     def hashtide(self, *words: str, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end; it must end with `status`."""
         done = subprocess.run(
-            self._command(*words), env=self.environment, input=stdin, capture_output=True, timeout=300
+            [sys.executable, "-m", "stream_jobs.cli", *words],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            timeout=300,
         )
         assert done.returncode == status, f"{words} ended with {done.returncode}:\n{done.stderr.decode()}"
         return done
@@ -68,20 +73,24 @@ class Pipeline:
         return json.loads(self.hashtide(*words, stdin=stdin).stdout)
 
     @contextlib.contextmanager
-    def worker(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def worker(self, **given: str) -> Iterator["subprocess.Popen[bytes]"]:
         """A worker. Leaving ends it by SIGTERM, which must go well, unless it has ended already."""
-        with self.process("worker", "--metrics-port=0", *words) as process:
+        with self.process("worker", "--metrics-port=0", **given) as process:
             yield process
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 assert process.wait(timeout=30) == 0, self.log()
 
     @contextlib.contextmanager
-    def process(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """A command that runs on. Leaving kills it."""
+    def process(
+        self, *words: str, module: str = "stream_jobs.cli", **given: str
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """A command that runs on, with environment variables of its own. Leaving kills it."""
         self._workers += 1
-        with (self.folder / f"process-{self._workers}.log").open("wb") as log:
-            process = subprocess.Popen(self._command(*words), env=self.environment, stdout=log, stderr=log)
+        with (self.folder / f"process-{self._workers:03}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *words], env=self.environment | given, stdout=log, stderr=log, cwd=ROOT
+            )
         try:
             yield process
         finally:
@@ -104,10 +113,36 @@ class Pipeline:
         with Offsets(self.settings) as offsets:
             self.until(lambda: sum(offsets.committed(POSTS_ENRICHED).values()) >= counted)
 
+    def advance(self, by: int) -> None:
+        """Wait until the workers have counted, and committed, so many messages more."""
+        self.reach(self.counted() + by)
+
+    def counted(self) -> int:
+        """How many messages the workers have counted, and committed."""
+        with Offsets(self.settings) as offsets:
+            return sum(offsets.committed(POSTS_ENRICHED).values())
+
+    def length(self, topic: str) -> int:
+        """How many records a topic was ever given."""
+        with Offsets(self.settings) as offsets:
+            return sum(offsets.ends(topic).values())
+
     def workers(self) -> int:
         """How many workers share the partitions."""
         with Offsets(self.settings) as offsets:
             return offsets.members()
+
+    def assemble(self, workers: int) -> None:
+        """Wait until so many workers share the partitions."""
+        self.until(lambda: self.workers() == workers)
+
+    def says(self, *texts: str) -> int:
+        """How often the logs have any of these."""
+        return sum(map(self.log().count, texts))
+
+    def until_it_says(self, *texts: str, more_than: int) -> None:
+        """Wait until the logs have any of these more often."""
+        self.until(lambda: self.says(*texts) > more_than)
 
     def settle(self, messages: int = 0) -> None:
         """Wait until posts.raw holds so many messages, and the workers have committed all that the topics hold."""
@@ -128,6 +163,20 @@ class Pipeline:
             client.indices.refresh(index=pattern)
             return [hit["_source"] for hit in scan(client, index=pattern, size=5000)]
 
+    def ledger(self) -> dict[str, dict[str, Any]]:
+        """Every document of the ledger, by id."""
+        with session(self.settings.elasticsearch) as client:
+            client.indices.refresh(index="posts-*")
+            return {hit["_id"]: hit["_source"] for hit in scan(client, index="posts-*", size=5000)}
+
+    def versions(self) -> dict[tuple[str, str], tuple[int, int | None]]:
+        """For every document of the counts and the ledger its version, and its count if it has one."""
+        with session(self.settings.elasticsearch) as client:
+            client.indices.refresh(index=PATTERN, ignore_unavailable=True)
+            query = {"version": True, "_source": ["count"]}
+            hits = scan(client, index=PATTERN, size=5000, query=query, ignore_unavailable=True)
+            return {(hit["_index"], hit["_id"]): (hit["_version"], hit["_source"].get("count")) for hit in hits}
+
     def sums(self) -> Counter[tuple[Any, ...]]:
         """Every count that Elasticsearch holds, summed over partitions, by index family, window and dimensions."""
         found: Counter[tuple[Any, ...]] = Counter()
@@ -137,6 +186,3 @@ class Pipeline:
                 del source["kafka"], source["status"], source["revision"]
                 found[(family, *(tuple(v) if isinstance(v, list) else v for v in source.values()))] += count
         return found
-
-    def _command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "stream_jobs.cli", *words]

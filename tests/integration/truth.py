@@ -1,11 +1,11 @@
 """What the counts must be: a trivial reference, with a dictionary where the pipeline has a ledger."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from producers import formats
-from producers.contract import InvalidPost, Origin, Post
+from producers.contract import InvalidPost, Message, Origin, Post, PostDelete, PostEdit
 from producers.intake import accept
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.sinks.documents import count_keys
@@ -15,14 +15,27 @@ KEY = b"k" * 32
 
 def truth(payloads: Iterable[bytes], enricher: Enricher, *, now_ms: int, origin: Origin) -> Counter[tuple[Any, ...]]:
     """The count of every key over the distinct posts in native payloads; broken ones don't count."""
-    posts: dict[str, Post] = {}
+    return counted(accepted(payloads, now_ms=now_ms, origin=origin), enricher)
+
+
+def accepted(payloads: Iterable[bytes], *, now_ms: int, origin: Origin) -> Iterator[Post]:
+    """The posts in native payloads, as they are let in; not the broken ones."""
     for payload in payloads:
         for outcome in formats.parse(payload, "native"):
             try:
                 if isinstance(outcome, Post):
                     post = accept(outcome, now_ms=now_ms, author_key=KEY, origin=origin, source="truth")
                     assert isinstance(post, Post)
-                    posts.setdefault(f"{post.platform}:{post.post_id}", post)
+                    yield post
             except InvalidPost:
                 continue
+
+
+def counted(messages: Iterable[Message], enricher: Enricher) -> Counter[tuple[Any, ...]]:
+    """The count of every key, once for each post in messages: as its first version says, which may be an edit."""
+    posts: dict[tuple[str, str], Post] = {}
+    for message in messages:
+        if not isinstance(message, PostDelete):
+            post = message.post if isinstance(message, PostEdit) else message
+            posts.setdefault((post.platform, post.post_id), post)
     return Counter(tuple(key) for post in posts.values() for key in count_keys(enricher.enrich(post)))

@@ -1,0 +1,141 @@
+"""Elasticsearch and Kafka go away, refuse, lose, and are slow: scenarios with a size, as those of workers."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from producers.contract import POSTS_RAW
+from stream_jobs.sinks.elasticsearch import REQUEST_TIMEOUT_S
+from stream_jobs.sinks.indices import session
+from tests.chaos.trial import Trial
+from tests.fakes.unruly import (
+    Fault,
+    Unruly,
+    answers,
+    any_of,
+    cuts,
+    cuts_anywhere,
+    in_background,
+    keeps_silent,
+    shard_away,
+    some,
+    too_large_from,
+    turns_away,
+)
+from tests.integration.pipeline import PATTERN
+
+STANDS_STILL: Final = "Elasticsearch does not do"  # what a worker logs while it waits
+BLOCKED: Final = ("cluster_block_exception", "read-only")  # of some documents, of a whole request
+
+
+def elasticsearch_is_killed(trial: Trial, times: int) -> None:
+    """kill -9 under load, and started again after a while."""
+    pipeline, server = trial.pipeline, trial.servers.elasticsearch
+    with pipeline.worker():
+        with trial.load(per_s=500):
+            for _ in range(times):
+                pipeline.advance(by=trial.draw.randint(1, 1_000))
+                before = pipeline.says(STANDS_STILL)
+                server.kill()
+                pipeline.until_it_says(STANDS_STILL, more_than=before)
+                time.sleep(trial.draw.uniform(0, 3))
+                server.start()
+                server.wait()
+                trial.happened["kills of Elasticsearch"] += 1
+        trial.end()
+
+
+def elasticsearch_has_bad_days(trial: Trial, messages: int, share: float, silences: int = 0) -> None:
+    """Of all bulks and reads, a share is refused, cut off, lost or slow, in whole or in part.
+
+    A silence is an answer that comes when the client has given up.
+    """
+    pipeline, draw = trial.pipeline, trial.draw
+    faults: dict[str, Fault] = {
+        "answers 429": answers(429),
+        "answers 503": answers(503),
+        "429 for documents": some(lambda *places: turns_away(429, *places), draw),
+        "503 for documents": some(lambda *places: turns_away(503, *places), draw),
+        "answers 413": too_large_from(2),
+        "cuts before": cuts(documents=0),
+        "cuts in the middle": cuts_anywhere(draw),
+        "cuts after": cuts(),
+        "cuts in the answer": cuts(of_answer=25),
+        "slow": keeps_silent(draw.uniform(0.2, 0.5), does=True),
+        "slow and not done": keeps_silent(draw.uniform(0.2, 0.5), does=False),
+        "shards away": shard_away(),
+    }
+    happened: Counter[str] = Counter()
+    with in_background(Unruly(pipeline.settings.elasticsearch)) as proxy:
+        proxy.always = any_of(faults, share, draw, happened)
+        with pipeline.worker(HASHTIDE_ELASTICSEARCH=proxy.url):
+            trial.send(messages // 2)
+            pipeline.advance(by=1)
+            proxy.faults = [keeps_silent(REQUEST_TIMEOUT_S + 1, does=True)] * silences
+            trial.send(messages // 2)
+            pipeline.settle()
+            assert proxy.faults == []
+            trial.happened["silences"] += silences
+            proxy.always = None  # the worker may end in peace
+            trial.happened += happened
+            trial.end()
+    assert happened.keys() == faults.keys()
+
+
+Way = Literal["index", "cluster"]
+
+
+def indices_are_read_only(trial: Trial, *ways: Way) -> None:
+    """Elasticsearch blocks writes, as it does when a disk is full: the worker waits, says so, and goes on later."""
+    pipeline = trial.pipeline
+    with pipeline.worker() as worker:
+        with trial.load(per_s=500):
+            pipeline.advance(by=100)
+            for way in ways:
+                before = pipeline.says(*BLOCKED)
+                with _blocked(trial, way):
+                    pipeline.until_it_says(*BLOCKED, more_than=before)
+                    time.sleep(2)  # what was counted before is committed by then
+                    counted, sent = pipeline.counted(), pipeline.length(POSTS_RAW)
+                    time.sleep(1)
+                    assert pipeline.counted() == counted
+                    assert pipeline.length(POSTS_RAW) > sent
+                    assert worker.poll() is None
+                    trial.happened[f"blocks of the {way}"] += 1
+                pipeline.advance(by=1)
+        trial.end()
+
+
+@contextlib.contextmanager
+def _blocked(trial: Trial, way: Way) -> Iterator[None]:
+    def block(on: bool | None) -> None:
+        with session(trial.pipeline.settings.elasticsearch) as client:
+            if way == "index":
+                settings = {"index.blocks.read_only_allow_delete": on}
+                client.indices.put_settings(index=PATTERN, settings=settings, ignore_unavailable=True)
+            else:
+                client.cluster.put_settings(persistent={"cluster.blocks.read_only_allow_delete": on})
+
+    block(True)
+    try:
+        yield
+    finally:
+        block(None)
+
+
+def kafka_restarts(trial: Trial, *ways: Literal["stop", "kill"]) -> None:
+    """While a producer sends and workers work, the broker is stopped, or killed with -9, and started again."""
+    pipeline, server = trial.pipeline, trial.servers.kafka
+    with pipeline.worker(), pipeline.worker():
+        with trial.load(per_s=500):
+            for way in ways:
+                pipeline.advance(by=trial.draw.randint(1, 1_000))
+                (server.stop if way == "stop" else server.kill)()
+                time.sleep(trial.draw.uniform(0, 3))
+                server.start()
+                server.wait()
+                trial.happened[f"restarts by {way}"] += 1
+                pipeline.advance(by=1)
+        trial.end()
