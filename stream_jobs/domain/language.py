@@ -20,8 +20,8 @@ READ_CHARS: Final = 500
 _CUT_CHARS: Final = 4000
 """How much of a text is cleaned: room for the links and names in front of the words."""
 
-_REMEMBERED: Final = 16_384
-"""Verdicts that are kept, by text and by words: some 8 MB each. What is reposted comes again soon."""
+_REMEMBERED: Final = 8_192
+"""Verdicts that are kept, by text and by words: some 4 MB each. What is reposted comes again soon."""
 _REMEMBERED_CHARS: Final = 500
 """A longer text is judged anew: memory must stay bounded, whatever people write."""
 _CLAIM_CHARS: Final = 35
