@@ -70,14 +70,25 @@ speed_option = click.option(
     help="What the lines are; auto looks at each.",
 )
 @speed_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that publish; posts keep their order. One a core is worth it.",
+)
 @click.option("--follow", is_flag=True, help="Go on as files grow, like tail -F, until a signal ends it.")
 @live.metrics_option
-def file(paths: tuple[Path, ...], format_: str, speed: float | None, follow: bool, metrics_port: int | None) -> None:
+def file(
+    paths: tuple[Path, ...], format_: str, speed: float | None, jobs: int, follow: bool, metrics_port: int | None
+) -> None:
     """Send the lines of files: one payload a line. '-' is standard input, .gz is unpacked.
 
     With --follow a file may be rotated, cut, or not yet be there; how far it was read is kept, and taken up again.
     """
     settings = load(ProducerSettings, os.environ)
+    if follow and jobs > 1:
+        raise click.UsageError("--jobs does not go with --follow: a file does not grow that fast")
     if follow and speed is not None:
         raise click.UsageError("--speed does not go with --follow: a growing file has its own")
     for path in paths:
@@ -96,7 +107,7 @@ def file(paths: tuple[Path, ...], format_: str, speed: float | None, follow: boo
         run(merged([each.items for each in followed], stop), settings, parse=parse, origin="live", positions=positions)
     else:
         total = None if STDIN in paths else sum(path.stat().st_size for path in paths)
-        run(_files(paths), settings, parse=parse, origin="replay", speed=speed, total=total)
+        run(_files(paths), settings, parse=parse, origin="replay", speed=speed, total=total, jobs=jobs)
 
 
 @produce.command("campaign")

@@ -18,6 +18,7 @@ from producers.identity import load_key
 from producers.interrupts import Interrupted, Interrupts
 from producers.pipeline import Account, Intake, Pace, Parse
 from producers.publisher import Publisher, PublishFailed
+from producers.publishers import Publishers
 from producers.settings import ProducerSettings, WrongSetting
 from producers.sources.lost import Refused
 from producers.sources.positions import Checkpoints, Positions
@@ -39,11 +40,12 @@ def run(
     matches: Callable[[Post], bool] = lambda post: True,
     speed: float | None = None,
     total: int | None = None,
+    jobs: int = 1,
 ) -> None:
     """Send on what a source gives, until it ends or a signal comes; then the account, as JSON, on stdout.
 
-    With `positions` the source is a stream, and a signal is its proper end; without, the run is cut short, and exits
-    with 130. Blocks. Raises HashtideError, OSError, EOFError.
+    `jobs`: how many processes publish. With `positions` the source is a stream, and a signal is its proper end;
+    without, the run is cut short, and exits with 130. Blocks. Raises HashtideError, OSError, EOFError.
     """
     key = load_key(settings)
     started = time.monotonic()
@@ -51,7 +53,8 @@ def run(
     ended = "finished"
     failure: Exception | None = None
     try:
-        with Publisher(settings) as publisher, Interrupts() as interrupts:
+        several = Publisher(settings) if jobs == 1 else Publishers(settings, jobs)
+        with several as publisher, Interrupts() as interrupts:
             pace = None if speed is None else Pace(speed, time.monotonic, interrupts.sleep)
             intake = Intake(
                 publisher,

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from producers import formats
+from producers import formats, logs
 from producers.errors import HashtideError
 from producers.settings import PREFIX, Common, ProducerSettings, described, load
-from stream_jobs import logs
 from stream_jobs.settings import StreamSettings
 from stream_jobs.terminal import Moment, as_json, print_table
 
