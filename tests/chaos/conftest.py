@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Stack
-from tests.chaos.trial import Trial
-from tests.integration.pipeline import Pipeline
+from tests.chaos.trial import Trial, begin
 
 SEED = os.environ.get("HASHTIDE_CHAOS_SEED") or secrets.token_hex(4)
 
@@ -22,9 +21,7 @@ def pytest_report_header() -> str:
 def trial(
     environment: dict[str, str], tmp_path: Path, servers: Stack, request: pytest.FixtureRequest
 ) -> Iterator[Trial]:
-    """A trial on the real stack, empty, with small batches, so that a failure meets many of them."""
-    pipeline = Pipeline(environment | {"HASHTIDE_FETCH_BYTES": "16384"}, tmp_path)
-    pipeline.empty()
-    trial = Trial(pipeline, servers, f"{SEED}/{request.node.name}")
+    """A trial, whose story is told at the end."""
+    trial = begin(environment, tmp_path, servers, f"{SEED}/{request.node.name}")
     yield trial
     print(f"\n    {trial.tell()}")

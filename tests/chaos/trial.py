@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.stack import Stack
@@ -135,3 +136,10 @@ class Trial:
     def enricher(self) -> Enricher:
         """What the workers tag posts by."""
         return Enricher(load_campaigns(self.pipeline.settings))
+
+
+def begin(environment: dict[str, str], folder: Path, servers: Stack, seed: str) -> Trial:
+    """A trial on the real stack, emptied, with small batches, so that a failure meets many of them."""
+    pipeline = Pipeline(environment | {"HASHTIDE_FETCH_BYTES": "16384"}, folder)
+    pipeline.empty()
+    return Trial(pipeline, servers, seed)
