@@ -95,7 +95,7 @@ def described() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {_cpu()}, {os.cpu_count()} cores, {memory_gb:.0f} GB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {packages}"
+        f"{platform.system()}, Python {platform.python_version()}, {packages}"
     )
 
 

@@ -12,6 +12,8 @@ from rich.table import Table
 from benchmarks.machine import described
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+STEP_WITHIN: Final = "    "
+"""What the name of a figure begins with that is a part of the one above, or belongs to it."""
 HEAD: Final = ("what", "median", "range", "unit", "ratio", "notes")
 
 
@@ -54,13 +56,20 @@ def show(rows: Sequence[Row]) -> None:
 def write(part: str, rows: Sequence[Row], how: str) -> None:
     """Put the rows of a part into docs/performance.md, in place of those that were measured before."""
     lines = [f"{how} Measured {described()}.", "", _line(HEAD), _line(("---", "---:", "---:", "---", "---:", "---"))]
-    lines += [_line(row.cells()) for row in rows]
+    lines += [_line(_named(part, row)) for row in rows]
     begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
     before, found, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
     if not found:
         raise ValueError(f"{DOCUMENT} has no {begin}")
     after = rest.partition(end)[2]
     DOCUMENT.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}", encoding="utf-8")
+
+
+def _named(part: str, row: Row) -> Sequence[str]:
+    """The cells of a row in the table of a part, which may have parts of its own."""
+    what, *others = row.cells()
+    what = what.replace(STEP_WITHIN, "… ")
+    return what if row.part == part else f"{row.part}: {what}", *others
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -121,7 +121,7 @@ def test_a_post_is_enriched(posts: list[Post], enricher: Enricher) -> None:
     agent = EnrichAgent(enricher, Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
     handle = awaited(lambda: agent.handle(records))
     handle()
-    assert calls(handle) / POSTS < 69
+    assert calls(handle) / POSTS < 47
 
 
 def test_a_post_is_counted(posts: list[Post], enricher: Enricher) -> None:
