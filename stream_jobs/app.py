@@ -55,6 +55,7 @@ def create(settings: StreamSettings) -> BatchApp:
         ) from None
     app = BatchApp(
         settings.group,
+        batch_bytes=settings.fetch_bytes,
         resources=[kafka, store],
         env_prefix="HASHTIDE_FAUST_",  # else Faust reads settings out of unprefixed environment variables
         broker=[f"kafka://{broker}" for broker in settings.kafka.split(",")],
@@ -65,7 +66,6 @@ def create(settings: StreamSettings) -> BatchApp:
         topic_allow_declare=False,  # `hashtide setup` makes the topics
         worker_redirect_stdouts=False,
         stream_wait_empty=True,  # a rebalance and the shutdown wait for the batch in hand
-        consumer_max_fetch_size=settings.fetch_bytes,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,  # what a kill -9 makes the next worker repeat
         broker_session_timeout=10.0,  # how long partitions of a killed worker stand still

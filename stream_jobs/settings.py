@@ -34,7 +34,7 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     cached_counts: Annotated[
         int,
         Meta(ge=1000, le=10_000_000, description="count documents that a worker with all partitions keeps in memory"),
-    ] = 100_000
+    ] = 60_000
     grace_s: Annotated[
         int, Meta(ge=0, le=7 * 86_400, description="how late posts may come before their minute's counts are final, s")
     ] = 900

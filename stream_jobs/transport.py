@@ -72,13 +72,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[TP, list[Any]]:
-        """Records of one partition or more, until they are as large as one fetch may be, or nothing is there at once.
+        """Records of one partition or more, until they are as large as a batch may be, or nothing is there at once.
 
         A fetch is compressed: unpacked as a whole, a backlog of posts took six times its size, 16 times over.
         """
         fetched: defaultdict[TP, list[Any]] = defaultdict(list)
         size = 0
-        while size < self.app.conf.consumer_max_fetch_size:
+        while size < cast(BatchApp, self.app).batch_bytes:
             # Only the first of these calls waits, so no rebalance can come in between.
             step = await super()._fetch_records(consumer, active_partitions, 0 if fetched else timeout, STEP)
             if not step:
@@ -223,12 +223,18 @@ class BatchTransport(driver.Transport):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose agents handle batches. `resources` are open from before the first batch to after the last."""
+    """A Faust app whose agents handle batches, of about `batch_bytes`.
+
+    `resources` are open from before the first batch to after the last.
+    """
 
     logger = _services
 
-    def __init__(self, *args: Any, resources: Iterable[Resource], **options: Any) -> None:
-        super().__init__(*args, TableManager=NoTables, **options)
+    def __init__(self, *args: Any, batch_bytes: int, resources: Iterable[Resource], **options: Any) -> None:
+        # Posts get to a third of their size by compression, and more: half of it, fetched, makes a batch.
+        options |= {"TableManager": NoTables, "consumer_max_fetch_size": batch_bytes // 2}
+        super().__init__(*args, **options)
+        self.batch_bytes = batch_bytes
         self._resources = list(resources)
         self._opened = contextlib.AsyncExitStack()
         self.progress = Progress()

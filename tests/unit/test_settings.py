@@ -21,7 +21,7 @@ def test_unset_settings_have_their_defaults(monkeypatch: pytest.MonkeyPatch) -> 
         replication=1,
         fetch_bytes=1_048_576,
         bulk_bytes=4_194_304,
-        cached_counts=100_000,
+        cached_counts=60_000,
         metrics_host="127.0.0.1",
         metrics_port=None,
     )

@@ -32,11 +32,11 @@ class Fetching(BatchConsumer):
 async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
     app = BatchApp(
         "test",
+        batch_bytes=150_000,
         resources=[],
         env_prefix="HASHTIDE_FAUST_",
         store="memory://",
         datadir=tmp_path,
-        consumer_max_fetch_size=150_000,
     )
     app.flow_control.resume()
     made = Fetching(app.transport, *[ignored] * 3)
