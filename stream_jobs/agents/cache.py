@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from stream_jobs.sinks.documents import Count, CountKey
 
@@ -20,7 +20,6 @@ class Cache:
         self._most = most
         self._generation = -1
         self._counts: OrderedDict[CountKey, Count] = OrderedDict()
-        self._values: dict[Any, Any] = {}  # what keys are made of, each value once
         self._whole_after_ms: int | None = None
 
     def belongs_to(self, generation: int) -> None:
@@ -32,7 +31,6 @@ class Cache:
     def clear(self) -> None:
         """Have everything read again from the store."""
         self._counts.clear()
-        self._values.clear()
         self._whole_after_ms = None
 
     @property
@@ -54,8 +52,6 @@ class Cache:
         return self._counts.get(key, NOTHING)
 
     def __setitem__(self, key: CountKey, count: Count) -> None:
-        if key not in self._counts:  # decoded posts share no strings; of keys that do, a count is 320 bytes, not 490
-            key = type(key)(*(self._values.setdefault(value, value) for value in key))
         self._counts[key] = count
         self._counts.move_to_end(key)
 
@@ -68,8 +64,6 @@ class Cache:
         """Keep the bound. Between batches alone: within one, a key that was just read must stay."""
         while len(self._counts) > self._most:
             self._miss(self._counts.popitem(last=False)[0])
-        if len(self._values) > self._most:
-            self._values.clear()
 
     def _miss(self, key: CountKey) -> None:
         if self._whole_after_ms is not None:

@@ -224,16 +224,18 @@ class CountAgent:
             [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
         )
         refused: dict[int, DeadLetter] = {}
+        corrected = 0
         for (key, now), outcome in zip(changed.items(), outcomes, strict=True):
             if outcome.status == "done":
                 cache[key] = now
-                metrics.CORRECTED.inc(now.status == "corrected")
+                corrected += now.status == "corrected"
             elif outcome.status == "conflict":
                 # Another worker, which does not know yet that it is out, was ahead: its version includes all of ours.
                 metrics.COUNT_CONFLICTS.inc()
                 cache.drop(key)
             else:
                 refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
+        metrics.CORRECTED.inc(corrected)
         cache.shrink()
         return list(refused.values())
 
