@@ -75,7 +75,7 @@ def _outside_urls(tags: list[re.Match[str]], text: str) -> Iterator[re.Match[str
             yield tag
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def counting_form(tag: str) -> str:
     """The form that makes #MeToo, #METOO and ＃ＭｅＴｏｏ one tag: `fold`, remembered, because tags repeat."""
     return fold(tag)

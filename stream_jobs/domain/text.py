@@ -52,7 +52,7 @@ _WORD: Final = re.compile(
     f"[{_class_of([point for point in _IN_WORDS if point in _UNSPACED])}]"
     f"|[{_class_of([point for point in _IN_WORDS if point not in _UNSPACED])}]++"
 )
-del _LETTER_POINTS, _DIGIT_POINTS, _IN_WORDS  # 15 MB that nobody needs again
+del _LETTER_POINTS, _DIGIT_POINTS, _IN_WORDS, _LOOKS, _UNSPACED  # 22 MB that nobody needs again
 
 
 def fold(text: str) -> str:
