@@ -26,25 +26,64 @@ from tests.fakes.unruly import (
 )
 from tests.integration.pipeline import PATTERN
 
-STANDS_STILL: Final = "Elasticsearch does not do"  # what a worker logs while it waits
+STANDS_STILL: Final = ("Elasticsearch does not do",)  # what a worker logs while it waits
 BLOCKED: Final = ("cluster_block_exception", "read-only")  # of some documents, of a whole request
 
 
-def elasticsearch_is_killed(trial: Trial, times: int) -> None:
-    """kill -9 under load, and started again after a while."""
-    pipeline, server = trial.pipeline, trial.servers.elasticsearch
-    with pipeline.worker():
-        with trial.load(per_s=500):
-            for _ in range(times):
+Away = Literal["kill", "block of indices", "block of the cluster"]
+
+
+def elasticsearch_goes_away(trial: Trial, *ways: Away) -> None:
+    """Under load, it is killed (-9) and started again, or blocks writes, as it does when a disk is full.
+
+    The worker waits, says so, commits nothing, and goes on when that is over.
+    """
+    pipeline = trial.pipeline
+    with pipeline.worker() as worker:
+        with trial.load(per_s=200):
+            for way in ways:
                 pipeline.advance(by=trial.draw.randint(1, 1_000))
-                before = pipeline.says(STANDS_STILL)
-                server.kill()
-                pipeline.until_it_says(STANDS_STILL, more_than=before)
-                time.sleep(trial.draw.uniform(0, 3))
-                server.start()
-                server.wait()
-                trial.happened["kills of Elasticsearch"] += 1
+                says = BLOCKED if "block" in way else STANDS_STILL
+                before = pipeline.says(*says)
+                with _killed(trial) if way == "kill" else _blocked(trial, way):
+                    pipeline.until_it_says(*says, more_than=before)
+                    time.sleep(2)  # what was counted before is committed by then
+                    counted, sent = pipeline.counted(), pipeline.length(POSTS_RAW)
+                    time.sleep(1)
+                    assert pipeline.counted() == counted
+                    assert pipeline.length(POSTS_RAW) > sent
+                    assert worker.poll() is None
+                trial.happened[way] += 1
+            pipeline.advance(by=1)
         trial.end()
+
+
+@contextlib.contextmanager
+def _killed(trial: Trial) -> Iterator[None]:
+    server = trial.servers.elasticsearch
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+        server.wait()
+
+
+@contextlib.contextmanager
+def _blocked(trial: Trial, way: Away) -> Iterator[None]:
+    def block(on: bool | None) -> None:
+        with session(trial.pipeline.settings.elasticsearch) as client:
+            if way == "block of indices":
+                settings = {"index.blocks.read_only_allow_delete": on}
+                client.indices.put_settings(index=PATTERN, settings=settings, ignore_unavailable=True)
+            else:
+                client.cluster.put_settings(persistent={"cluster.blocks.read_only_allow_delete": on})
+
+    block(True)
+    try:
+        yield
+    finally:
+        block(None)
 
 
 def elasticsearch_has_bad_days(trial: Trial, messages: int, share: float, silences: int = 0) -> None:
@@ -84,52 +123,13 @@ def elasticsearch_has_bad_days(trial: Trial, messages: int, share: float, silenc
     assert happened.keys() == faults.keys()
 
 
-Way = Literal["index", "cluster"]
-
-
-def indices_are_read_only(trial: Trial, *ways: Way) -> None:
-    """Elasticsearch blocks writes, as it does when a disk is full: the worker waits, says so, and goes on later."""
-    pipeline = trial.pipeline
-    with pipeline.worker() as worker:
-        with trial.load(per_s=500):
-            pipeline.advance(by=100)
-            for way in ways:
-                before = pipeline.says(*BLOCKED)
-                with _blocked(trial, way):
-                    pipeline.until_it_says(*BLOCKED, more_than=before)
-                    time.sleep(2)  # what was counted before is committed by then
-                    counted, sent = pipeline.counted(), pipeline.length(POSTS_RAW)
-                    time.sleep(1)
-                    assert pipeline.counted() == counted
-                    assert pipeline.length(POSTS_RAW) > sent
-                    assert worker.poll() is None
-                    trial.happened[f"blocks of the {way}"] += 1
-                pipeline.advance(by=1)
-        trial.end()
-
-
-@contextlib.contextmanager
-def _blocked(trial: Trial, way: Way) -> Iterator[None]:
-    def block(on: bool | None) -> None:
-        with session(trial.pipeline.settings.elasticsearch) as client:
-            if way == "index":
-                settings = {"index.blocks.read_only_allow_delete": on}
-                client.indices.put_settings(index=PATTERN, settings=settings, ignore_unavailable=True)
-            else:
-                client.cluster.put_settings(persistent={"cluster.blocks.read_only_allow_delete": on})
-
-    block(True)
-    try:
-        yield
-    finally:
-        block(None)
-
-
-def kafka_restarts(trial: Trial, *ways: Literal["stop", "kill"]) -> None:
+def kafka_restarts(trial: Trial, *ways: Literal["stop", "kill"], crowd: int) -> None:
     """While a producer sends and workers work, the broker is stopped, or killed with -9, and started again."""
     pipeline, server = trial.pipeline, trial.servers.kafka
-    with pipeline.worker(), pipeline.worker():
-        with trial.load(per_s=500):
+    with contextlib.ExitStack() as stack:
+        for _ in range(crowd):
+            stack.enter_context(pipeline.worker())
+        with trial.load(per_s=300):
             for way in ways:
                 pipeline.advance(by=trial.draw.randint(1, 1_000))
                 (server.stop if way == "stop" else server.kill)()

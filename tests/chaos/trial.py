@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from stream_jobs import topics
 from stream_jobs.app import load_campaigns
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost
+from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.documents import REPLY_VOLUME, Ledger
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import Sending, mixed, posts
@@ -135,7 +137,12 @@ class Trial:
 
     def enricher(self) -> Enricher:
         """What the workers tag posts by."""
-        return Enricher(load_campaigns(self.pipeline.settings))
+        return _enricher(self.pipeline.settings.campaigns)
+
+
+@cache
+def _enricher(campaigns: Path | None) -> Enricher:
+    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns)))
 
 
 def begin(environment: dict[str, str], folder: Path, servers: Stack, seed: str) -> Trial:

@@ -33,7 +33,7 @@ def die_at(trial: Trial, *points: str) -> None:
         trial.happened[f"deaths {point}"] += 1
     with pipeline.worker():
         trial.end()
-    assert _enriched_twice(trial) > 0
+    assert _enriched_twice(trial) > 0 or "after-send" not in points
 
 
 def are_killed(trial: Trial, times: int, crowd: int) -> None:
@@ -73,7 +73,7 @@ def join_and_leave(trial: Trial, *sizes: int) -> None:
     """Under load, so many workers, then so many: they leave by SIGTERM, within 10 seconds."""
     pipeline = trial.pipeline
     with contextlib.ExitStack() as stack:
-        with trial.load(per_s=800):
+        with trial.load(per_s=500):
             workers: list[Process] = []
             for size in sizes:
                 while len(workers) < size:
@@ -109,7 +109,7 @@ def freeze(trial: Trial, *moments: Moment) -> None:
             proxy.always = at_bulk(operation, trial.draw.randint(1, 6), held)
             with pipeline.process(*WORKER, HASHTIDE_ELASTICSEARCH=proxy.url) as frozen:
                 pipeline.assemble(2)
-                with trial.load(per_s=800):
+                with trial.load(per_s=500):
                     pipeline.until(came.is_set)
                     frozen.send_signal(signal.SIGSTOP)
                 pipeline.settle()  # after the frozen one's session has ended, and the rebalance
