@@ -5,7 +5,6 @@ with N posts at once, lets one worker with default settings handle them, for `--
 No two posts say the same, a few name coordinates, and none a language: caches fill, and everything gets loaded.
 """
 
-import argparse
 import asyncio
 import os
 import random
@@ -19,14 +18,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import click
 import psutil
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks import table
 from benchmarks.quality.sets import languages, profiles
+from benchmarks.table import Row
 from deploy.local import stack
 from deploy.local.ports import free_ports
 from producers.contract import POSTS_RAW, Post, encode
@@ -36,6 +37,8 @@ from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.topics import POSTS_ENRICHED
 
+PART: Final = "memory"
+HOW: Final = "One worker with default settings and all 4 partitions, Kafka and Elasticsearch beside it."
 DIFFERENT = 200_000
 """Posts that differ in more than id and time: more than any cache of the worker holds."""
 START_MS = 1_508_025_600_000  # 2017-10-15T00:00:00Z
@@ -65,12 +68,21 @@ class Sample(NamedTuple):
     rss: int
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--posts", type=int, default=500_000, help="posts that the worker is behind (default 500000)")
-    parser.add_argument("--seconds", type=float, default=3600.0, help="how long it may work on them (default: an hour)")
-    parser.add_argument("--starts", type=int, default=3, help="starts that are measured (default 3)")
-    asked = parser.parse_args()
+@click.command()
+@click.option("--posts", default=500_000, show_default=True, help="Posts that the worker is behind.")
+@click.option("--seconds", default=3600.0, show_default=True, help="How long it may work on them.")
+@click.option("--starts", default=3, show_default=True, help="Starts that are measured.")
+@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+def main(posts: int, seconds: float, starts: int, write: bool) -> None:
+    """How much memory a worker takes that is far behind, and how long its start."""
+    rows = measure(posts, seconds, starts)
+    table.show(rows)
+    if write:
+        table.write(PART, rows, HOW)
+
+
+def measure(posts: int, seconds: float, starts: int) -> list[Row]:
+    """Both. Blocks."""
     with tempfile.TemporaryDirectory(prefix="hashtide-memory-") as name:
         folder = Path(name)
         say("starting Kafka and Elasticsearch")
@@ -84,21 +96,22 @@ def main() -> None:
             topics.setup(settings)
             indices.setup(settings.elasticsearch)
             asyncio.run(fill(settings, pool(1), 1))
-            starts = [start(environment, folder) for _ in range(asked.starts + 1)][1:]  # the first one compiles
-            asyncio.run(fill(settings, pool(DIFFERENT), asked.posts))
+            started = [start(environment, folder) for _ in range(starts + 1)][1:]  # the first one compiles
+            asyncio.run(fill(settings, pool(DIFFERENT), posts))
             with worker(environment, folder) as (process, port):
-                samples = list(watch(process, port, asked.posts, asked.seconds))
-                peak = peak_rss(process.pid)
-    print(f"{'start: partitions assigned':<44}{median(each.assigned for each in starts):>10.1f} s")
-    print(f"{'start: first post counted':<44}{median(each.counted for each in starts):>10.1f} s")
-    print(f"{'start: processor time until then':<44}{median(each.cpu for each in starts):>10.1f} s")
-    print(f"{'posts behind':<44}{asked.posts:>10,}")
-    print(f"{f'posts enriched in {samples[-1].at_s:.0f} s':<44}{samples[-1].enriched:>10,}")
-    print(f"{f'posts counted in {samples[-1].at_s:.0f} s':<44}{samples[-1].counted:>10,}")
+                samples = list(watch(process, port, posts, seconds))
+                peak = peak_rss(process.pid) or max(each.rss for each in samples)
+    last = samples[-1]
+    notes = f"{posts:,} posts behind; {last.enriched:,} enriched and {last.counted:,} counted in {last.at_s:.0f} s"
+    rows = [
+        Row(PART, "start: partitions assigned", "s", [each.assigned for each in started]),
+        Row(PART, "start: first post counted", "s", [each.counted for each in started]),
+        Row(PART, "start: processor time until then", "s", [each.cpu for each in started]),
+    ]
     for share in (0.1, 0.5, 1.0):
-        then = next(each for each in samples if each.counted >= share * samples[-1].counted)
-        print(f"{f'RSS at {share:.0%} of these':<44}{then.rss / MIB:>10.0f} MiB")
-    print(f"{'RSS at its highest':<44}{(peak or max(each.rss for each in samples)) / MIB:>10.0f} MiB")
+        then = next(each for each in samples if each.counted >= share * last.counted)
+        rows.append(Row(PART, f"RSS at {share:.0%} of the posts counted", "MiB", [then.rss / MIB]))
+    return [*rows, Row(PART, "RSS at its highest", "MiB", [peak / MIB], notes=notes)]
 
 
 def pool(size: int) -> list[Halves]:
