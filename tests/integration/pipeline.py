@@ -122,6 +122,18 @@ class Pipeline:
         with Offsets(self.settings) as offsets:
             return sum(offsets.committed(POSTS_ENRICHED).values())
 
+    def stand_still(self, seconds: float = 2.0) -> None:
+        """Wait until the workers have committed nothing for so long."""
+        counted, since = self.counted(), time.monotonic()
+
+        def stands() -> bool:
+            nonlocal counted, since
+            if (now := self.counted()) != counted:
+                counted, since = now, time.monotonic()
+            return time.monotonic() - since >= seconds
+
+        self.until(stands)
+
     def length(self, topic: str) -> int:
         """How many records a topic was ever given."""
         with Offsets(self.settings) as offsets:
