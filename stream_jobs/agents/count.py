@@ -174,10 +174,10 @@ class CountAgent:
             at = documents.ledger_position(entry.source, "at")
             if at == Position(self._topic_id, partition, event.offset):
                 count.append((event, post))
-            elif post.edited_at_ms is not None:
-                edits.append(post)
             elif post.raw is not None and documents.ledger_position(entry.source, "raw") == post.raw:
                 metrics.DUPLICATES.labels("re-send").inc()
+            elif post.edited_at_ms is not None:
+                edits.append(post)
             else:
                 metrics.DUPLICATES.labels("source").inc()
         for post in edits:
@@ -268,7 +268,9 @@ class CountAgent:
         while True:
             (entry,) = await self._store.get([self._ledger.ref(post)])
             body = None if entry is None else documents.edited(entry.source, post)
-            if entry is None or body is None or await self._amended(entry, body):
+            if entry is None or body is None:
+                return
+            if await self._amended(entry, body):
                 metrics.EDITS.inc()
                 return
 

@@ -221,7 +221,7 @@ def gap_document(gap: Gap) -> Document:
     return Document(Ref(INGEST_GAPS, _digest((gap.source, gap.from_ms, gap.to_ms, gap.reason))), _json.encode(body))
 
 
-class _Entry(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "@timestamp"}):
+class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"timestamp": "@timestamp"}):
     timestamp: int
     platform: str
     kind: Kind
@@ -237,6 +237,8 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "@times
     origin: Origin
     author: str | None
     ledger: "_Positions"
+    edited_at: int | None = None
+    """Of an edit that stands in for a post that was never seen."""
 
 
 class _Positions(msgspec.Struct, frozen=True, gc=False):
@@ -278,6 +280,7 @@ class Ledger:
             post.origin,
             post.author,
             _Positions(position, post.raw),
+            post.edited_at_ms,
         )
         return Document(self.ref(post), _json.encode(entry))
 

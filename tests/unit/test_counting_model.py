@@ -38,6 +38,7 @@ class History:
     def __init__(self, cached_counts: int) -> None:
         self.group = Group(PARTITIONS, WORKERS, cached_counts, SEEN)
         self.posts: list[Version] = []
+        self.raw: list[tuple[Version, Position]] = []  # what lies in posts.raw, and where
         self.sent: dict[tuple[int, int], Version] = {}  # by partition and offset
         self.deletes = self.damaged = False
         self.deleted: set[str] = set()  # deleted behind a copy of themselves, in its partition
@@ -50,9 +51,15 @@ class History:
         self._send(n % PARTITIONS, post)
 
     def repeat(self, n: int) -> None:
-        """A duplicate or a re-send, in any partition: sources may differ in how they call a post."""
+        """A duplicate, in any partition: sources may differ in how they call a post."""
         if self.posts:
             self._send(n % PARTITIONS, self.posts[-1 - (n >> 1) % len(self.posts)])
+
+    def resend(self, n: int) -> None:
+        """What the enrich step sends again after a crash: a post or an edit, from where it lies in posts.raw."""
+        if self.raw:
+            version, raw = self.raw[-1 - n % len(self.raw)]
+            self._enriched(version, raw)
 
     def edit(self, n: int) -> None:
         if self.posts:
@@ -131,8 +138,13 @@ class History:
         store.order = range if n & 4 else lambda of: range(of - 1, -1, -1)
 
     def _send(self, partition: int, version: Version) -> None:
-        log = self.group.log[partition]
-        self.sent[partition, len(log)] = version
+        raw = Position("raw", partition, len(self.raw))
+        self.raw.append((version, raw))
+        self._enriched(version, raw)
+
+    def _enriched(self, version: Version, raw: Position) -> None:
+        log = self.group.log[raw.partition]
+        self.sent[raw.partition, len(log)] = version
         post = EnrichedPost(
             platform="x",
             post_id=version.post_id,
@@ -148,7 +160,7 @@ class History:
             region_confidence=0.0,
             author="5d41402abc4b2a76b9719d911017c592",
             edited_at_ms=version.edited_at_ms,
-            raw=Position("raw", partition, len(log) // 2),  # so that two in a row look like a re-send
+            raw=raw,
         )
         log.append(encode(post))
 
@@ -185,8 +197,7 @@ class History:
         for post_id in self.deleted:
             assert entries[post_id].keys() == {"@timestamp", "deleted_at", "ledger"}
         for post_id, source in entries.items():
-            at = (source["ledger"]["at"]["partition"], source["ledger"]["at"]["offset"])
-            edits = [v.edited_at_ms for k, v in self.sent.items() if v.post_id == post_id and k != at]
+            edits = [sent.edited_at_ms for sent in self.sent.values() if sent.post_id == post_id]
             if "deleted_at" not in source:
                 assert source.get("edited_at") == max((edit for edit in edits if edit), default=None)
 
@@ -196,7 +207,8 @@ SEEN: Counter[str] = Counter()
 
 MOVES: Final = (
     *[History.publish] * 4,
-    *[History.repeat] * 3,
+    *[History.repeat] * 2,
+    *[History.resend] * 2,
     History.edit,
     History.delete,
     *[History.fetch] * 6,

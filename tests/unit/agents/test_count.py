@@ -338,8 +338,21 @@ async def test_the_latest_edit_stays_noted_whatever_comes_later() -> None:
 async def test_an_edit_whose_post_was_never_seen_stands_in_for_it() -> None:
     counting = Counting()
     await counting.handle(0, post("1", edited_at_ms=1_508_097_700_000, hashtags=("metoo",)))
+    assert [entry["edited_at"] for entry in counting.ledger] == [1_508_097_700_000]
     await counting.handle(1, post("1", hashtags=("yotambién",)))
     assert counting.counts == {"15 20:00 en": 1, "15 20:00 #metoo": 1}
+
+
+async def test_an_edit_that_stands_in_for_its_post_and_is_sent_again_by_us_is_a_resend_and_writes_nothing() -> None:
+    counting = Counting()
+    edits, resends = metric("hashtide_edited_posts_total"), metric("hashtide_duplicate_posts_total", by="re-send")
+    edit = post("1", edited_at_ms=1_508_097_700_000, raw=Position("raw", 0, 7))
+    await counting.handle(0, edit)
+    before = dict(counting.store.documents)
+    await counting.handle(1, edit)
+    assert counting.store.documents == before
+    assert metric("hashtide_edited_posts_total") - edits == 0
+    assert metric("hashtide_duplicate_posts_total", by="re-send") - resends == 1
 
 
 EMPTIED = {
