@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from stream_jobs import metrics
 from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
+from stream_jobs.sinks.together import Line, Together
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,10 @@ class Elasticsearch:
 
     def __init__(self, url: str, bulk_bytes: int) -> None:
         self._url, self._bulk_bytes = url, bulk_bytes
+        self._together = {
+            operation: Together(partial(self._send, operation), bulk_bytes, MAX_DOCUMENTS, TooLarge)
+            for operation in ("create", "put", "amend")
+        }
 
     async def __aenter__(self) -> Self:
         self._client = AsyncElasticsearch(
@@ -71,6 +76,8 @@ class Elasticsearch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for together in self._together.values():
+            await together.close()
         await self._client.close()
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
@@ -92,7 +99,7 @@ class Elasticsearch:
         found: list[Found | None] = []
         for start in range(0, len(refs), MAX_DOCUMENTS):
             docs = [{"_index": ref.index, "_id": ref.id} for ref in refs[start : start + MAX_DOCUMENTS]]
-            found += await self._patiently("get", partial(self._get, docs))
+            found += await self._ask("get", partial(self._get, docs))
         return found
 
     async def _get(self, docs: list[dict[str, str]]) -> list[Found | None]:
@@ -101,7 +108,7 @@ class Elasticsearch:
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         if not ids:
             return []
-        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern))
+        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern))
         found: list[Found] = []
         for start in range(0, len(ids), LOCATED_AT_ONCE):
             part = list(ids[start : start + LOCATED_AT_ONCE])
@@ -113,15 +120,15 @@ class Elasticsearch:
         return await self._search("find", pattern, {"bool": {"filter": filters}}, most)
 
     async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
-        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern))
+        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern))
         query, aggs = {"bool": {"filter": _terms(values)}}, {"newest": {"max": {"field": "@timestamp"}}}
         search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs, **WHOLE)
-        found = (await self._patiently("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
+        found = (await self._ask("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
         return -1 if found is None else int(found)
 
     async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
-        await self._patiently("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
-        opened = await self._patiently(
+        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
+        opened = await self._ask(
             "scan",
             partial(self._client.open_point_in_time, index=pattern, ignore_unavailable=True, keep_alive=SCAN_KEPT),
         )
@@ -131,7 +138,7 @@ class Elasticsearch:
         pit = {"id": opened["id"], "keep_alive": SCAN_KEPT}
         try:
             while True:
-                answer = await self._patiently("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
+                answer = await self._ask("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
                 hits, pit["id"] = answer["hits"]["hits"], answer["pit_id"]
                 if hits:
                     yield [_hit(hit) for hit in hits]
@@ -148,29 +155,22 @@ class Elasticsearch:
         search = partial(
             self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True, **WHOLE
         )
-        return [_hit(hit) for hit in (await self._patiently(operation, search))["hits"]["hits"]]
+        return [_hit(hit) for hit in (await self._ask(operation, search))["hits"]["hits"]]
 
-    async def _bulk(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
+    async def _bulk(self, operation: str, lines: list[Line]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for part in _parts(lines, self._bulk_bytes):
             outcomes += await self._whole(operation, part)
         return outcomes
 
-    async def _whole(self, operation: str, lines: list[tuple[bytes, bytes]]) -> list[Outcome]:
+    async def _whole(self, operation: str, lines: list[Line]) -> list[Outcome]:
         """An outcome for each line: those that were only turned away for now go into the next try, alone."""
         outcomes: list[Outcome | None] = [None] * len(lines)
 
         async def attempt() -> None:
             waiting = [i for i, outcome in enumerate(outcomes) if outcome is None]
-            answer = await self._client.bulk(
-                operations=cast(Any, [part for i in waiting for part in lines[i]]),  # bytes go through as they are
-                filter_path="items.*.status,items.*.error.type,items.*.error.reason",
-            )
             busy: dict[str, Any] | None = None
-            if not answer:
-                raise Passing("empty-answer", "an answer without a body")
-            for i, item in zip(waiting, answer["items"], strict=True):
-                (result,) = item.values()
+            for i, result in zip(waiting, await self._together[operation]([lines[i] for i in waiting]), strict=True):
                 outcomes[i] = _outcome(result)
                 if outcomes[i] is None:
                     busy = result
@@ -187,30 +187,49 @@ class Elasticsearch:
             return [outcome for half in halves for outcome in await self._whole(operation, half)]
         return [outcome for outcome in outcomes if outcome is not None]
 
-    async def _patiently(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def _send(self, operation: str, lines: Sequence[Line]) -> list[dict[str, Any]]:
+        """One bulk; what the server says of each line."""
+        bulk = partial(
+            self._client.bulk,
+            operations=cast(Any, [part for line in lines for part in line]),  # bytes go through as they are
+            filter_path="items.*.status,items.*.error.type,items.*.error.reason",
+        )
+        answer = await self._once(operation, bulk)
+        if not answer:
+            raise Passing("empty-answer", "an answer without a body")
+        return [result for item in answer["items"] for result in item.values()]
+
+    async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """The call's answer, however long it takes; cancel to give up."""
+        return await self._patiently(operation, partial(self._once, operation, call))
+
+    async def _patiently(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What an attempt returns in the end: the one place where anything is tried again."""
 
         def say(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             metrics.BULK_RETRIES.labels(getattr(error, "reason", "")).inc()
             log.warning("Elasticsearch does not do %s (%s), attempt %d", operation, error, state.attempt_number)
 
-        async for attempt in AsyncRetrying(
+        return await AsyncRetrying(
             retry=retry_if_exception_type(Passing),
             wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
             before_sleep=say,
-        ):
-            with attempt:
-                started = time.perf_counter()
-                try:
-                    answer = await call()
-                except ConnectionTimeout as error:
-                    raise Passing("timeout", str(error)) from error
-                except ApiError as error:
-                    raise _worth(error) from error
-                except TransportError as error:
-                    raise Passing("connection", str(error)) from error
-                metrics.BULK_SECONDS.labels(operation).observe(time.perf_counter() - started)
+            reraise=True,
+        )(attempt)
+
+    async def _once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """One request, timed. Raises Passing, TooLarge, ApiError."""
+        started = time.perf_counter()
+        try:
+            answer = await call()
+        except ConnectionTimeout as error:
+            raise Passing("timeout", str(error)) from error
+        except ApiError as error:
+            raise _worth(error) from error
+        except TransportError as error:
+            raise Passing("connection", str(error)) from error
+        metrics.BULK_SECONDS.labels(operation).observe(time.perf_counter() - started)
         return answer
 
 
@@ -265,9 +284,9 @@ def _action(operation: str, ref: Ref, options: str) -> bytes:
     return f'{{"{operation}":{{"_index":"{ref.index}","_id":"{ref.id}"{options}}}}}'.encode()
 
 
-def _parts(lines: list[tuple[bytes, bytes]], most_bytes: int) -> Iterator[list[tuple[bytes, bytes]]]:
+def _parts(lines: list[Line], most_bytes: int) -> Iterator[list[Line]]:
     """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS."""
-    part: list[tuple[bytes, bytes]] = []
+    part: list[Line] = []
     size = 0
     for line in lines:
         more = len(line[0]) + len(line[1]) + 2

@@ -15,7 +15,7 @@ from producers.publisher import MAX_MESSAGE_BYTES
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 256 * 1024
-LINGER_MS = 5
+LINGER_MS = 0
 
 Record = tuple[bytes | None, bytes]
 """Key and value."""
