@@ -159,18 +159,20 @@ class Elasticsearch:
 
     async def _bulk(self, operation: str, lines: list[Line]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for part in _parts(lines, self._bulk_bytes):
-            outcomes += await self._whole(operation, part)
+        for part, size in _parts(lines, self._bulk_bytes):
+            outcomes += await self._whole(operation, part, size)
         return outcomes
 
-    async def _whole(self, operation: str, lines: list[Line]) -> list[Outcome]:
+    async def _whole(self, operation: str, lines: list[Line], size: int) -> list[Outcome]:
         """An outcome for each line: those that were only turned away for now go into the next try, alone."""
         outcomes: list[Outcome | None] = [None] * len(lines)
 
         async def attempt() -> None:
             waiting = [i for i, outcome in enumerate(outcomes) if outcome is None]
             busy: dict[str, Any] | None = None
-            for i, result in zip(waiting, await self._together[operation]([lines[i] for i in waiting]), strict=True):
+            for i, result in zip(
+                waiting, await self._together[operation]([lines[i] for i in waiting], size), strict=True
+            ):
                 outcomes[i] = _outcome(result)
                 if outcomes[i] is None:
                     busy = result
@@ -184,7 +186,7 @@ class Elasticsearch:
                 return [_refused("413", "the document is larger than Elasticsearch takes")]
             middle = len(lines) // 2
             halves = lines[:middle], lines[middle:]
-            return [outcome for half in halves for outcome in await self._whole(operation, half)]
+            return [outcome for half in halves for outcome in await self._whole(operation, half, size)]
         return [outcome for outcome in outcomes if outcome is not None]
 
     async def _send(self, operation: str, lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -284,16 +286,16 @@ def _action(operation: str, ref: Ref, options: str) -> bytes:
     return f'{{"{operation}":{{"_index":"{ref.index}","_id":"{ref.id}"{options}}}}}'.encode()
 
 
-def _parts(lines: list[Line], most_bytes: int) -> Iterator[list[Line]]:
-    """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS."""
+def _parts(lines: list[Line], most_bytes: int) -> Iterator[tuple[list[Line], int]]:
+    """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS, and the size of each."""
     part: list[Line] = []
     size = 0
     for line in lines:
         more = len(line[0]) + len(line[1]) + 2
         if part and (size + more > most_bytes or len(part) >= MAX_DOCUMENTS):
-            yield part
+            yield part, size
             part, size = [], 0
         part.append(line)
         size += more
     if part:
-        yield part
+        yield part, size

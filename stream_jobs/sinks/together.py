@@ -19,6 +19,7 @@ Send = Callable[[Sequence[Line]], Awaitable[Sequence[Any]]]
 
 class _Waiting(NamedTuple):
     lines: Sequence[Line]
+    size: int
     answer: "asyncio.Future[Sequence[Any]]"
 
 
@@ -33,12 +34,13 @@ class Together:
         self._waiting: deque[_Waiting] = deque()
         self._sending: asyncio.Task[None] | None = None
 
-    async def __call__(self, lines: Sequence[Line]) -> Sequence[Any]:
-        """The answers to these lines. What sending raises is raised to everyone whose lines were in it.
+    async def __call__(self, lines: Sequence[Line], size: int) -> Sequence[Any]:
+        """The answers to these lines, of `size` bytes at most.
 
-        Cancelled while it waits, it takes its lines back; while they are on their way, they stay in.
+        What sending raises is raised to everyone whose lines were in it. Cancelled while it waits, it takes its lines
+        back; while they are on their way, they stay in.
         """
-        waiting = _Waiting(lines, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(lines, size, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._run())
@@ -85,7 +87,7 @@ class Together:
         while self._waiting:
             following = self._waiting[0]
             if not following.answer.cancelled():
-                size += sum(len(action) + len(source) + 2 for action, source in following.lines)
+                size += following.size
                 count += len(following.lines)
                 if taken and (size > self._most_bytes or count > self._most_lines):
                     break

@@ -12,6 +12,10 @@ def lines(*sources: str) -> list[Line]:
     return [(b"{}", source.encode()) for source in sources]
 
 
+async def asked(together: Together, bulk: list[Line]) -> Sequence[str]:
+    return await together(bulk, sum(len(action) + len(source) + 2 for action, source in bulk))
+
+
 class Server:
     """Answers each line by its source in capitals, when it is told to; remembers what came together."""
 
@@ -53,7 +57,7 @@ async def test_the_first_goes_at_once_and_those_that_come_meanwhile_go_as_one(
 ) -> None:
     senders = []
     for bulk in (lines("a", "b"), lines("c"), lines("d", "e")):
-        senders.append(asyncio.ensure_future(together(bulk)))
+        senders.append(asyncio.ensure_future(asked(together, bulk)))
         await settled()
     assert server.bulks == ["a b"]
     server.answer()
@@ -78,9 +82,9 @@ async def test_the_first_goes_at_once_and_those_that_come_meanwhile_go_as_one(
 async def test_they_gather_up_to_a_size(
     server: Server, together: Together, waiting: list[list[Line]], bulks: list[str]
 ) -> None:
-    senders = [asyncio.ensure_future(together(lines("a")))]
+    senders = [asyncio.ensure_future(asked(together, lines("a")))]
     await settled()
-    senders += [asyncio.ensure_future(together(bulk)) for bulk in waiting]
+    senders += [asyncio.ensure_future(asked(together, bulk)) for bulk in waiting]
     server.answer(len(bulks))
     await asyncio.gather(*senders)
     assert server.bulks == bulks
@@ -89,9 +93,9 @@ async def test_they_gather_up_to_a_size(
 async def test_an_error_is_everyones_whose_lines_were_in_it_and_nobody_elses(
     server: Server, together: Together
 ) -> None:
-    first = asyncio.ensure_future(together(lines("a")))
+    first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
-    both = [asyncio.ensure_future(together(lines(source))) for source in "bc"]
+    both = [asyncio.ensure_future(asked(together, lines(source))) for source in "bc"]
     server.answer()
     assert await first == ["A"]
     server.error = OSError("away")
@@ -99,13 +103,13 @@ async def test_an_error_is_everyones_whose_lines_were_in_it_and_nobody_elses(
     assert [str(error) for error in await asyncio.gather(*both, return_exceptions=True)] == ["away", "away"]
     server.error = None
     server.answer()
-    assert await together(lines("d")) == ["D"]
+    assert await asked(together, lines("d")) == ["D"]
 
 
 async def test_whoever_gives_up_while_waiting_takes_the_lines_back(server: Server, together: Together) -> None:
-    first = asyncio.ensure_future(together(lines("a")))
+    first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
-    gone, stays = (asyncio.ensure_future(together(lines(source))) for source in "bc")
+    gone, stays = (asyncio.ensure_future(asked(together, lines(source))) for source in "bc")
     await settled()
     gone.cancel()
     server.answer(2)
@@ -114,9 +118,9 @@ async def test_whoever_gives_up_while_waiting_takes_the_lines_back(server: Serve
 
 
 async def test_whoever_gives_up_on_the_way_leaves_the_others_their_answers(server: Server, together: Together) -> None:
-    first = asyncio.ensure_future(together(lines("a")))
+    first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
-    gone, stays = (asyncio.ensure_future(together(lines(source))) for source in "bc")
+    gone, stays = (asyncio.ensure_future(asked(together, lines(source))) for source in "bc")
     server.answer()
     await settled()
     gone.cancel()
@@ -126,9 +130,9 @@ async def test_whoever_gives_up_on_the_way_leaves_the_others_their_answers(serve
 
 
 async def test_where_joined_they_are_too_large_each_goes_by_itself(server: Server, together: Together) -> None:
-    first = asyncio.ensure_future(together(lines("a")))
+    first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
-    both = [asyncio.ensure_future(together(lines(source))) for source in "bc"]
+    both = [asyncio.ensure_future(asked(together, lines(source))) for source in "bc"]
     server.answer()
     await settled()
     server.error = OverflowError()
@@ -144,14 +148,14 @@ async def test_one_that_is_too_large_alone_is_told_so(server: Server, together: 
     server.error = OverflowError()
     server.answer()
     with pytest.raises(OverflowError):
-        await together(lines("a"))
+        await asked(together, lines("a"))
     assert server.bulks == ["a"]
 
 
 async def test_closing_cancels_whoever_waits(server: Server, together: Together) -> None:
-    senders = [asyncio.ensure_future(together(lines("a")))]
+    senders = [asyncio.ensure_future(asked(together, lines("a")))]
     await settled()
-    senders.append(asyncio.ensure_future(together(lines("b"))))
+    senders.append(asyncio.ensure_future(asked(together, lines("b"))))
     await settled()
     await together.close()
     results = await asyncio.gather(*senders, return_exceptions=True)
