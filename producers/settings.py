@@ -1,6 +1,7 @@
 """Settings: environment variables named HASHTIDE_*, read once into one frozen value, checked before anything starts."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -83,8 +84,14 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
                 problem = str(error).partition(" - at ")[0]
                 if "regex" in problem or "enum" in problem:  # says nothing to people
                     problem = "not of the right form"
-                raise WrongSetting(f"{name}={given[field]!r}: {problem} ({must.type}: {must.meaning})") from None
+                value = without_login(given[field])
+                raise WrongSetting(f"{name}={value!r}: {problem} ({must.type}: {must.meaning})") from None
         raise WrongSetting(str(error)) from None
+
+
+def without_login(value: str) -> str:
+    """A value as it may be shown: nobody should put a login into a URL, but somebody will."""
+    return re.sub(r"//[^/\s]*@", "//***@", value)
 
 
 def _path(kind: type, value: Any) -> Any:

@@ -14,6 +14,7 @@ from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
+from stream_jobs.sinks.client import connection
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.kafka import KafkaSink
 from stream_jobs.topics import POSTS_ENRICHED
@@ -26,15 +27,15 @@ def create(settings: StreamSettings) -> BatchApp:
     """The app of one worker, checked and ready to run.
 
     Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, TopicsUnready,
-    ElasticsearchUnreachable and IndicesUnready.
+    ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
-    key = load_key(settings)
+    key, at = load_key(settings), connection(settings)
     enricher = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags)
     found = topics.check(settings)
-    indices.check(settings.elasticsearch)
+    indices.check(at)
 
     kafka = KafkaSink(settings.kafka)
-    store = Elasticsearch(settings.elasticsearch, settings.bulk_bytes)
+    store = Elasticsearch(at, settings.bulk_bytes)
     enrich = EnrichAgent(enricher, kafka.send, kafka.bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
     count = CountAgent(
         store,

@@ -15,7 +15,7 @@ import msgspec
 
 from producers import formats, logs
 from producers.errors import HashtideError
-from producers.settings import PREFIX, Common, ProducerSettings, described, load
+from producers.settings import PREFIX, Common, ProducerSettings, described, load, without_login
 from stream_jobs.settings import StreamSettings
 from stream_jobs.terminal import Moment, as_json, print_table
 
@@ -126,10 +126,12 @@ def setup(json_: bool) -> None:
     """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm."""
     from stream_jobs import topics
     from stream_jobs.sinks import indices
+    from stream_jobs.sinks.client import connection
 
     settings = load(StreamSettings, os.environ)
+    at = connection(settings)
     made = topics.setup(settings)
-    put = indices.setup(settings.elasticsearch)
+    put = indices.setup(at)
     if json_:
         click.echo(json.dumps({"topics_made": made, "templates_put": put}))
     else:
@@ -210,9 +212,10 @@ def counts(
     By hashtag, the total is of uses: a post counts once for each of its tags.
     """
     from stream_jobs.counts import counts as sums
+    from stream_jobs.sinks.client import connection
 
-    url = load(StreamSettings, os.environ).elasticsearch
-    result = sums(url, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
+    at = connection(load(StreamSettings, os.environ))
+    result = sums(at, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
     if json_:
         click.echo(msgspec.json.encode(result))
     else:
@@ -245,7 +248,7 @@ def settings(json_: bool) -> None:
 
 def _value_now(name: str) -> str | None:
     value = os.environ.get(name)
-    return "***" if value and name.endswith("_TOKEN") else value
+    return "***" if value and name.endswith("_TOKEN") else value and without_login(value)
 
 
 @cli.command()

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from stream_jobs.sinks.client import Where
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
 from stream_jobs.sinks.indices import WHOLE, session
 
@@ -32,7 +33,7 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 def counts(
-    url: str,
+    where: Where,
     *,
     campaign: str | None = None,
     by: By | None = None,
@@ -46,7 +47,7 @@ def counts(
     as indices.session does.
     """
     family = HASHTAG_VOLUME if by == "hashtag" else REPLY_VOLUME
-    with session(url) as client:
+    with session(where) as client:
         client.indices.refresh(index=f"{family}-*")
         rows = [
             Row(bucket["key"].get("by"), _start(bucket["key"]), int(bucket["posts"]["value"]))

@@ -11,9 +11,20 @@ from producers.settings import Common
 class StreamSettings(Common, frozen=True, kw_only=True):
     """Elasticsearch, topics, campaigns and the worker."""
 
-    elasticsearch: Annotated[str, Meta(pattern=r"^https?://[^\s/]+/?$", description="Elasticsearch, as a URL")] = (
-        "http://127.0.0.1:9200"
+    elasticsearch: Annotated[
+        str, Meta(pattern=r"^https?://[^\s/@]+/?$", description="Elasticsearch, as a URL; the login goes elsewhere")
+    ] = "http://127.0.0.1:9200"
+    elasticsearch_api_key_file: Annotated[
+        Path | None, Meta(description="file with an API key of Elasticsearch, in its encoded form")
+    ] = None
+    elasticsearch_user: Annotated[str | None, Meta(description="user of Elasticsearch, where there is no API key")] = (
+        None
     )
+    elasticsearch_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
+    elasticsearch_ca_file: Annotated[
+        Path | None,
+        Meta(description="file with the certificates (PEM) to trust Elasticsearch by; the system's where unset"),
+    ] = None
     campaigns: Annotated[
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
     ] = None

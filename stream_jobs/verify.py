@@ -19,6 +19,7 @@ from stream_jobs.enriched import Recount, encode
 from stream_jobs.offsets import Offsets
 from stream_jobs.recount import Difference, tally
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import Where, connection
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.indices import WHOLE, session
@@ -60,7 +61,7 @@ def verify(settings: StreamSettings, from_: datetime | None, to: datetime | None
     counts; this waits for them. Blocks. Raises KafkaUnreachable, TopicsUnready, ElasticsearchUnreachable,
     ElasticsearchFailed, NotMended.
     """
-    found = _differences(settings, _hours(settings.elasticsearch, from_, to), show)
+    found = _differences(settings, _hours(connection(settings), from_, to), show)
     if not repair or not found.differences:
         return found
     topic = topics.check(settings)[POSTS_ENRICHED].id
@@ -88,7 +89,7 @@ def _differences(settings: StreamSettings, stretches: Sequence[tuple[int, int]],
 async def _look(settings: StreamSettings, stretches: Sequence[tuple[int, int]], show: Show) -> Verdict:
     posts = deleted = without = 0
     differences: list[Difference] = []
-    async with Elasticsearch(settings.elasticsearch, settings.bulk_bytes) as store:
+    async with Elasticsearch(connection(settings), settings.bulk_bytes) as store:
         for done, (from_ms, to_ms) in enumerate(stretches):
             show(done, len(stretches))
             result = await tally(store, from_ms, to_ms)
@@ -107,12 +108,12 @@ def _windows(differences: Iterable[Difference]) -> list[tuple[int, int]]:
     return [(start_ms, start_ms + WINDOW_MS) for start_ms in sorted({each.window_ms for each in differences})]
 
 
-def _hours(url: str, from_: datetime | None, to: datetime | None) -> list[tuple[int, int]]:
+def _hours(where: Where, from_: datetime | None, to: datetime | None) -> list[tuple[int, int]]:
     """The parts of [from_, to) in which anything lies, none longer than an hour, as whole windows."""
     from_ms = 0 if from_ is None else -(-int(from_.timestamp() * 1000) // WINDOW_MS) * WINDOW_MS
     to_ms = (1 << 62) if to is None else -(-int(to.timestamp() * 1000) // WINDOW_MS) * WINDOW_MS
     starts: list[int] = []
-    with session(url) as client:
+    with session(where) as client:
         pattern = f"{POSTS}-*,{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*"
         client.indices.refresh(index=pattern)
         after: dict[str, Any] = {}

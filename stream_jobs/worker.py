@@ -14,6 +14,7 @@ from stream_jobs import app, health
 from stream_jobs.health import Checks
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
+from stream_jobs.sinks.client import connection
 
 DEFAULT_METRICS_PORT = 9464
 
@@ -28,7 +29,7 @@ def run(settings: StreamSettings) -> NoReturn:
     asyncio.set_event_loop(asyncio.new_event_loop())
     worker_app = app.create(settings)
     if settings.metrics_port != 0:
-        serve(settings, Checks(worker_app.progress, partial(indices.answers, settings.elasticsearch)))
+        serve(settings, Checks(worker_app.progress, partial(indices.answers, connection(settings))))
     log.info("working: Kafka %s, Elasticsearch %s, group %s", settings.kafka, settings.elasticsearch, settings.group)
     # The detector, the tables and the code stay for good: out of the garbage collector's sight, enriching a post costs
     # half, for it would go through them all again and again.

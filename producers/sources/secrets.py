@@ -10,10 +10,10 @@ def x_token(settings: ProducerSettings) -> str:
     if settings.x_bearer_token is not None:
         token = settings.x_bearer_token.strip()
     elif settings.x_bearer_token_file is not None:
-        token = _read("HASHTIDE_X_BEARER_TOKEN_FILE", settings.x_bearer_token_file).strip()
+        token = read("HASHTIDE_X_BEARER_TOKEN_FILE", settings.x_bearer_token_file).strip()
     else:
         raise WrongSetting("HASHTIDE_X_BEARER_TOKEN_FILE: must name a file with the bearer token of an app at X")
-    return _checked("HASHTIDE_X_BEARER_TOKEN", token)
+    return one_word("HASHTIDE_X_BEARER_TOKEN", token)
 
 
 def mastodon_tokens(settings: ProducerSettings) -> dict[str, str]:
@@ -22,17 +22,18 @@ def mastodon_tokens(settings: ProducerSettings) -> dict[str, str]:
         return {}
     name = "HASHTIDE_MASTODON_TOKENS_FILE"
     tokens = {}
-    for number, line in enumerate(_read(name, settings.mastodon_tokens_file).splitlines(), 1):
+    for number, line in enumerate(read(name, settings.mastodon_tokens_file).splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         if len(words) != 2:
             raise WrongSetting(f"{name}: line {number} must be `HOST TOKEN`")
-        tokens[words[0]] = _checked(name, words[1])
+        tokens[words[0]] = one_word(name, words[1])
     return tokens
 
 
-def _read(name: str, path: Path) -> str:
+def read(name: str, path: Path) -> str:
+    """What a secret's file holds; `name` is its setting. Reads the disk. Raises WrongSetting."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -40,7 +41,8 @@ def _read(name: str, path: Path) -> str:
         raise WrongSetting(f"{name}={str(path)!r}: can't be read: {reason}") from None
 
 
-def _checked(name: str, token: str) -> str:
+def one_word(name: str, token: str) -> str:
+    """The token, if it is one. Raises WrongSetting, which names the setting and not the token."""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise WrongSetting(f"{name}: must hold a token: one word of printable ASCII characters")
     return token

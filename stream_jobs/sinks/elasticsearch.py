@@ -9,10 +9,11 @@ from typing import Any, Self, TypeVar, cast
 
 import msgspec
 from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import ApiError, AsyncElasticsearch, JsonSerializer, NotFoundError
+from elasticsearch import ApiError, JsonSerializer, NotFoundError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from stream_jobs import metrics
+from stream_jobs.sinks.client import Where, connect_async
 from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
 from stream_jobs.sinks.together import Line, Together
@@ -62,17 +63,15 @@ class Elasticsearch:
     (401, 403, a mapping error of a whole request) is raised as elasticsearch.ApiError.
     """
 
-    def __init__(self, url: str, bulk_bytes: int) -> None:
-        self._url, self._bulk_bytes = url, bulk_bytes
+    def __init__(self, where: Where, bulk_bytes: int) -> None:
+        self._where, self._bulk_bytes = where, bulk_bytes
         self._together = {
             operation: Together(partial(self._send, operation), bulk_bytes, MAX_DOCUMENTS, TooLarge)
             for operation in ("create", "put", "amend")
         }
 
     async def __aenter__(self) -> Self:
-        self._client = AsyncElasticsearch(
-            self._url, request_timeout=REQUEST_TIMEOUT_S, max_retries=0, serializers={_Json.mimetype: _Json()}
-        )
+        self._client = connect_async(self._where, REQUEST_TIMEOUT_S, serializers={_Json.mimetype: _Json()})
         return self
 
     async def __aexit__(self, *_: object) -> None:

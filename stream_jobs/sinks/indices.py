@@ -7,15 +7,17 @@ from contextlib import closing, contextmanager
 from importlib.resources import files
 from typing import Any, Final
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from elastic_transport import TlsError, TransportError
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from producers.errors import HashtideError
+from stream_jobs.sinks.client import API_KEY, CA, PASSWORD, USER, Connection, Where, connect
 
 log = logging.getLogger(__name__)
 
 CONNECT_FOR_S = 60.0
+REQUEST_TIMEOUT_S = 30.0
 ANSWER_S = 2.0
 
 WHOLE: Final[dict[str, Any]] = {"allow_partial_search_results": False}
@@ -30,6 +32,12 @@ class ElasticsearchFailed(HashtideError):
     """Elasticsearch did not do what it was asked for. The message has its reason."""
 
 
+class LoginRefused(HashtideError):
+    """Elasticsearch does not let us in, or we do not trust it. The message names the settings, and no secret."""
+
+    exit_status = 2
+
+
 class IndicesUnready(HashtideError):
     """The index templates are not as the jobs need them. The message says what to do."""
 
@@ -41,30 +49,30 @@ def templates() -> dict[str, dict[str, Any]]:
     return {f"hashtide-{name}": json.loads(found[name].read_text(encoding="utf-8")) for name in sorted(found)}
 
 
-def setup(url: str) -> list[str]:
+def setup(where: Where) -> list[str]:
     """Put the templates; their names. Harmless again and again. Blocks. Raises as `session` does."""
-    with session(url) as client:
+    with session(where) as client:
         for name, template in templates().items():
             client.indices.put_index_template(name=name, **template)
     return list(templates())
 
 
-def check(url: str) -> None:
+def check(where: Where) -> None:
     """Raise IndicesUnready where a template is missing or another than ours. Blocks. Raises as `session` does."""
-    with session(url) as client:
+    with session(where) as client:
         there = client.indices.get_index_template(name="hashtide-*").body["index_templates"]
     versions = {item["name"]: item["index_template"].get("version") for item in there}
     for name, template in templates().items():
         if versions.get(name) != template["version"]:
             raise IndicesUnready(
-                f"index template {name} in Elasticsearch at {url} is "
+                f"index template {name} in Elasticsearch at {where} is "
                 f"{'missing' if name not in versions else 'of another version'}: run `hashtide setup` first"
             )
 
 
-def answers(url: str) -> bool:
+def answers(where: Where) -> bool:
     """Whether Elasticsearch answers now. Blocks for ANSWER_S at most; retries nothing."""
-    with closing(Elasticsearch(url, request_timeout=ANSWER_S, max_retries=0)) as client:
+    with closing(connect(where, ANSWER_S)) as client:
         try:
             client.cluster.health()
         except (TransportError, ApiError):
@@ -73,32 +81,52 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def session(url: str) -> Iterator[Elasticsearch]:
+def session(where: Where) -> Iterator[Elasticsearch]:
     """A client whose server has answered, for commands that ask and end.
 
-    Blocks; retries the first answer for CONNECT_FOR_S, then raises ElasticsearchUnreachable. What fails later, inside,
-    is raised as ElasticsearchFailed.
+    Blocks; retries the first answer for CONNECT_FOR_S, then raises ElasticsearchUnreachable. A login or a certificate
+    that is refused raises LoginRefused at once. What fails later, inside, is raised as ElasticsearchFailed.
     """
 
     def say(state: RetryCallState) -> None:
-        log.warning("no answer from Elasticsearch at %s, trying again", url)
+        log.warning("no answer from Elasticsearch at %s, trying again", where)
 
     def give_up(state: RetryCallState) -> Any:
         error = state.outcome.exception() if state.outcome else None
         raise ElasticsearchUnreachable(
-            f"no answer from Elasticsearch at {url} for {CONNECT_FOR_S:.0f} s ({error}): "
+            f"no answer from Elasticsearch at {where} for {CONNECT_FOR_S:.0f} s ({error}): "
             "is it running, and is HASHTIDE_ELASTICSEARCH right?"
         )
 
-    with closing(Elasticsearch(url, request_timeout=30, max_retries=0)) as client:
-        Retrying(
-            retry=retry_if_exception_type((TransportError, ApiError)),
-            wait=wait_exponential_jitter(multiplier=0.5, max=5),
-            stop=stop_after_delay(CONNECT_FOR_S),
-            before_sleep=say,
-            retry_error_callback=give_up,
-        )(client.cluster.health)
+    with closing(connect(where, REQUEST_TIMEOUT_S)) as client:
+        try:
+            Retrying(
+                retry=retry_if_exception(_may_pass),
+                wait=wait_exponential_jitter(multiplier=0.5, max=5),
+                stop=stop_after_delay(CONNECT_FOR_S),
+                before_sleep=say,
+                retry_error_callback=give_up,
+            )(client.cluster.health)
+        except (TlsError, AuthenticationException, AuthorizationException) as error:
+            raise LoginRefused(_why_refused(where, error)) from None
         try:
             yield client
         except (TransportError, ApiError) as error:
-            raise ElasticsearchFailed(f"Elasticsearch at {url}: {error}") from error
+            raise ElasticsearchFailed(f"Elasticsearch at {where}: {error}") from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    """A server that starts answers with errors of all kinds; one that refuses us will go on refusing."""
+    refused = isinstance(error, TlsError | AuthenticationException | AuthorizationException)
+    return isinstance(error, TransportError | ApiError) and not refused
+
+
+def _why_refused(where: Where, error: Exception) -> str:
+    if isinstance(error, TlsError):
+        return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {CA} right?"
+    login = where.login if isinstance(where, Connection) else ""
+    if not login:
+        return f"Elasticsearch at {where} asks for a login: set {API_KEY}, or {USER} and {PASSWORD}"
+    if isinstance(error, AuthorizationException):
+        return f"Elasticsearch at {where} does not let the user of {login} ask for its health: it needs `monitor`"
+    return f"Elasticsearch at {where} does not accept the login of {login}"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -43,7 +44,7 @@ Fault = Callable[[Asked], Awaitable[web.StreamResponse]]
 class Unruly:
     """The proxy, as an async context manager: each request takes the next of `faults`; without any, it goes through."""
 
-    def __init__(self, target: str, *faults: Fault, port: int = 0) -> None:
+    def __init__(self, target: str, *faults: Fault, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.faults = list(faults)
         self.always: Fault | None = None
         """Happens to every request that finds no other fault."""
@@ -52,7 +53,7 @@ class Unruly:
         self.bodies: list[bytes] = []
         self.done: Counter[tuple[str, int]] = Counter()
         """What the real server answered to the documents of bulks: operation and status."""
-        self._target, self._port = target, port
+        self._target, self._port, self._tls = target, port, tls
 
     async def __aenter__(self) -> Self:
         self._client = ClientSession()
@@ -60,7 +61,7 @@ class Unruly:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
@@ -71,7 +72,7 @@ class Unruly:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -144,6 +145,17 @@ def answers(status: int, error: str = "some_exception", body: bytes | None = Non
         return web.Response(
             status=status, body=json.dumps(answered).encode() if body is None else body, headers=PRODUCT
         )
+
+    return fault
+
+
+def lets_in(*authorizations: str) -> Fault:
+    """A server with security on: 401 for whoever does not come with one of these headers, as the real one answers."""
+
+    async def fault(asked: Asked) -> web.StreamResponse:
+        if asked.request.headers.get("Authorization") in authorizations:
+            return await passes()(asked)
+        return await answers(401, "security_exception")(asked)
 
     return fault
 

@@ -1,0 +1,246 @@
+"""Elasticsearch with security on: a login by API key or password, TLS under a CA of one's own, and secrets kept.
+
+The embedded node has no security of its own, so a proxy before it has: it lets in, by the same header and with the
+same 401, whom the real one would.
+"""
+
+import asyncio
+import re
+import ssl
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from rich.pretty import pretty_repr
+
+from producers.settings import WrongSetting, load
+from stream_jobs.counts import counts
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import indices
+from stream_jobs.sinks.client import Connection, connection
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.indices import LoginRefused, session
+from stream_jobs.sinks.store import Ref
+from tests.conftest import needs
+from tests.fakes.unruly import Unruly, answers, in_background, lets_in
+
+ROOT = Path(__file__).parents[2]
+API_KEY = "dXNlcjpzM2NyM3Qta2V5LW5vYm9keS1zZWVz"
+PASSWORD = "pa:ss wörd-nobody-sees"
+BASIC = "Basic " + b64encode(f"mina:{PASSWORD}".encode()).decode()
+SECRETS = (API_KEY, PASSWORD, BASIC.removeprefix("Basic "), "nobody")
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of a login, a wrong one, and what `make secrets` makes."""
+    folder = tmp_path_factory.mktemp("secrets")
+    needs("openssl")
+    subprocess.run([ROOT / "deploy/docker/make-secrets", folder], check=True, capture_output=True)
+    (folder / "key").write_text(f"{API_KEY}\n")
+    (folder / "password").write_text(f"{PASSWORD}\n", encoding="utf-8")
+    (folder / "wrong").write_text("wrong-nobody-sees\n")
+    (folder / "empty").write_text("\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def guarded(url: str) -> Iterator[str]:
+    """Elasticsearch that wants a login."""
+    with server(url) as proxy:
+        yield proxy.url
+
+
+@contextmanager
+def server(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Unruly]:
+    proxy = Unruly(url, tls=tls)
+    proxy.always = lets_in(f"ApiKey {API_KEY}", BASIC)
+    with in_background(proxy):
+        yield proxy
+
+
+def encrypted(url: str, secrets: Path) -> AbstractContextManager[Unruly]:
+    """Elasticsearch that wants a login, with the certificate that `make secrets` made."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(secrets / "elasticsearch.crt", secrets / "elasticsearch.key")
+    return server(url, context)
+
+
+def settings(url: str, **given: str | Path) -> StreamSettings:
+    named = {f"HASHTIDE_ELASTICSEARCH_{name.upper()}": str(value) for name, value in given.items()}
+    return load(StreamSettings, {"HASHTIDE_ELASTICSEARCH": url} | named)
+
+
+def logins(secrets: Path) -> list[dict[str, str | Path]]:
+    return [{"api_key_file": secrets / "key"}, {"user": "mina", "password_file": secrets / "password"}]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_every_client_comes_with_the_login(guarded: str, secrets: Path, day: str, which: int) -> None:
+    at = connection(settings(guarded, **logins(secrets)[which]))
+    assert await asyncio.to_thread(indices.answers, at) is True
+    assert len(await asyncio.to_thread(indices.setup, at)) == 4
+    await asyncio.to_thread(indices.check, at)
+    assert (await asyncio.to_thread(counts, at, campaign="nobody's")).total == 0
+    async with Elasticsearch(at, bulk_bytes=4096) as store:
+        assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
+
+
+def test_without_a_login_the_error_says_what_to_set(guarded: str) -> None:
+    with pytest.raises(LoginRefused) as error, session(guarded):
+        pass
+    assert str(error.value) == (
+        f"Elasticsearch at {guarded} asks for a login: set HASHTIDE_ELASTICSEARCH_API_KEY_FILE, "
+        "or HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE"
+    )
+    assert indices.answers(guarded) is False
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"api_key_file": "wrong"}, "HASHTIDE_ELASTICSEARCH_API_KEY_FILE"),
+        (
+            {"user": "mina", "password_file": "wrong"},
+            "HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE",
+        ),
+    ],
+)
+def test_a_wrong_login_is_named_by_its_settings_at_once(
+    guarded: str, secrets: Path, given: dict[str, str], named: str
+) -> None:
+    at = connection(settings(guarded, **{k: v if k == "user" else secrets / v for k, v in given.items()}))
+    with pytest.raises(LoginRefused) as error:
+        indices.check(at)
+    assert str(error.value) == f"Elasticsearch at {guarded} does not accept the login of {named}"
+
+
+def test_a_user_without_the_right_to_look_is_told_which(url: str, secrets: Path) -> None:
+    proxy = Unruly(url)
+    proxy.always = answers(403, "security_exception")
+    with in_background(proxy), pytest.raises(LoginRefused, match="it needs `monitor`"):
+        indices.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
+
+
+def test_a_server_that_only_starts_is_waited_for(url: str, secrets: Path) -> None:
+    with server(url) as proxy:
+        proxy.faults = [answers(503), answers(503)]
+        indices.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
+        assert proxy.faults == []
+
+
+async def test_tls_under_a_ca_of_ones_own(url: str, secrets: Path, day: str) -> None:
+    with encrypted(url, secrets) as proxy:
+        assert proxy.url.startswith("https://127.0.0.1:")
+        at = connection(settings(proxy.url, ca_file=secrets / "ca.crt", **logins(secrets)[1]))
+        await asyncio.to_thread(indices.check, at)
+        async with Elasticsearch(at, bulk_bytes=4096) as store:
+            assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
+
+
+def test_a_certificate_of_nobody_we_trust_is_refused_at_once_and_gets_no_login(url: str, secrets: Path) -> None:
+    with encrypted(url, secrets) as proxy:
+        at = connection(settings(proxy.url, **logins(secrets)[1]))
+        with pytest.raises(LoginRefused, match=r"not trusted \(.*\): is HASHTIDE_ELASTICSEARCH_CA_FILE right\?"):
+            indices.check(at)
+        assert indices.answers(at) is False
+        assert proxy.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "said"),
+    [
+        ("http://one:1", {"user": "mina"}, "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE is not set"),
+        ("http://one:1", {"password_file": "password"}, "HASHTIDE_ELASTICSEARCH_USER is not set"),
+        ("http://one:1", {"user": "mi:na", "password_file": "password"}, "must have no colon"),
+        ("http://one:1", {"user": "mina", "password_file": "missing"}, "can't be read: No such file"),
+        ("http://one:1", {"user": "mina", "password_file": "empty"}, "is empty"),
+        ("http://one:1", {"api_key_file": "missing"}, "can't be read: No such file"),
+        ("http://one:1", {"api_key_file": "password"}, "one word of printable ASCII"),
+        ("http://one:1", {"api_key_file": "empty"}, "must hold a token"),
+        ("http://one:1", {"api_key_file": "key", "user": "mina"}, "set one login or the other"),
+        ("http://one:1", {"ca_file": "ca.crt"}, "HASHTIDE_ELASTICSEARCH_CA_FILE is for https"),
+        ("https://one:1", {"ca_file": "missing"}, "can't be read: No such file"),
+        ("https://one:1", {"ca_file": "key"}, "must hold certificates in PEM form"),
+    ],
+)
+def test_what_does_not_go_together_or_can_not_be_read_is_named(
+    secrets: Path, url: str, given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(WrongSetting) as error:
+        connection(settings(url, **{k: v if k == "user" else secrets / v for k, v in given.items()}))
+    assert str(error.value).startswith("HASHTIDE_ELASTICSEARCH_")
+    assert said in str(error.value)
+    assert not shown(str(error.value))
+
+
+def test_a_login_on_an_open_line_is_warned_of(secrets: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for url in ("https://one.example:1", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"):
+        connection(settings(url, **logins(secrets)[0]))
+    assert caplog.messages == []
+    connection(settings("http://one.example:1", **logins(secrets)[0]))
+    assert caplog.messages == [
+        "HASHTIDE_ELASTICSEARCH=http://one.example:1: the login goes there unencrypted; use https"
+    ]
+
+
+def test_a_connection_prints_as_its_url() -> None:
+    at = Connection("http://one:1", api_key=API_KEY, user="mina", password=PASSWORD)
+    assert (str(at), repr(at), f"{at}") == ("http://one:1", "Connection('http://one:1')", "http://one:1")
+    assert not shown(pretty_repr(at))
+
+
+def test_nothing_that_is_printed_shows_a_secret(guarded: str, secrets: Path, environment: dict[str, str]) -> None:
+    """Neither on stdout nor stderr, whether it goes well or not, at the loudest level."""
+    right = logins(secrets)
+    wrong: list[dict[str, str | Path]] = [{"api_key_file": secrets / "wrong"}, {"ca_file": secrets / "key"}]
+    for files, words, status in (
+        (right[0], ("counts", "--json"), 0),
+        (right[1], ("setup",), 0),
+        (right[1], ("settings",), 0),
+        (wrong[0], ("counts",), 2),
+        (wrong[1], ("counts",), 2),
+    ):
+        given = {f"HASHTIDE_ELASTICSEARCH_{name.upper()}": str(value) for name, value in files.items()}
+        told = environment | given | {"HASHTIDE_ELASTICSEARCH": guarded, "HASHTIDE_LOG_LEVEL": "debug"}
+        done = subprocess.run(
+            [sys.executable, "-m", "stream_jobs.cli", *words], env=told, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == status, done.stderr
+        assert not shown(done.stdout + done.stderr)
+
+
+def test_a_login_in_the_url_is_refused_and_not_shown(environment: dict[str, str]) -> None:
+    told = environment | {"HASHTIDE_ELASTICSEARCH": f"http://mina:{API_KEY}@127.0.0.1:1"}
+    for words in (("counts",), ("settings",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "stream_jobs.cli", *words], env=told, capture_output=True, text=True, timeout=60
+        )
+        assert not shown(done.stdout + done.stderr)
+        assert "http://***@127.0.0.1:1" in done.stdout + done.stderr
+        assert done.returncode == (2 if words == ("counts",) else 0)
+
+
+def test_the_product_connects_by_its_settings_alone() -> None:
+    """A bare URL has no login: only what prints it, and what runs the embedded stack, may take it from the settings."""
+    using = {
+        str(path.relative_to(ROOT))
+        for folder in ("stream_jobs", "producers", "deploy")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"(settings|environ\))\.elasticsearch\b", path.read_text())
+    }
+    assert using == {"stream_jobs/sinks/client.py", "stream_jobs/worker.py", "deploy/demo.py"}
+
+
+def shown(text: str) -> list[str]:
+    return [secret for secret in SECRETS if secret in text]
+
+
+def test_looking_for_secrets_finds_one() -> None:
+    assert shown(f"401: {BASIC}") == [BASIC.removeprefix("Basic ")]
+    assert shown(msgspec.json.encode({"key": API_KEY}).decode()) == [API_KEY]
