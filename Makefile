@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality bench constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench secrets constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,16 @@ quality: .venv/.developing ## how right the tags are; writes docs/quality.md
 bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them; writes docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
+secrets: ## passwords, keys and a certificate for docker-compose.yml, into secrets/; what is there stays
+	deploy/docker/make-secrets
+
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
 constraints: .venv/.developing ## pin the whole tree anew, within the bounds of setup.cfg
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
-	  --extra dev setup.cfg --output-file constraints.txt
+	  --extra dev --extra local setup.cfg --output-file constraints.txt
 
 clean: ## remove what was built and installed here
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -53,9 +56,9 @@ clean: ## remove what was built and installed here
 	@touch $@
 
 .venv/.installed: .venv/.created setup.cfg constraints.txt
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable '.[local]'
 	@touch $@
 
 .venv/.developing: .venv/.created setup.cfg constraints.txt
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,local]'
 	@touch .venv/.installed $@

@@ -151,7 +151,7 @@ def test_a_document_is_put_into_a_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
         async def bulk(self, **_: object) -> dict[str, object]:
             return {"items": [{"index": {"status": 200}}] * POSTS}
 
-    monkeypatch.setattr(elasticsearch, "AsyncElasticsearch", lambda *_, **__: Client())
+    monkeypatch.setattr(elasticsearch, "connect_async", lambda *_, **__: Client())
     documents = [Document(Ref("reply-volume-2017.10.15", f"{n:032x}"), b'{"count":1}', n + 1) for n in range(POSTS)]
     store = Elasticsearch("http://127.0.0.1:9200", 4 << 20)
     asyncio.run(store.__aenter__())

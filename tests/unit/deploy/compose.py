@@ -1,0 +1,84 @@
+"""docker-compose.yml as the tests read it."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from ruamel.yaml import YAML
+
+from stream_jobs.cli import cli, wanted
+
+ROOT = Path(__file__).parents[3]
+FILE = ROOT / "docker-compose.yml"
+SECRETS = "/run/secrets"
+
+Service = dict[str, Any]
+
+
+class Bind(NamedTuple):
+    """A file or folder of the repository, where a container sees it."""
+
+    service: str
+    source: Path
+    target: str
+
+
+def read() -> dict[str, Any]:
+    """The file, with its variables at their defaults, and `$$` as the `$` that it stands for."""
+    return _parsed(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text()).replace("$$", "$"))
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """A YAML file."""
+    return _parsed(path.read_text())
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """YAML 1.2. Raises where a key is there twice."""
+    values: dict[str, Any] = YAML(typ="safe").load(text)
+    return values
+
+
+def ours(services: dict[str, Service]) -> dict[str, Service]:
+    """The services that run the image of deploy/docker/Dockerfile."""
+    return {name: service for name, service in services.items() if service["image"].startswith("hashtide:")}
+
+
+def binds(services: dict[str, Service]) -> Iterator[Bind]:
+    """Every bind mount; a named volume is none."""
+    for name, service in services.items():
+        for volume in service.get("volumes", ()):
+            if isinstance(volume, str):
+                source, target, *options = volume.split(":")
+                assert options == (["ro"] if source.startswith(".") else []), volume
+            else:
+                assert (volume["type"], volume["read_only"]) == ("bind", True)
+                source, target = volume["source"], volume["target"]
+            if source.startswith("."):
+                yield Bind(name, ROOT / source, target)
+
+
+def secrets(service: Service) -> dict[str, str]:
+    """What secrets a service is given: where each lies in the container, and its name."""
+    given = [{"source": each} if isinstance(each, str) else each for each in service.get("secrets", ())]
+    return {each.get("target", f"{SECRETS}/{each['source']}"): each["source"] for each in given}
+
+
+def parse(words: list[str]) -> click.Context:
+    """Have the real command line take the words, without running them. Raises click.UsageError."""
+    command: click.Command = cli
+    context = click.Context(command, obj=wanted)
+    while isinstance(command, click.Group):
+        _, found, words = command.resolve_command(context, words)
+        assert found is not None
+        command = found
+    return command.make_context(command.name, words, parent=context)
+
+
+def make_secrets(folder: Path) -> Path:
+    """Have `make secrets` make them, into a folder."""
+    subprocess.run([ROOT / "deploy/docker/make-secrets", folder], check=True, capture_output=True)
+    return folder

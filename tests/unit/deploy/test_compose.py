@@ -1,0 +1,258 @@
+"""docker-compose.yml, held against what can be known of it without Docker."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from deploy.local.jars import ELASTICSEARCH_VERSION, KAFKA_VERSION
+from producers.identity import load_key
+from producers.settings import ProducerSettings, described, load
+from stream_jobs.app import load_campaigns
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import connection
+from tests.conftest import needs
+from tests.unit.deploy import compose
+from tests.unit.deploy.compose import FILE, ROOT, SECRETS, Service
+
+FILES = compose.read()
+SERVICES: dict[str, Service] = FILES["services"]
+OURS = compose.ours(SERVICES)
+ONCE = {"accounts", "setup", "dashboards"}
+TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "watch"}
+
+
+def validated(path: Path) -> subprocess.CompletedProcess[str]:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    return subprocess.run(check, capture_output=True, text=True)
+
+
+def test_it_is_what_the_compose_specification_says(tmp_path: Path) -> None:
+    assert validated(FILE).returncode == 0, validated(FILE).stdout
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(FILE.read_text().replace("mem_limit:", "memory_limit:", 1))
+    assert validated(broken).returncode == 1
+
+
+def test_the_services() -> None:
+    assert set(SERVICES) == ONCE | {"kafka", "elasticsearch", "kibana", "prometheus", "alertmanager"} | {
+        "producer",
+        "worker",
+        "watch",
+    }
+
+
+def test_its_variables_are_few_and_have_defaults() -> None:
+    text = re.sub(r"\$\$", "", FILE.read_text())
+    assert set(re.findall(r"\$\{?[^}\s]*\}?", text)) == {"${SECRETS_OWNER:-1000}", "${PARTITIONS:-4}"}
+
+
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"accounts"}))
+def test_every_command_line_is_one_of_hashtide(name: str) -> None:
+    assert "entrypoint" not in OURS[name]
+    compose.parse(OURS[name]["command"])
+
+
+def test_a_command_line_that_is_none_is_refused() -> None:
+    for words in (["worker", "--metric-port", "1"], ["works"], ["worker", "--metrics-port", "99999"], ["dlq", "lost"]):
+        with pytest.raises(click.UsageError):
+            compose.parse(words)
+
+
+def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
+    assert OURS["accounts"]["entrypoint"] == ["python", "-m", "deploy.docker.accounts", SECRETS]
+    assert (ROOT / "deploy/docker/accounts.py").is_file()
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_variable_of_ours_is_a_setting(name: str) -> None:
+    known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+    assert set(OURS[name].get("environment", {})) <= known
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -> None:
+    """As far as it goes before it meets a server: types, files, logins, certificates, campaigns."""
+    places = {target: made / secret for target, secret in compose.secrets(OURS[name]).items()}
+    places |= {bind.target: bind.source for bind in compose.binds({name: OURS[name]})}
+    environment = {k: str(places.get(v, v)) for k, v in OURS[name]["environment"].items()}
+    assert not any(value.startswith(("/run", "/etc")) for value in environment.values())
+
+    settings = load(StreamSettings, environment)
+    if name in TALKS_TO_ELASTICSEARCH:
+        at = connection(settings)
+        user = "elastic" if name == "accounts" else "hashtide_setup" if name in ONCE else f"hashtide_{name}"
+        assert (at.url, at.user, len(at.password)) == ("https://elasticsearch:9200", user, 48)
+    if name in ("worker", "producer"):
+        load(ProducerSettings, environment)
+        assert len(load_key(settings)) == 64
+        assert [campaign.name for campaign in load_campaigns(settings).all] == ["metoo"]
+        assert settings.metrics_host == "0.0.0.0"
+    if name not in ("watch", "accounts"):
+        assert settings.kafka == "kafka:9092"
+
+
+def test_every_mounted_file_is_in_the_repository() -> None:
+    found = {bind.service: bind.source for bind in compose.binds(SERVICES)}
+    assert set(found) == {"worker", "producer", "prometheus", "alertmanager"}
+    assert [bind for bind in compose.binds(SERVICES) if not bind.source.exists()] == []
+
+
+def test_the_secrets_are_those_that_are_made(made: Path) -> None:
+    assert {path.name for path in made.iterdir()} == set(FILES["secrets"]) | {"ca.key"}
+    for name, secret in FILES["secrets"].items():
+        assert secret == {"file": f"./secrets/{name}"}
+    assert {s for service in SERVICES.values() for s in compose.secrets(service).values()} == set(FILES["secrets"])
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_secret_that_is_named_is_given(name: str) -> None:
+    text = str(SERVICES[name])
+    assert set(re.findall(rf"{SECRETS}/[\w.]+", text)) <= set(compose.secrets(SERVICES[name]))
+
+
+def test_no_secret_is_in_the_file() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search(r"(?i)pass|secret|token|(?<!author_)key|credential|certificate", name):
+                assert re.fullmatch(rf"{SECRETS}/[\w.]+|certs/[\w.]+", value), name
+    # Nothing that looks as if it was drawn: hex or base64 of 16 bytes or more; Kafka's id of the cluster is no secret.
+    text = FILE.read_text().replace("SGFzaHRpZGVJbkRvY2tlcg", "")
+    assert [word for word in re.findall(r"[A-Za-z0-9+]{22,}", text) if re.search(r"\d", word)] == []
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_container_may_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "pid", "ipc", "network_mode", "devices", "container_name"} & set(service)
+    assert service.get("read_only", False) is (name != "elasticsearch")
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    assert service["pids_limit"] >= 256
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert service["restart"] == ("on-failure:5" if name in ONCE else "unless-stopped")
+
+
+def test_what_reads_secrets_runs_as_their_owner() -> None:
+    reading = {name for name, service in SERVICES.items() if compose.secrets(service)}
+    assert {name for name, service in SERVICES.items() if service.get("user") == "1000:0"} == reading
+
+
+def test_ports_are_open_on_loopback_only() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert ports == {
+        "kibana": ["127.0.0.1:5601:5601"],
+        "watch": ["127.0.0.1:8088:8088"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "alertmanager": ["127.0.0.1:9093:9093"],
+    }
+
+
+def test_the_data_is_on_a_network_without_a_way_out() -> None:
+    assert FILES["networks"] == {"inside": {"internal": True}, "outside": {}}
+    out = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
+    assert out == {"producer", "kibana", "watch", "prometheus", "alertmanager"}
+    assert all("inside" in service["networks"] for service in SERVICES.values())
+
+
+def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
+    images = {name: service["image"] for name, service in SERVICES.items() if name not in OURS}
+    assert images == {
+        "kafka": f"apache/kafka:{KAFKA_VERSION}",
+        "elasticsearch": f"docker.elastic.co/elasticsearch/elasticsearch:{ELASTICSEARCH_VERSION}",
+        "kibana": f"docker.elastic.co/kibana/kibana:{ELASTICSEARCH_VERSION}",
+        "prometheus": "prom/prometheus:v3.15.0",
+        "alertmanager": "prom/alertmanager:v0.34.1",
+    }
+    assert {service["image"] for service in OURS.values()} == {f"hashtide:{version('hashtide')}"}
+    assert all((ROOT / service["build"]["dockerfile"]).is_file() for service in OURS.values())
+
+
+def test_the_order_of_the_start() -> None:
+    order = {
+        name: {other: how["condition"].removeprefix("service_") for other, how in service["depends_on"].items()}
+        for name, service in SERVICES.items()
+        if "depends_on" in service
+    }
+    assert order == {
+        "accounts": {"elasticsearch": "healthy"},
+        "setup": {"kafka": "healthy", "accounts": "completed_successfully"},
+        "worker": {"setup": "completed_successfully"},
+        "producer": {"setup": "completed_successfully"},
+        "watch": {"setup": "completed_successfully"},
+        "kibana": {"accounts": "completed_successfully"},
+        "dashboards": {"setup": "completed_successfully", "kibana": "healthy"},
+    }
+
+
+def test_what_runs_on_has_a_health_check_and_what_ends_has_none() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("healthcheck") == {"disable": True}} == ONCE
+    checked = {name for name, service in SERVICES.items() if "test" in service.get("healthcheck", {})}
+    assert checked | {"worker"} == set(SERVICES) - ONCE  # the worker's is the image's own
+    assert SERVICES["worker"]["command"] == ["worker", "--metrics-port", "9464"]
+
+
+@pytest.mark.parametrize(("name", "program"), [("prometheus", "promtool"), ("alertmanager", "amtool")])
+def test_a_health_check_by_a_program_of_its_own_is_one_that_the_program_knows(name: str, program: str) -> None:
+    kind, word, *words = SERVICES[name]["healthcheck"]["test"]
+    assert (kind, word) == ("CMD", program)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([needs(program), *words], capture_output=True, text=True)
+
+    nobody = [re.sub(r"localhost:\d+", "127.0.0.1:1", each) for each in words]
+    assert run(*words, "--help").returncode == 0
+    assert run(*nobody).returncode == 1
+    assert "refused" in run(*nobody).stdout + run(*nobody).stderr
+
+
+def volumes(service: Service) -> list[Any]:
+    return [v.split(":")[0] for v in service.get("volumes", ()) if isinstance(v, str) and not v.startswith(".")]
+
+
+def test_what_must_outlive_a_container_is_in_a_volume() -> None:
+    used = {name: volumes(service) for name, service in SERVICES.items() if volumes(service)}
+    assert used == {name: [name] for name in FILES["volumes"]}
+    assert set(used) == {"kafka", "elasticsearch", "kibana", "producer", "prometheus", "alertmanager"}
+
+
+def test_workers_can_be_several() -> None:
+    """Nothing of theirs is one alone: no name, no published port, no volume; the state folder is each one's own."""
+    assert not {"container_name", "ports", "hostname"} & set(SERVICES["worker"])
+    assert volumes(SERVICES["worker"]) == []
+    assert "/var/lib/hashtide" in SERVICES["worker"]["tmpfs"]
+
+
+def test_prometheus_takes_its_configuration_and_the_shipped_rules(tmp_path: Path) -> None:
+    promtool, mounts = needs("promtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
+    text = mounts["/etc/prometheus/prometheus.yml"].read_text()
+    assert text.count("/etc/prometheus/rules/*.yml") == 1
+    config = tmp_path / "prometheus.yml"
+    config.write_text(text.replace("/etc/prometheus/rules", str(mounts["/etc/prometheus/rules"])))
+    done = subprocess.run([promtool, "check", "config", str(config)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"SUCCESS: [1-9]\d* rules found", done.stdout)
+
+
+def test_prometheus_finds_workers_and_producers_where_they_listen() -> None:
+    config = compose.loaded(ROOT / "deploy/docker/prometheus.yml")
+    found = {job["job_name"]: job["dns_sd_configs"][0] for job in config["scrape_configs"]}
+    for name in ("worker", "producer"):
+        told = found.pop(f"hashtide-{name}")
+        assert (told["names"], told["type"]) == ([name], "A")
+        assert str(told["port"]) == SERVICES[name]["command"][-1]
+    assert found == {}
+    assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
+
+
+def test_alertmanager_takes_its_configuration() -> None:
+    amtool, mounts = needs("amtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
+    config = mounts["/etc/alertmanager/alertmanager.yml"]
+    done = subprocess.run([amtool, "check-config", str(config)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

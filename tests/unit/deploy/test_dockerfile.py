@@ -1,0 +1,144 @@
+"""The image, as far as its Dockerfile tells."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy.docker import accounts
+from producers.settings import Common, described
+from stream_jobs import health
+from stream_jobs.health import Checks, Progress
+from stream_jobs.settings import StreamSettings
+from stream_jobs.worker import DEFAULT_METRICS_PORT
+from tests.conftest import needs
+from tests.unit.deploy import compose
+from tests.unit.deploy.compose import ROOT
+
+DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
+TEXT = DOCKERFILE.read_text()
+
+
+def hadolint(path: Path) -> subprocess.CompletedProcess[str]:
+    # Of the virtual environment that the tests run in, whether it is activated or not.
+    program = Path(sys.executable).with_name("hadolint")
+    return subprocess.run([program if program.exists() else needs("hadolint"), path], capture_output=True, text=True)
+
+
+def test_the_linter_has_nothing_to_say(tmp_path: Path) -> None:
+    assert hadolint(DOCKERFILE).stdout == ""
+    assert hadolint(DOCKERFILE).returncode == 0
+    worse = tmp_path / "Dockerfile"
+    worse.write_text(re.sub("FROM python:.*", "FROM python", TEXT))
+    assert "DL3006" in hadolint(worse).stdout
+
+
+def test_it_is_built_in_two_stages_from_one_pinned_base_and_runs_as_no_root() -> None:
+    bases = re.findall(r"^FROM (\S+)", TEXT, re.MULTILINE)
+    assert bases == ["python:3.13.16-slim-bookworm"] * 2
+    assert re.findall(r"^USER (.*)", TEXT, re.MULTILINE) == ["1000:0"]
+    assert TEXT.index("USER 1000:0") > TEXT.rindex("RUN ")
+    assert re.findall(r"^(?:ENTRYPOINT|CMD|STOPSIGNAL|VOLUME) .*", TEXT, re.MULTILINE) == [
+        "VOLUME /var/lib/hashtide",
+        "STOPSIGNAL SIGTERM",
+        'ENTRYPOINT ["hashtide"]',
+        'CMD ["worker"]',
+    ]
+    compose.parse(["worker"])
+
+
+def test_what_is_copied_is_there_and_let_through() -> None:
+    sources = re.findall(r"^COPY (?!--from)(.*) \S+$", TEXT, re.MULTILINE)
+    copied = {source for line in sources for source in line.split()}
+    ignore = ROOT / "deploy/docker/Dockerfile.dockerignore"
+    let_through = {line[1:] for line in ignore.read_text().splitlines() if line.startswith("!")}
+    assert copied == let_through
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_its_variables_are_settings() -> None:
+    known = {setting.name for kind in (Common, StreamSettings) for setting in described(kind)}
+    assert set(re.findall(r"(HASHTIDE_\w+)=", TEXT)) == {"HASHTIDE_STATE_DIR", "HASHTIDE_METRICS_HOST"}
+    assert {"HASHTIDE_STATE_DIR", "HASHTIDE_METRICS_HOST"} <= known
+
+
+def checks() -> dict[str, tuple[list[str], int]]:
+    """The health checks in Python: of the image, and of the services that have one; with the port that they ask."""
+    image = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", TEXT, re.MULTILINE)
+    assert image is not None
+    found = {"worker": json.loads(image[1])}
+    for name, service in compose.ours(compose.read()["services"]).items():
+        test = service.get("healthcheck", {}).get("test")
+        if test:
+            assert test[0] == "CMD"
+            found[name] = test[1:]
+    return {name: (words, int(re.findall(r"127\.0\.0\.1', (\d+)", words[-1])[0])) for name, words in found.items()}
+
+
+def healthy(words: list[str], port: int, instead: int) -> bool:
+    assert words[:2] == ["python", "-c"]
+    program = words[2].replace(str(port), str(instead))
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20).returncode == 0
+
+
+def test_the_health_checks_ask_where_the_services_answer() -> None:
+    services = compose.read()["services"]
+    assert {name: port for name, (_, port) in checks().items()} == {
+        "worker": DEFAULT_METRICS_PORT,
+        "producer": int(services["producer"]["command"][-1]),
+        "watch": int(services["watch"]["environment"]["HASHTIDE_WATCH_PORT"]),
+    }
+
+
+def test_the_workers_health_check_asks_the_worker() -> None:
+    now = 0.0
+    progress = Progress(lambda: now)
+    words, port = checks()["worker"]
+    served = health.serve("127.0.0.1", 0, Checks(progress, lambda: True))
+    progress.taken()
+    assert healthy(words, port, served) is True
+    now = 1000.0
+    assert healthy(words, port, served) is False
+
+
+@pytest.mark.parametrize("name", ["producer", "watch"])
+def test_a_health_check_goes_by_the_answer(name: str) -> None:
+    words, port = checks()[name]
+    status = 200
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert healthy(words, port, server.server_port) is True
+        status = 500
+        assert healthy(words, port, server.server_port) is False
+        server.shutdown()
+    assert healthy(words, port, server.server_port) is False
+
+
+def test_the_accounts_may_do_what_their_jobs_need_and_no_more() -> None:
+    assert accounts.PATTERNS == ["hashtag-volume-*", "ingest-gaps", "posts-*", "reply-volume-*"]
+    assert accounts.ROLES["hashtide_watch"] == {
+        "cluster": ["monitor"],
+        "indices": [{"names": accounts.PATTERNS, "privileges": ["read", "view_index_metadata", "maintenance"]}],
+    }
+    assert accounts.ROLES["hashtide_worker"]["indices"][0]["privileges"] == [
+        "read",
+        "view_index_metadata",
+        "maintenance",
+        "write",
+        "auto_configure",
+    ]
+    assert accounts.ROLES["hashtide_setup"]["indices"] == []
+    assert set(accounts.ROLES) == set(accounts.USERS)

@@ -1,0 +1,88 @@
+"""`make secrets`: random, for their owner alone, and made once."""
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+from tests.conftest import needs
+from tests.unit.deploy.compose import ROOT, loaded
+
+HEX_24 = re.compile(r"[0-9a-f]{48}\n")
+
+
+def make(folder: Path) -> str:
+    script = ROOT / "deploy/docker/make-secrets"
+    return subprocess.run([script, folder], check=True, capture_output=True, text=True).stdout
+
+
+def test_only_the_owner_may_read_them_and_it_is_not_root(made: Path) -> None:
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o600}
+    assert {path.stat().st_uid for path in made.iterdir()} == {os.getuid() or 1000}
+
+
+def test_passwords_are_long_and_each_another(made: Path) -> None:
+    passwords = [path.read_text() for path in made.glob("*_password")]
+    assert len(passwords) == 5
+    assert all(HEX_24.fullmatch(password) for password in passwords)
+    assert len(set(passwords)) == 5
+    assert re.fullmatch(r"[0-9a-f]{64}\n", (made / "author_key").read_text())
+
+
+def test_kibana_has_its_password_and_keys(made: Path) -> None:
+    kibana = loaded(made / "kibana.yml")
+    assert kibana.pop("elasticsearch.username") == "kibana_system"
+    assert kibana.pop("elasticsearch.password") == (made / "kibana_password").read_text().strip()
+    assert sorted(kibana) == [
+        "xpack.encryptedSavedObjects.encryptionKey",
+        "xpack.reporting.encryptionKey",
+        "xpack.security.encryptionKey",
+    ]
+    assert len(set(kibana.values())) == 3
+    assert {len(value) for value in kibana.values()} == {64}
+
+
+def test_the_certificate_is_elasticsearchs_by_our_authority(made: Path) -> None:
+    openssl = needs("openssl")
+
+    def run(*words: str) -> str:
+        return subprocess.run([openssl, *words], check=True, capture_output=True, text=True, cwd=made).stdout
+
+    assert run("verify", "-x509_strict", "-CAfile", "ca.crt", "elasticsearch.crt") == "elasticsearch.crt: OK\n"
+    for name in ("elasticsearch", "localhost"):
+        assert "does match" in run("x509", "-in", "elasticsearch.crt", "-noout", "-checkhost", name)
+    assert "does NOT match" in run("x509", "-in", "elasticsearch.crt", "-noout", "-checkhost", "kibana")
+    assert (made / "elasticsearch.key").read_text().startswith("-----BEGIN PRIVATE KEY-----")  # PKCS #8
+
+
+def test_what_is_there_stays_and_only_what_is_missing_is_made(tmp_path: Path) -> None:
+    needs("openssl")
+    folder = tmp_path / "with a space" / "secrets"
+    first = make(folder)
+    assert first.count("made ") == 11
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert "made " not in make(folder)
+    (folder / "hashtide_watch_password").unlink()
+    assert re.findall("made (.*)", make(folder)) == ["hashtide_watch_password"]
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert before.pop("hashtide_watch_password") != after.pop("hashtide_watch_password")
+    assert before == after
+
+
+def test_no_secret_is_printed(tmp_path: Path) -> None:
+    needs("openssl")
+    said = make(tmp_path / "secrets")
+    assert not [path for path in (tmp_path / "secrets").iterdir() if path.read_text().splitlines()[0] in said]
+    assert re.search(r"[0-9a-f]{48}", said) is None
+
+
+def test_they_reach_neither_the_repository_nor_the_image() -> None:
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"/secrets/", "/.env"} <= set(ignored)
+    first, *kept = [
+        line for line in (ROOT / "deploy/docker/Dockerfile.dockerignore").read_text().splitlines() if line[:1] != "#"
+    ]
+    assert first == "*"
+    assert not {"!secrets", "!.env", "!.git", "!tests"} & set(kept)
