@@ -58,8 +58,8 @@ def make(client: Elasticsearch, passwords: dict[str, str]) -> None:
 
 def passwords(folder: Path) -> dict[str, str]:
     """Every password, by what its file is named after. Reads the disk. Raises WrongSetting."""
-    names = ("kibana", *USERS)
-    return {name: one_word(f"{name}_password", read(name, folder / f"{name}_password").strip()) for name in names}
+    files = {name: f"{name}_password" for name in ("kibana", *USERS)}
+    return {name: one_word(file, read(file, folder / file).strip()) for name, file in files.items()}
 
 
 def main(folder: str) -> None:
