@@ -28,15 +28,15 @@ class Bind(NamedTuple):
 
 def read() -> dict[str, Any]:
     """The file, with its variables at their defaults, and `$$` as the `$` that it stands for."""
-    return _parsed(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text()).replace("$$", "$"))
+    return parsed(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text()).replace("$$", "$"))
 
 
 def loaded(path: Path) -> dict[str, Any]:
     """A YAML file."""
-    return _parsed(path.read_text())
+    return parsed(path.read_text())
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def parsed(text: str) -> dict[str, Any]:
     """YAML 1.2. Raises where a key is there twice."""
     values: dict[str, Any] = YAML(typ="safe").load(text)
     return values

@@ -1,6 +1,7 @@
 """docker-compose.yml, held against what can be known of it without Docker."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -254,9 +255,10 @@ def test_prometheus_takes_its_configuration_and_the_shipped_rules(tmp_path: Path
 def test_prometheus_finds_workers_and_producers_where_they_listen() -> None:
     config = compose.loaded(ROOT / "deploy/docker/prometheus.yml")
     found = {job["job_name"]: job["dns_sd_configs"][0] for job in config["scrape_configs"]}
-    for name in ("worker", "producer"):
+    assert SERVICES["producer"]["networks"]["inside"] == {"aliases": ["producers"]}
+    for name, found_by in (("worker", "worker"), ("producer", "producers")):
         told = found.pop(f"hashtide-{name}")
-        assert (told["names"], told["type"]) == ([name], "A")
+        assert (told["names"], told["type"]) == ([found_by], "A")
         assert str(told["port"]) == SERVICES[name]["command"][-1]
     assert found == {}
     assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
@@ -268,3 +270,26 @@ def test_alertmanager_takes_its_configuration() -> None:
     config = mounts["/etc/alertmanager/alertmanager.yml"]
     done = subprocess.run([amtool, "check-config", str(config)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_override_of_the_documentation_makes_a_producer_of_x() -> None:
+    block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/docker.md").read_text(), re.DOTALL)
+    assert block is not None
+    override = compose.parsed(block[1])
+    producer = override["services"]["producer"]
+    compose.parse(producer["command"])
+    settings = load(ProducerSettings, producer["environment"])
+    assert str(settings.x_bearer_token_file) == f"{SECRETS}/{producer['secrets'][0]}"
+    assert override["secrets"] == {"x_token": {"file": "./secrets/x_token"}}
+    assert producer["command"][-1] == SERVICES["producer"]["command"][-1]
+
+
+def test_every_command_line_of_the_documentation_is_one() -> None:
+    text = (ROOT / "docs/docker.md").read_text()
+    lines = re.findall(r"docker compose run --rm (?:--no-deps )?(\w+) ([^#\n]*)", text)
+    assert len(lines) >= 4
+    for service, words in lines:
+        assert service in OURS
+        compose.parse(shlex.split(words))
+    for service in re.findall(r"docker compose (?:logs|restart|stop|up) (?:--\w+ )*([a-z]+)\b", text):
+        assert service in SERVICES
