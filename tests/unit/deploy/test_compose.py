@@ -233,6 +233,15 @@ def test_what_must_outlive_a_container_is_in_a_volume() -> None:
     assert set(used) == {"kafka", "elasticsearch", "kibana", "producer", "prometheus", "alertmanager"}
 
 
+def test_what_may_be_written_beside_the_volumes() -> None:
+    """As each image needs it; without `exec`, Kafka could not load its libraries out of /tmp."""
+    assert {name: service["tmpfs"] for name, service in SERVICES.items() if "tmpfs" in service} == {
+        "kafka": ["/tmp:exec", "/opt/kafka/config", "/opt/kafka/logs"],
+        "kibana": ["/tmp", "/usr/share/kibana/logs"],
+        "producer": ["/tmp"],
+    } | {name: ["/tmp", "/var/lib/hashtide"] for name in OURS if name != "producer"}
+
+
 def test_workers_can_be_several() -> None:
     """Nothing of theirs is one alone: no name, no published port, no volume; the state folder is each one's own."""
     assert not {"container_name", "ports", "hostname"} & set(SERVICES["worker"])
