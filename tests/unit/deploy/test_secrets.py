@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -69,6 +70,19 @@ def test_what_is_there_stays_and_only_what_is_missing_is_made(tmp_path: Path) ->
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert before.pop("hashtide_watch_password") != after.pop("hashtide_watch_password")
     assert before == after
+
+
+def test_compose_is_told_their_owner_once(tmp_path: Path) -> None:
+    """In the folder that the script lies in: a copy of it, so that it is not this one."""
+    needs("openssl")
+    script = tmp_path / "deploy/docker/make-secrets"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "deploy/docker/make-secrets", script)
+    (tmp_path / ".env").write_text("PARTITIONS=8")
+    for _ in range(2):
+        subprocess.run([script], check=True, capture_output=True)
+        assert (tmp_path / ".env").read_text() == f"PARTITIONS=8\nSECRETS_OWNER={os.getuid() or 1000}\n"
+    assert (tmp_path / "secrets/elastic_password").is_file()
 
 
 def test_no_secret_is_printed(tmp_path: Path) -> None:
