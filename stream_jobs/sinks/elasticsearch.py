@@ -60,7 +60,7 @@ class Elasticsearch:
     """store.Store on a real Elasticsearch. An async context manager.
 
     All retrying is done here, by tenacity, and without end: the client's own is off. What is neither done nor passing
-    (401, 403, a mapping error of a whole request) is raised as elasticsearch.ApiError.
+    (403, a mapping error of a whole request) is raised as elasticsearch.ApiError.
     """
 
     def __init__(self, where: Where, bulk_bytes: int) -> None:
@@ -244,6 +244,9 @@ def _worth(error: ApiError) -> Exception:
         return TooLarge()
     if error.status_code in PASSING:
         return Passing(f"status-{error.status_code}", error.message)
+    if error.status_code == 401:
+        # It let us in at the start (indices.check). One that restarts refuses everybody until its users are loaded.
+        return Passing("status-401", "the login is not accepted any more: has it changed?")
     if error.status_code == 403 and "cluster_block_exception" in str(error.body):
         return Passing("blocked", "the index is read-only: is the disk full?")
     return error
