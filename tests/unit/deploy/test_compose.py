@@ -237,7 +237,7 @@ def test_what_may_be_written_beside_the_volumes() -> None:
     """As each image needs it; without `exec`, Kafka could not load its libraries out of /tmp."""
     assert {name: service["tmpfs"] for name, service in SERVICES.items() if "tmpfs" in service} == {
         "kafka": ["/tmp:exec", "/opt/kafka/config", "/opt/kafka/logs"],
-        "kibana": ["/tmp", "/usr/share/kibana/logs"],
+        "kibana": ["/tmp", "/usr/share/kibana/logs", "/usr/share/kibana/plugins"],
         "producer": ["/tmp"],
     } | {name: ["/tmp", "/var/lib/hashtide"] for name in OURS if name != "producer"}
 
