@@ -159,7 +159,7 @@ def test_ports_are_open_on_loopback_only() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {
         "kibana": ["127.0.0.1:5601:5601"],
-        "watch": ["127.0.0.1:8088:8088"],
+        "watch": ["127.0.0.1:9465:9465"],
         "prometheus": ["127.0.0.1:9090:9090"],
         "alertmanager": ["127.0.0.1:9093:9093"],
     }
