@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality bench secrets constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,8 @@ quality: .venv/.developing ## how right the tags are; writes docs/quality.md
 bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them; writes docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
+# Beside the others, and for whoever has neither Python nor the rest of this file: it is a script of its own.
+.PHONY: secrets
 secrets: ## passwords, keys and a certificate for docker-compose.yml, into secrets/; what is there stays
 	deploy/docker/make-secrets
 
