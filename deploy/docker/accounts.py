@@ -31,7 +31,10 @@ LOOK: Final = ["read", "view_index_metadata", "maintenance"]  # maintenance: a r
 
 ROLES: Final[dict[str, dict[str, Any]]] = {
     # Which templates are there is told to nobody who may not also change them.
-    "hashtide_setup": {"cluster": ["monitor", "manage_index_templates"], "indices": []},
+    "hashtide_setup": {
+        "cluster": ["monitor", "manage_index_templates"],
+        "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index"]}],
+    },
     "hashtide_worker": {
         "cluster": ["monitor", "manage_index_templates"],
         "indices": [{"names": PATTERNS, "privileges": [*LOOK, "write", "auto_configure"]}],

@@ -79,7 +79,7 @@ def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
     assert (ROOT / "deploy/docker/accounts.py").is_file()
 
 
-@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "watch", "worker"))
+@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "watch", "worker", "dashboards"))
 def test_every_variable_of_ours_is_a_setting(name: str) -> None:
     known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
     assert set(OURS[name].get("environment", {})) <= known
