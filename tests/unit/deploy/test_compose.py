@@ -176,8 +176,8 @@ def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
     images = {name: service["image"] for name, service in SERVICES.items() if name not in OURS}
     assert images == {
         "kafka": f"apache/kafka:{KAFKA_VERSION}",
-        "elasticsearch": f"docker.elastic.co/elasticsearch/elasticsearch:{ELASTICSEARCH_VERSION}",
-        "kibana": f"docker.elastic.co/kibana/kibana:{ELASTICSEARCH_VERSION}",
+        "elasticsearch": f"elasticsearch:{ELASTICSEARCH_VERSION}",
+        "kibana": f"kibana:{ELASTICSEARCH_VERSION}",
         "prometheus": "prom/prometheus:v3.15.0",
         "alertmanager": "prom/alertmanager:v0.34.1",
     }
