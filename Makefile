@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality bench constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench kibana constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them
 secrets: ## passwords, keys and a certificate for docker-compose.yml, into secrets/; what is there stays
 	deploy/docker/make-secrets
 
+kibana: .venv/.developing .venv-kibana/.installed ## compile the Kibana dashboards; writes deploy/kibana/dashboards.ndjson
+	$(BIN)/python -m deploy.kibana.build
+
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
@@ -49,7 +52,7 @@ constraints: .venv/.developing ## pin the whole tree anew, within the bounds of 
 	  --extra dev --extra local setup.cfg --output-file constraints.txt
 
 clean: ## remove what was built and installed here
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-kibana build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -64,3 +67,11 @@ clean: ## remove what was built and installed here
 .venv/.developing: .venv/.created setup.cfg constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[dev,local]'
 	@touch .venv/.installed $@
+
+# The dashboards' compiler wants Python 3.12, whichever the project runs on: make kibana PYTHON312=...
+.venv-kibana/.installed: deploy/kibana/requirements.txt
+	@for python in $(PYTHON312) python3.12 "$$HOME"/.pyenv/versions/3.12.*/bin/python3.12; do \
+	  "$$python" -c 'import venv' 2>/dev/null && exec "$$python" -m venv --clear .venv-kibana; \
+	done; echo "no Python 3.12 found: say which one is, make kibana PYTHON312=..." >&2; exit 1
+	PIP_CONSTRAINT= .venv-kibana/bin/python -m pip install --quiet --requirement deploy/kibana/requirements.txt
+	@touch $@
