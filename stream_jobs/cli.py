@@ -121,22 +121,33 @@ def status(json_: bool) -> None:
 
 
 @cli.command()
+@click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
 @as_json
-def setup(json_: bool) -> None:
-    """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm."""
+def setup(kibana: str | None, json_: bool) -> None:
+    """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
+
+    With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
+    said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
+    """
+    from stream_jobs import kibana as dashboards
     from stream_jobs import topics
     from stream_jobs.sinks import indices
     from stream_jobs.sinks.client import connection
 
     settings = load(StreamSettings, os.environ)
+    target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
     at = connection(settings)
     made = topics.setup(settings)
     put = indices.setup(at)
+    imported = dashboards.setup(target) if target is not None else []
     if json_:
-        click.echo(json.dumps({"topics_made": made, "templates_put": put}))
+        done = {"topics_made": made, "templates_put": put}
+        click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
     else:
         click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
         click.echo(f"index templates: {', '.join(put)} put")
+        if imported:
+            click.echo(f"in Kibana: {', '.join(imported)}")
 
 
 @cli.command()
@@ -248,7 +259,8 @@ def settings(json_: bool) -> None:
 
 def _value_now(name: str) -> str | None:
     value = os.environ.get(name)
-    return "***" if value and name.endswith("_TOKEN") else value and without_login(value)
+    secret = name.endswith(("_TOKEN", "_PASSWORD", "_API_KEY"))
+    return "***" if value and secret else value and without_login(value)
 
 
 @cli.command()

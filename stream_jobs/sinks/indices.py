@@ -50,10 +50,15 @@ def templates() -> dict[str, dict[str, Any]]:
 
 
 def setup(where: Where) -> list[str]:
-    """Put the templates; their names. Harmless again and again. Blocks. Raises as `session` does."""
+    """Put the templates; their names. Harmless again and again. Blocks. Raises as `session` does.
+
+    The index of gaps is made, too: dashboards mark them on every chart, and would complain until the first one came.
+    """
     with session(where) as client:
         for name, template in templates().items():
             client.indices.put_index_template(name=name, **template)
+        if not client.indices.exists(index="ingest-gaps"):
+            client.options(ignore_status=400).indices.create(index="ingest-gaps")  # 400: another was faster
     return list(templates())
 
 
