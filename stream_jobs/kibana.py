@@ -132,7 +132,9 @@ def _titles(url: str, response: httpx.Response) -> list[str]:
         )
     if not answer["success"]:
         failed = "; ".join(map(_failure, answer.get("errors") or [])) or "it does not say why"
-        raise KibanaRefused(f"Kibana at {url} took {answer.get('successCount', 0)} objects and refused others: {failed}")
+        raise KibanaRefused(
+            f"Kibana at {url} took {answer.get('successCount', 0)} objects and refused others: {failed}"
+        )
     found = [json.loads(line)["attributes"] for line in saved_objects().splitlines()]
     return [each.get("name") or each["title"] for each in found]
 

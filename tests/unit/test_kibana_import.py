@@ -149,7 +149,9 @@ def test_one_that_is_starting_is_waited_for(caplog: pytest.LogCaptureFixture) ->
 def test_nobody_there_is_said_after_a_while() -> None:
     with running() as server:
         url = server.url
-    with pytest.raises(KibanaUnreachable, match=rf"no answer from Kibana at {url} for 1 s \(ConnectError .*is it running"):
+    with pytest.raises(
+        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 1 s \(ConnectError .*is it running"
+    ):
         kibana.setup(Target(url, None), patience_s=1)
 
 
@@ -174,13 +176,17 @@ def test_what_is_refused_is_named_with_its_reason() -> None:
     )
 
 
-@pytest.mark.parametrize("answer", [(200, b"<html>"), (200, [1]), (200, {"ok": 1}), (404, {}), (302, b""), (500, b"oh")])
+@pytest.mark.parametrize(
+    "answer", [(200, b"<html>"), (200, [1]), (200, {"ok": 1}), (404, {}), (302, b""), (500, b"oh")]
+)
 def test_another_answer_than_kibanas_is_not_taken_for_success(answer: Answer) -> None:
     with running(answer) as server, pytest.raises(KibanaRefused, match="is this Kibana's URL, base path included"):
         kibana.setup(Target(server.url, None))
 
 
-@pytest.mark.parametrize("url", ["kibana:5601", "ftp://kibana.example", "https://mina:secret@kibana.example", "http://"])
+@pytest.mark.parametrize(
+    "url", ["kibana:5601", "ftp://kibana.example", "https://mina:secret@kibana.example", "http://"]
+)
 def test_a_url_that_is_none_or_has_a_password_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(WrongSetting, match="--kibana: must be a URL") as caught:
         kibana.target(url, StreamSettings())
