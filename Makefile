@@ -73,5 +73,5 @@ clean: ## remove what was built and installed here
 	@for python in $(PYTHON312) python3.12 "$$HOME"/.pyenv/versions/3.12.*/bin/python3.12; do \
 	  "$$python" -c 'import venv' 2>/dev/null && exec "$$python" -m venv --clear .venv-kibana; \
 	done; echo "no Python 3.12 found: say which one is, make kibana PYTHON312=..." >&2; exit 1
-	PIP_CONSTRAINT= .venv-kibana/bin/python -m pip install --quiet --requirement deploy/kibana/requirements.txt
+	PIP_CONSTRAINT= .venv-kibana/bin/python -m pip install --quiet --no-deps --no-compile --requirement deploy/kibana/requirements.txt
 	@touch $@

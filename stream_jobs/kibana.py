@@ -88,7 +88,8 @@ def setup(where: Target, *, patience_s: float = PATIENCE_S) -> list[str]:
 
     def give_up(state: RetryCallState) -> Any:
         raise KibanaUnreachable(
-            f"no answer from Kibana at {url} for {patience_s:.0f} s ({_error(state)}): is it running, and is the URL right?"
+            f"no answer from Kibana at {url} for {patience_s:.0f} s ({_error(state)}): "
+            "is it running, and is the URL right?"
         )
 
     def send() -> httpx.Response:
@@ -128,7 +129,8 @@ def _titles(url: str, response: httpx.Response) -> list[str]:
         answer = None
     if not isinstance(answer, dict) or not isinstance(answer.get("success"), bool):
         raise KibanaRefused(
-            f"Kibana at {url}: HTTP {response.status_code} {response.text[:200]!r}: is this Kibana's URL, base path included?"
+            f"Kibana at {url}: HTTP {response.status_code} {response.text[:200]!r}: "
+            "is this Kibana's URL, base path included?"
         )
     if not answer["success"]:
         failed = "; ".join(map(_failure, answer.get("errors") or [])) or "it does not say why"

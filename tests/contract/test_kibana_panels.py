@@ -41,7 +41,8 @@ TOPIC = "kIbAnAkIbAnAkIbAnAkIbA"
 ME = ("metoo",)
 P0 = [
     post("1", f"{DAY}T20:00:30Z", answers_root=True, region="US", campaigns=ME, hashtags=ME, author="a1"),
-    post("2", f"{DAY}T20:00:31Z", kind="original", region="GB", campaigns=ME, hashtags=("believewomen", "metoo"), author="a2"),
+    post("2", f"{DAY}T20:00:31Z", kind="original", region="GB", campaigns=ME, author="a2",
+         hashtags=("believewomen", "metoo")),
     post("3", f"{DAY}T20:00:40Z", kind="repost", language="fr", region="FR", region_source="profile", campaigns=ME,
          hashtags=ME, author="a1"),
     post("4", f"{DAY}T21:30:00Z", kind="original", language="it", region="IT", campaigns=("harbour", "metoo"),
@@ -51,7 +52,8 @@ P0 = [
     DeletedPost(platform="x", post_id="2", deleted_at_ms=ms(f"{DAY}T22:00:00Z")),
     post("3", f"{DAY}T20:00:40Z", kind="repost", language="fr", region="FR", campaigns=ME, author="a1",
          edited_at_ms=ms(f"{DAY}T22:01:00Z")),
-    Gap(source="mastodon:social.example", from_ms=ms(f"{DAY}T20:10:00Z"), to_ms=ms(f"{DAY}T20:20:00Z"), reason="disconnected"),
+    Gap(source="mastodon:social.example", from_ms=ms(f"{DAY}T20:10:00Z"), to_ms=ms(f"{DAY}T20:20:00Z"),
+        reason="disconnected"),
     Gap(source="x", from_ms=ms(f"{DAY}T20:30:00Z"), to_ms=ms(f"{DAY}T20:31:00Z"), reason="limited", estimated_posts=40),
 ]  # fmt: skip
 P1 = [
