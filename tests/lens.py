@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from elasticsearch import Elasticsearch
+
 from deploy.kibana.finish import DATA_VIEWS, panels
+from stream_jobs.sinks.indices import WHOLE
 
 Json = dict[str, Any]
 
@@ -28,7 +31,7 @@ class Layer(NamedTuple):
     ignores_controls: bool
 
     @property
-    def index(self) -> str:
+    def pattern(self) -> str:
         return DATA_VIEWS[self.data_view][0]
 
     @property
@@ -122,6 +125,16 @@ def kql(text: str) -> Json:
         clause: Json = {"exists": {"field": field}} if value == "*" else {"match": {field: value}}
         clauses.append({"bool": {"must_not": [clause]}} if negated else clause)
     return {"bool": {"filter": clauses}}
+
+
+def ask(client: Elasticsearch, layer: Layer, query: Sequence[Json], interval: str) -> list[tuple[Any, ...]]:
+    """The rows of a layer where `query` holds; of the two requests that it takes where others are shown, too."""
+    answer = client.search(index=layer.pattern, **request(layer, query, interval), **WHOLE)
+    found = rows(layer, answer.body)
+    if wants_others(layer):
+        top = [bucket["key"] for bucket in answer["aggregations"][layer.buckets[0]]["buckets"]]
+        found += rows(layer, client.search(index=layer.pattern, **request(layer, query, interval, top), **WHOLE).body)
+    return found
 
 
 def request(layer: Layer, query: Sequence[Json], interval: str, beside: Sequence[str] | None = None) -> Json:

@@ -33,9 +33,11 @@ def compiled(compiler: Path = COMPILER) -> str:
         if re.search(r"^[^#\n]*\bfilter:", source.read_text(encoding="utf-8"), re.MULTILINE):
             raise NotCompiled(f"{source.name}: the compiler would lose `filter:`; write a formula with kql='...'")
     with tempfile.TemporaryDirectory(prefix="hashtide-kibana-") as folder:
-        command = [compiler, "compile", "--input-dir", HERE, "--output-dir", folder, "--output-file", "all.ndjson"]
+        places = ["--input-dir", str(HERE), "--output-dir", folder, "--output-file", "all.ndjson"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_S, check=False)
+            done = subprocess.run(
+                [str(compiler), "compile", *places], capture_output=True, text=True, timeout=COMPILE_S, check=False
+            )
         except OSError as error:
             raise NotCompiled(f"{compiler}: {error.strerror}: run `make kibana`") from error
         except subprocess.TimeoutExpired:

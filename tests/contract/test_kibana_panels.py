@@ -17,11 +17,12 @@ from elasticsearch import Elasticsearch as Client
 from producers.contract import Gap
 from stream_jobs import kibana
 from stream_jobs.agents.count import CountAgent
-from stream_jobs.enriched import DeletedPost, encode
+from stream_jobs.enriched import DeletedPost, Enriched, encode
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.elasticsearch import Elasticsearch
+from tests import lens
 from tests.fakes.kafka import Graveyard, batch
-from tests.lens import Annotation, Layer, annotations, kql, layers, request, rows, wants_others
+from tests.lens import Annotation, Layer, annotations, kql, layers
 from tests.unit.agents.counting import KEY, ms, post
 from tests.unit.test_kibana_import import TITLES, running
 
@@ -39,7 +40,7 @@ RANGE = {
 TOPIC = "kIbAnAkIbAnAkIbAnAkIbA"
 
 ME = ("metoo",)
-P0 = [
+P0: list[Enriched] = [
     post("1", f"{DAY}T20:00:30Z", answers_root=True, region="US", campaigns=ME, hashtags=ME, author="a1"),
     post("2", f"{DAY}T20:00:31Z", kind="original", region="GB", campaigns=ME, author="a2",
          hashtags=("believewomen", "metoo")),
@@ -56,7 +57,7 @@ P0 = [
         reason="disconnected"),
     Gap(source="x", from_ms=ms(f"{DAY}T20:30:00Z"), to_ms=ms(f"{DAY}T20:31:00Z"), reason="limited", estimated_posts=40),
 ]  # fmt: skip
-P1 = [
+P1: list[Enriched] = [
     post("6", f"{DAY}T21:30:10Z", language="und", language_source="none", platform="bluesky", origin="backfill"),
     post("7", f"{DAY}T21:31:00Z", kind="quote", language="es", region="ES", campaigns=ME, author="a2"),
 ]
@@ -90,12 +91,7 @@ def filled(url: str) -> Iterator[Client]:
 
 def ask(client: Client, layer: Layer, interval: str = "1h", *chosen: dict[str, Any]) -> list[tuple[Any, ...]]:
     query = [RANGE, *(() if layer.ignores_controls else chosen)]
-    answer = client.search(index=layer.index, **request(layer, query, interval), **indices.WHOLE)
-    found = rows(layer, answer.body)
-    if wants_others(layer):
-        top = [bucket["key"] for bucket in answer["aggregations"][layer.buckets[0]]["buckets"]]
-        found += rows(layer, client.search(index=layer.index, **request(layer, query, interval, top)).body)
-    return found
+    return lens.ask(client, layer, query, interval)
 
 
 EIGHT, NINE = f"{DAY}T20:00:00.000Z", f"{DAY}T21:00:00.000Z"

@@ -8,7 +8,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,10 @@ class Kibana(ThreadingHTTPServer):
         if request.headers.get("Authorization") != self.authorization:
             return 401, {"statusCode": 401, "error": "Unauthorized", "message": "..."}
         head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
-        (part,) = message_from_bytes(head + body).get_payload()  # type: ignore[misc]
-        assert part.get_param("name", header="content-disposition") == "file"  # type: ignore[union-attr]
-        assert (part.get_filename() or "").endswith(".ndjson")  # type: ignore[union-attr]
+        message = message_from_bytes(head + body, policy=policy.HTTP)
+        (part,) = message.iter_parts()
+        assert part.get_param("name", header="content-disposition") == "file"
+        assert (part.get_filename() or "").endswith(".ndjson")
         lines = [json.loads(line) for line in part.get_payload(decode=True).splitlines()]  # type: ignore[union-attr]
         for each in lines:
             if (each["type"], each["id"]) in self.objects and where.query != "overwrite=true":
