@@ -16,7 +16,7 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter
+from matplotlib.dates import DateFormatter
 
 from producers.settings import load
 from stream_jobs import kibana
@@ -39,7 +39,8 @@ def main(from_: str, to: str) -> None:
     with indices.session(load(StreamSettings, os.environ).elasticsearch) as client:
         for axis, panel in zip(axes.flat, (*OVER_TIME, "answers-root-over-time", *TABLES), strict=True):
             rows = ask(client, found[panel], [range_], "30m")
-            axis.set_title(found[panel].title, loc="left", fontsize=10, fontweight="bold")
+            title = found[panel].title + (" (in Kibana, a map)" if panel == "region-map" else "")
+            axis.set_title(title, loc="left", fontsize=10, fontweight="bold")
             axis.spines[["top", "right"]].set_visible(False)
             axis.tick_params(labelsize=8)
             _draw(axis, found[panel], rows)
@@ -53,15 +54,15 @@ def main(from_: str, to: str) -> None:
 def _draw(axis: Axes, layer: Layer, rows: list[tuple[Any, ...]]) -> None:
     if layer.panel in TABLES:
         top = sorted(rows, key=lambda row: row[1])[-12:]
-        axis.barh([str(row[0]) for row in top], [row[1] for row in top], color="#54b399")
-        axis.set_xscale("log")
+        bars = axis.barh([str(row[0]) for row in top], [row[1] for row in top], color="#54b399")
+        axis.bar_label(bars, fmt="{:,.0f}", fontsize=7, padding=2)
         return
     if len(rows[0]) == 2:
         axis.plot([_moment(row[0]) for row in rows], [100 * row[1] for row in rows], color="#6092c0")
         axis.set_ylabel("%", fontsize=8)
     else:
         _stack(axis, rows, percentage=layer.panel == "status-over-time")
-    axis.xaxis.set_major_formatter(ConciseDateFormatter(axis.xaxis.get_major_locator()))
+    axis.xaxis.set_major_formatter(DateFormatter("%d %b\n%H:%M"))  # type: ignore[no-untyped-call]
 
 
 def _stack(axis: Axes, rows: list[tuple[Any, ...]], percentage: bool) -> None:
@@ -79,7 +80,7 @@ def _stack(axis: Axes, rows: list[tuple[Any, ...]], percentage: bool) -> None:
             bottom[start] += height
     if percentage:
         axis.set_ylabel("%", fontsize=8)
-    axis.legend(fontsize=7, ncols=2, frameon=False)
+    axis.legend(fontsize=7, ncols=2, loc="lower left" if percentage else "upper right")
 
 
 def _moment(text: str) -> Any:
