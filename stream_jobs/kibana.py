@@ -1,24 +1,28 @@
 """Imports the packaged dashboards into Kibana: `hashtide setup --kibana`."""
 
-import base64
 import json
 import logging
 import re
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from producers.errors import HashtideError
 from producers.settings import WrongSetting
+from producers.sources.secrets import one_word, read
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import Connection
 
 log = logging.getLogger(__name__)
 
 IMPORT: Final = "/api/saved_objects/_import"
 """Kibana's API documentation, "Import saved objects": multipart, with the header kbn-xsrf."""
+
+API_KEY: Final = "HASHTIDE_KIBANA_API_KEY_FILE"
+USER: Final = "HASHTIDE_KIBANA_USER"
+PASSWORD: Final = "HASHTIDE_KIBANA_PASSWORD_FILE"
 
 PATIENCE_S: Final = 120.0
 """Kibana takes about a minute to start, and says 503 until then."""
@@ -35,14 +39,6 @@ class KibanaRefused(HashtideError):
     """Kibana did not take all of it. The message names what, and why."""
 
 
-class Target(NamedTuple):
-    """A Kibana, and as whom to come."""
-
-    url: str
-    """May end in Kibana's base path, or a space: /s/NAME."""
-    authorization: str | None
-
-
 class _NotYet(Exception):
     """Worth another try."""
 
@@ -52,36 +48,36 @@ def saved_objects() -> bytes:
     return (files("deploy") / "kibana" / "dashboards.ndjson").read_bytes()
 
 
-def target(url: str, settings: StreamSettings) -> Target:
-    """Where `url` and the settings lead: with an API key, else as a user, else without security. Reads the disk.
+def target(url: str, settings: StreamSettings) -> Connection:
+    """Where `url` and the settings lead: with an API key, else as a user, else without a login. Reads the disk.
 
-    Raises WrongSetting.
+    `url` may end in Kibana's base path or a space (/s/NAME). Raises WrongSetting, which shows no secret.
     """
-    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url):
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", url):
         raise WrongSetting("--kibana: must be a URL, http://HOST:PORT or https://..., without user and password")
-    return Target(url.rstrip("/"), _authorization(settings))
+    user = settings.kibana_user or ""
+    key_file, password_file = settings.kibana_api_key_file, settings.kibana_password_file
+    if key_file and (user or password_file):
+        raise WrongSetting(f"{API_KEY} does not go with {USER} and {PASSWORD}: set one login or the other")
+    if bool(user) != bool(password_file):
+        raise WrongSetting(f"{USER} and {PASSWORD} go together: {PASSWORD if user else USER} is not set")
+    if ":" in user:
+        raise WrongSetting(f"{USER}={user!r}: must have no colon (RFC 7617)")
+    api_key = one_word(API_KEY, read(API_KEY, key_file).strip()) if key_file else ""
+    password = read(PASSWORD, password_file).rstrip("\r\n") if password_file else ""
+    if password_file and not password:
+        raise WrongSetting(f"{PASSWORD}={str(password_file)!r}: is empty")
+    return Connection(url.rstrip("/"), api_key, user, password)
 
 
-def _authorization(settings: StreamSettings) -> str | None:
-    key = _secret("HASHTIDE_KIBANA_API_KEY", settings.kibana_api_key, settings.kibana_api_key_file)
-    password = _secret("HASHTIDE_KIBANA_PASSWORD", settings.kibana_password, settings.kibana_password_file)
-    if key is not None:
-        return f"ApiKey {key}"
-    if settings.kibana_user is None and password is None:
-        return None
-    if settings.kibana_user is None or password is None:
-        raise WrongSetting("HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE: must be set both, or neither")
-    return "Basic " + base64.b64encode(f"{settings.kibana_user}:{password}".encode()).decode()
-
-
-def setup(where: Target, *, patience_s: float = PATIENCE_S) -> list[str]:
+def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
     """Import data views and dashboards, over those of an earlier time; their titles. Harmless again and again.
 
     Blocks; retries for `patience_s` while nobody answers or Kibana is not ready, and nothing else. Raises
     KibanaUnreachable, KibanaRefused.
     """
-    url, authorization = where
-    headers = {"kbn-xsrf": "hashtide"} | ({"Authorization": authorization} if authorization else {})
+    url = where.url
+    headers = {"kbn-xsrf": "hashtide"} | ({"Authorization": where.authorization} if where.authorization else {})
 
     def say(state: RetryCallState) -> None:
         log.warning("no dashboards in Kibana at %s yet, trying again: %s", url, _error(state))
@@ -120,8 +116,8 @@ def _titles(url: str, response: httpx.Response) -> list[str]:
     """What was imported: all of it, or KibanaRefused."""
     if response.status_code in (401, 403):
         raise KibanaRefused(
-            f"Kibana at {url}: {response.status_code} {response.reason_phrase}: set HASHTIDE_KIBANA_API_KEY_FILE, or "
-            "HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE, of someone who may manage saved objects"
+            f"Kibana at {url}: {response.status_code} {response.reason_phrase}: set "
+            f"{API_KEY}, or {USER} and {PASSWORD}, of someone who may manage saved objects"
         )
     try:
         answer = response.json() if response.status_code == 200 else None
@@ -152,19 +148,3 @@ def _failure(item: dict[str, Any]) -> str:
 
 def _error(state: RetryCallState) -> str:
     return str(state.outcome.exception()) if state.outcome else ""
-
-
-def _secret(name: str, value: str | None, path: Path | None) -> str | None:
-    """A secret out of a variable or a file; it is shown nowhere."""
-    if value is None and path is not None:
-        try:
-            value = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise WrongSetting(f"{name}_FILE={str(path)!r}: can't be read: {reason}") from None
-    if value is None:
-        return None
-    value = value.strip()
-    if not value or not value.isprintable():
-        raise WrongSetting(f"{name}: must be one line of printable characters")
-    return value

@@ -54,10 +54,8 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(description="port of /metrics; 0: none. Unset: 9464, or a free one where that is taken"),
     ] = None
-    kibana_user: Annotated[str | None, Meta(description="user of Kibana, for `setup --kibana`")] = None
-    kibana_password: Annotated[str | None, Meta(description="that user's password; better kept in a file")] = None
-    kibana_password_file: Annotated[Path | None, Meta(description="file with that user's password")] = None
-    kibana_api_key: Annotated[
-        str | None, Meta(description="API key for Kibana, encoded, in place of a user; better kept in a file")
+    kibana_api_key_file: Annotated[
+        Path | None, Meta(description="file with an API key for `setup --kibana`, in its encoded form")
     ] = None
-    kibana_api_key_file: Annotated[Path | None, Meta(description="file with an API key for Kibana, encoded")] = None
+    kibana_user: Annotated[str | None, Meta(description="user of Kibana, where there is no API key")] = None
+    kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
