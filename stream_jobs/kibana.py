@@ -84,7 +84,7 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
 
     def give_up(state: RetryCallState) -> Any:
         raise KibanaUnreachable(
-            f"no answer from Kibana at {url} for {patience_s:.0f} s ({_error(state)}): "
+            f"no answer from Kibana at {url} for {patience_s:g} s ({_error(state)}): "
             "is it running, and is the URL right?"
         )
 

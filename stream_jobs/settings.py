@@ -57,5 +57,9 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     kibana_api_key_file: Annotated[
         Path | None, Meta(description="file with an API key for `setup --kibana`, in its encoded form")
     ] = None
-    kibana_user: Annotated[str | None, Meta(description="user of Kibana, where there is no API key")] = None
-    kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
+    kibana_user: Annotated[str | None, Meta(description="user of Kibana, for `setup --kibana` without an API key")] = (
+        None
+    )
+    kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kibana")] = (
+        None
+    )

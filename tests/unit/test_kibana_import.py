@@ -150,9 +150,9 @@ def test_nobody_there_is_said_after_a_while() -> None:
     with running() as server:
         url = server.url
     with pytest.raises(
-        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 1 s \(ConnectError .*is it running"
+        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 0.2 s \(ConnectError .*is it running"
     ):
-        kibana.setup(Connection(url), patience_s=1)
+        kibana.setup(Connection(url), patience_s=0.2)
 
 
 def test_what_is_refused_is_named_with_its_reason() -> None:
