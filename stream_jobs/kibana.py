@@ -11,9 +11,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from producers.errors import HashtideError
 from producers.settings import WrongSetting
-from producers.sources.secrets import one_word, read
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.client import Connection
+from stream_jobs.sinks.client import Connection, LoginSettings
 
 log = logging.getLogger(__name__)
 
@@ -55,18 +54,10 @@ def target(url: str, settings: StreamSettings) -> Connection:
     """
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", url):
         raise WrongSetting("--kibana: must be a URL, http://HOST:PORT or https://..., without user and password")
-    user = settings.kibana_user or ""
-    key_file, password_file = settings.kibana_api_key_file, settings.kibana_password_file
-    if key_file and (user or password_file):
-        raise WrongSetting(f"{API_KEY} does not go with {USER} and {PASSWORD}: set one login or the other")
-    if bool(user) != bool(password_file):
-        raise WrongSetting(f"{USER} and {PASSWORD} go together: {PASSWORD if user else USER} is not set")
-    if ":" in user:
-        raise WrongSetting(f"{USER}={user!r}: must have no colon (RFC 7617)")
-    api_key = one_word(API_KEY, read(API_KEY, key_file).strip()) if key_file else ""
-    password = read(PASSWORD, password_file).rstrip("\r\n") if password_file else ""
-    if password_file and not password:
-        raise WrongSetting(f"{PASSWORD}={str(password_file)!r}: is empty")
+    names = LoginSettings(API_KEY, USER, PASSWORD)
+    api_key, user, password = names.read(
+        settings.kibana_api_key_file, settings.kibana_user, settings.kibana_password_file
+    )
     return Connection(url.rstrip("/"), api_key, user, password)
 
 

@@ -5,7 +5,7 @@ import ssl
 from base64 import b64encode
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -55,27 +55,43 @@ class Connection(msgspec.Struct, frozen=True):
         return API_KEY if self.api_key else f"{USER} and {PASSWORD}" if self.user else ""
 
 
+class LoginSettings(NamedTuple):
+    """What the three settings of a login are called: an API key, or a user and a password."""
+
+    api_key: str
+    user: str
+    password: str
+
+    def read(self, key_file: Path | None, user: str | None, password_file: Path | None) -> tuple[str, str, str]:
+        """API key, user and password; empty where there is none. Raises WrongSetting, which shows no secret."""
+        if key_file and (user or password_file):
+            both = f"{self.api_key} does not go with {self.user} and {self.password}"
+            raise WrongSetting(f"{both}: set one login or the other")
+        if bool(user) != bool(password_file):
+            missing = self.password if user else self.user
+            raise WrongSetting(f"{self.user} and {self.password} go together: {missing} is not set")
+        if user and ":" in user:
+            raise WrongSetting(f"{self.user}={user!r}: must have no colon (RFC 7617)")
+        api_key = one_word(self.api_key, read(self.api_key, key_file).strip()) if key_file else ""
+        password = read(self.password, password_file).rstrip("\r\n") if password_file else ""
+        if password_file and not password:
+            raise WrongSetting(f"{self.password}={str(password_file)!r}: is empty")
+        return api_key, user or "", password
+
+
 Where = Connection | str
 """A bare URL is a server that asks for no login, as the embedded one. Whatever goes by the settings: `connection`."""
 
 
 def connection(settings: StreamSettings) -> Connection:
     """How the settings say to connect. Reads the secrets' files. Raises WrongSetting, which shows none of them."""
-    url, user = settings.elasticsearch, settings.elasticsearch_user or ""
-    key_file, password_file = settings.elasticsearch_api_key_file, settings.elasticsearch_password_file
-    if key_file and (user or password_file):
-        raise WrongSetting(f"{API_KEY} does not go with {USER} and {PASSWORD}: set one login or the other")
-    if bool(user) != bool(password_file):
-        raise WrongSetting(f"{USER} and {PASSWORD} go together: {PASSWORD if user else USER} is not set")
-    if ":" in user:
-        raise WrongSetting(f"{USER}={user!r}: must have no colon (RFC 7617)")
-    ca_file = settings.elasticsearch_ca_file
+    url, ca_file = settings.elasticsearch, settings.elasticsearch_ca_file
+    names = LoginSettings(API_KEY, USER, PASSWORD)
+    api_key, user, password = names.read(
+        settings.elasticsearch_api_key_file, settings.elasticsearch_user, settings.elasticsearch_password_file
+    )
     if ca_file:
         _check_certificates(ca_file, url)
-    api_key = one_word(API_KEY, read(API_KEY, key_file).strip()) if key_file else ""
-    password = read(PASSWORD, password_file).rstrip("\r\n") if password_file else ""
-    if password_file and not password:
-        raise WrongSetting(f"{PASSWORD}={str(password_file)!r}: is empty")
     if (api_key or user) and not _private(url):
         log.warning("%s=%s: the login goes there unencrypted; use https", URL, url)
     return Connection(url, api_key, user, password, ca_file)
