@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LATE = {"dlq": "stream_jobs.dlq_cli", "produce": "producers.main", "verify": "stream_jobs.verify_cli"}
+LATE = {
+    "dlq": "stream_jobs.dlq_cli",
+    "produce": "producers.main",
+    "verify": "stream_jobs.verify_cli",
+    "watch": "stream_jobs.watch_cli",
+}
 """Commands that lie elsewhere: the module that has one, under its name."""
 
 
@@ -57,6 +62,7 @@ def cli() -> None:
       hashtide worker &                      enriches and counts
       hashtide produce file posts.jsonl      sends posts in
       hashtide counts --by language          what came out
+      hashtide watch                         ... as a live page
       hashtide down                          stops Kafka and Elasticsearch
 
     Settings are environment variables: `hashtide settings` lists them.

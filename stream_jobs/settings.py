@@ -63,3 +63,7 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kibana")] = (
         None
     )
+    watch_host: Annotated[str, Meta(min_length=1, description="address that the page of watch listens on")] = (
+        "127.0.0.1"
+    )
+    watch_port: Annotated[int, Meta(ge=0, le=65535, description="port of that page; 0: any free one")] = 9465

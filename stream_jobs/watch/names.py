@@ -28,7 +28,7 @@ def shown(text: str) -> str:
     """The text in one short line, without the characters that draw nothing and change what stands around them.
 
     Controls, direction marks, overrides and isolates (UAX #9) and other invisible ones become ‹U+202E›: two tags that
-    differ stay different for the eye. Letters that run right to left stay as they are: to be isolated where it is shown.
+    differ stay different for the eye. Letters that run right to left stay as they are, to be isolated where shown.
     """
     cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return "".join(_visible(character) for character in cut)

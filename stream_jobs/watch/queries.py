@@ -38,8 +38,17 @@ DRIVING: Final[tuple[Dimension, ...]] = ("language", "region", "hashtag")
 Answer = Mapping[str, Any]
 
 
+ANSWER_S: Final = 10.0
+"""So long Elasticsearch may take to answer."""
+
+
+def client(url: str) -> AsyncElasticsearch:
+    """A client that asks once: who looks asks again by itself."""
+    return AsyncElasticsearch(url, request_timeout=ANSWER_S, max_retries=0)
+
+
 async def view(client: AsyncElasticsearch, ask: Ask, now_ms: int) -> View:
-    """What there is to see. Raises the client's TransportError and ApiError, or ElasticsearchFailed. Retries nothing."""
+    """What there is to see. Raises the client's TransportError ApiError, or ElasticsearchFailed. Retries nothing."""
     extent = await _extent(client, ask)
     if extent.newest_ms is None or extent.oldest_ms is None:
         return View(ask, now_ms, extent, None)

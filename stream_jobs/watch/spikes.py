@@ -66,15 +66,14 @@ class Spike(msgspec.Struct, frozen=True):
 
 
 def newest_spike(bins: Bins) -> Spike | None:
-    """The newest run of bins that spike, each held against what was usual before the run began."""
-    runs: list[tuple[int, int, float]] = []  # first and last bin, and the usual before the first
+    """The newest run of bins that spike. What stays high is no spike for good: after half a day it is the usual."""
+    runs: list[tuple[int, int, float]] = []  # first and last bin, and what was usual for the first
     for index, count in enumerate(bins.counts):
-        going_on = bool(runs) and index - runs[-1][1] <= HOLE + 1
-        level = runs[-1][2] if going_on else usual(bins.counts, index)
+        level = usual(bins.counts, index)
         if level is None or count < TIMES * level or count - level < MORE:
             continue
-        if going_on:
-            runs[-1] = (runs[-1][0], index, level)
+        if runs and index - runs[-1][1] <= HOLE + 1:
+            runs[-1] = (runs[-1][0], index, runs[-1][2])
         else:
             runs.append((index, index, level))
     if not runs:

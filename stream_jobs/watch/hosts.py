@@ -1,0 +1,81 @@
+"""Who may ask the page's server: whoever names it by an address of its own. ASGI middleware.
+
+A page elsewhere could point a name of its own at 127.0.0.1 and read this one through its reader's browser (DNS
+rebinding). So a request must name this server by an IP address, by `localhost` or by the host that it was told to
+listen on; and what comes from a page must come from this one, websockets above all, which browsers let cross origins.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    # NiceGUI compiles templates in the browser: 'unsafe-eval'. Whatever runs can talk to this server and to no other.
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+)
+
+
+def is_own(name: str, host: str) -> bool:
+    """Whether a Host header, or an origin's host and port, is an address of this server's own."""
+    try:
+        hostname = urlsplit(f"//{name}").hostname or ""
+    except ValueError:
+        return False
+    if hostname in {"localhost", host.lower()}:
+        return True
+    try:
+        ip_address(hostname)
+    except ValueError:
+        return False
+    return True
+
+
+class Guard:
+    """Refuses what `is_own` does not know, with 421 or 403; adds headers to every answer."""
+
+    def __init__(self, app: App, host: str) -> None:
+        self._app, self._host = app, host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
+        host, origin = headers.get(b"host", ""), headers.get(b"origin")
+        if not is_own(host, self._host):
+            await _refuse(scope, send, 421, b"This server does not go by that name.\n")
+        elif origin is not None and urlsplit(origin).netloc != host:
+            await _refuse(scope, send, 403, b"Not from another site.\n")
+        else:
+            await self._app(scope, receive, _with_headers(send))
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *SAFE]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, send: Send, status: int, body: bytes) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
