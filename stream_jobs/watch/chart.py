@@ -7,7 +7,7 @@ is drawn as text of an SVG picture, tooltip included (`richText`), so that no HT
 from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final
 
-from stream_jobs.watch import words
+from stream_jobs.watch import names, words
 from stream_jobs.watch.model import SERIES, Gap, Seen, Series
 from stream_jobs.watch.periods import Period
 
@@ -18,14 +18,6 @@ OTHERS: Final = "#9AA0A6"
 TEXT: Final = "#767677"
 """Stands for the page's colour of quiet text: its stylesheet puts that in its place, dark or light."""
 LINE: Final = "rgba(128,128,128,.22)"
-
-FIRST_STRONG_ISOLATE: Final = "\u2068"
-POP_ISOLATE: Final = "\u2069"
-
-
-def isolated(text: str) -> str:
-    """Text whose direction leaves its surroundings alone (UAX #9, FSI and PDI), where no <bdi> can be."""
-    return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}"
 
 
 def slots(keys: Sequence[str], before: Sequence[str | None]) -> list[str | None]:
@@ -54,7 +46,7 @@ def options(seen: Seen, of: Sequence[str | None]) -> dict[str, Any]:
         "useUTC": True,
         "animation": False,
         "aria": {"enabled": False},  # the page has a label and a table in its stead
-        "grid": {"left": 8, "right": 12, "top": 12, "bottom": 40, "containLabel": True},
+        "grid": {"left": 56, "right": 8, "top": 12, "bottom": 58, "outerBoundsMode": "none"},
         "xAxis": [
             {
                 "type": "category",
@@ -104,7 +96,7 @@ def zoom() -> list[dict[str, Any]]:
             **both,
             "type": "slider",
             "height": 18,
-            "bottom": 6,
+            "bottom": 8,
             "borderColor": "transparent",
             "fillerColor": "rgba(86,140,190,.22)",
             "showDetail": False,
@@ -119,7 +111,7 @@ def _bars(series: Series | None, colour: str) -> dict[str, Any]:
     return {
         "type": "bar",
         "stack": "posts",
-        "name": isolated(series.name) if series else "",
+        "name": names.isolated(series.name) if series else "",
         "data": list(series.values) if series else [],
         "itemStyle": {"color": colour},
         "barCategoryGap": "12%",

@@ -159,7 +159,7 @@ class Page:
         at = f"in the 5 minutes up to {words.moment(seen.rate_at_ms)}"
         for figure, rate in ((self._replies, seen.replies_rate), (self._posts, seen.posts_rate)):
             figure.show(words.number(rate.a_minute), words.against_usual(rate), at, words.is_high(rate))
-        self._in_view.show(f"{seen.posts:,}", words.trust(seen), "", False)
+        self._in_view.show(f"{seen.posts:,}", f"{words.percent(seen.final)} final", words.unsure(seen), False)
         self._spike_title.set_text(words.spike_title(seen.spike))
         self._spike_text.set_text(words.spike_text(seen.spike))
         for drivers in self._drivers.values():

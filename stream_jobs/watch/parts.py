@@ -103,8 +103,8 @@ class Cell(msgspec.Struct, frozen=True):
 class Grid:
     """A native table whose rows stay the same elements: an update touches what has changed and nothing else."""
 
-    def __init__(self, caption: str, *, classes: str = "") -> None:
-        with box("table", classes=f"grid {classes}"):
+    def __init__(self, caption: str, *, classes: str = "card") -> None:
+        with box("div", classes=classes), box("table", classes="grid"):
             self._caption = Node("caption", caption)
             with box("thead"):
                 self._head = box("tr")

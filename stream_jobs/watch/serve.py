@@ -51,7 +51,14 @@ def run(url: str, host: str, port: int, first: Ask, announce: Callable[[str], No
         port = listening.getsockname()[1]
         app.add_middleware(Guard, host=host)
         server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=END_S)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=END_S,
+            )
         )
         with _ended_by_signals(server):
             asyncio.run(_serve(server, listening, elasticsearch, lambda: announce(_address(host, port))))
@@ -71,7 +78,7 @@ async def _serve(
 
 @contextmanager
 def _ended_by_signals(server: "uvicorn.Server") -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the server, and that is no failure. At its end it raises them again, which does nothing."""
+    """SIGTERM and Ctrl-C end the server, and that is no failure. It raises them again at its end: to no effect."""
 
     def end(signum: int, frame: FrameType | None) -> None:
         server.should_exit = True

@@ -15,10 +15,9 @@ from rich.text import Text
 
 from deploy.chart import bar
 from stream_jobs.watch import queries, words
-from stream_jobs.watch.chart import isolated
 from stream_jobs.watch.feed import Feed, Known
 from stream_jobs.watch.model import Ask, Rate, Row, Seen
-from stream_jobs.watch.names import Dimension, name
+from stream_jobs.watch.names import Dimension, isolated, name
 
 EVERY_S = 3.0
 ROWS = 8

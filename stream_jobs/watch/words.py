@@ -169,6 +169,14 @@ def trust(seen: Seen) -> str:
     return ", ".join(f"{percent(share)} {status}" for status, share in parts)
 
 
+def unsure(seen: Seen) -> str:
+    """What is not final of the posts in view, and why they may be too few."""
+    parts = [f"{percent(seen.provisional)} may still grow"] if seen.provisional else []
+    if seen.gaps_in_all:
+        parts.append("1 gap" if seen.gaps_in_all == 1 else f"{seen.gaps_in_all:,} gaps")
+    return ", ".join(parts) or "no gap is known"
+
+
 def gaps(seen: Seen) -> str:
     """How many gaps there are."""
     if not seen.gaps_in_all:
