@@ -6,12 +6,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test chaos lint format quality bench kibana constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench screenshots constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# KEEP=1: the servers and the page of `hashtide watch` stay until Ctrl-C.
 demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, and what came out; leaves nothing behind
-	$(BIN)/hashtide demo
+	$(BIN)/hashtide demo $(if $(KEEP),--keep)
 
 test: .venv/.developing ## all tests: unit, contract, and integration on real servers
 	$(BIN)/pytest
@@ -34,6 +36,9 @@ quality: .venv/.developing ## how right the tags are; writes docs/quality.md
 
 bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them; writes docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
+
+screenshots: .venv/.developing ## the pictures of the page in docs/img, of a demo's data
+	$(BIN)/python -m tests.screenshots
 
 # Beside the others, and for whoever has neither Python nor the rest of this file: it is a script of its own.
 .PHONY: secrets

@@ -47,8 +47,11 @@ class DemoFailed(HashtideError):
     """A step of the demo went wrong; the message has the end of its log."""
 
 
-def run(posts: int, seed: int) -> int:
-    """Run it; the exit status: 0 if every post is accounted for. Blocks, and removes what it made, also on Ctrl-C."""
+def run(posts: int, seed: int, keep: bool = False) -> int:
+    """Run it; the exit status: 0 if every post is accounted for. Blocks, and removes what it made, also on Ctrl-C.
+
+    `keep`: when all is shown, the servers stay, and the page of `hashtide watch` with them, until Ctrl-C or SIGTERM.
+    """
     started = time.monotonic()
     out, err = Console(), Console(stderr=True)
     try:
@@ -56,7 +59,7 @@ def run(posts: int, seed: int) -> int:
             _sigterm_as_interrupt(),
             tempfile.TemporaryDirectory(prefix="hashtide-demo-", ignore_cleanup_errors=True) as folder,
         ):
-            even = _run(Path(folder), posts, seed, out, err)
+            even = _run(Path(folder), posts, seed, keep, out, err)
     except KeyboardInterrupt:
         err.print("interrupted: everything is stopped and removed")
         return 130
@@ -64,7 +67,7 @@ def run(posts: int, seed: int) -> int:
     return 0 if even else 1
 
 
-def _run(folder: Path, posts: int, seed: int, out: Console, err: Console) -> bool:
+def _run(folder: Path, posts: int, seed: int, keep: bool, out: Console, err: Console) -> bool:
     err.print("starting Kafka and Elasticsearch ...")
     with stack.running(folder / "stack") as addresses:
         (metrics_port,) = free_ports(1)
@@ -90,7 +93,26 @@ def _run(folder: Path, posts: int, seed: int, out: Console, err: Console) -> boo
         with Offsets(settings) as offsets:
             dead = len({record.key for record in offsets.records(POSTS_DEAD)})
         counted = counts(settings.elasticsearch).total
-        return _check(produced["read"], counted, duplicates, dead, out)
+        even = _check(produced["read"], counted, duplicates, dead, out)
+        if keep:
+            _keep(folder, environment, out, err)
+        return even
+
+
+def _keep(folder: Path, environment: dict[str, str], out: Console, err: Console) -> None:
+    """The page, until Ctrl-C or SIGTERM, which ends this well. Raises DemoFailed where the page ends by itself."""
+    words = ("watch", "--port=0", "--span=48h", "--campaign=metoo")
+    with contextlib.suppress(KeyboardInterrupt), _command(folder, environment, *words, ends_by_itself=False) as page:
+        said = folder / "watch.out"
+        while not (line := said.read_text()).endswith("\n") and page.poll() is None:
+            time.sleep(0.1)
+        out.print(f"\n{line.strip()}", style="bold", highlight=False, soft_wrap=True)
+        for name in ("HASHTIDE_KAFKA", "HASHTIDE_ELASTICSEARCH", "HASHTIDE_STATE_DIR"):
+            err.print(f"export {name}={environment[name]}", highlight=False, soft_wrap=True)
+        err.print("Ctrl-C stops the page and the servers, and removes their data", style="dim", highlight=False)
+        page.wait()
+    if page.returncode != 0:
+        raise DemoFailed(f"the page ended:\n{_tail(folder / 'watch.log')}")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ def test_unset_settings_have_their_defaults(monkeypatch: pytest.MonkeyPatch) -> 
         cached_counts=60_000,
         metrics_host="127.0.0.1",
         metrics_port=None,
+        watch_host="127.0.0.1",
+        watch_port=9465,
     )
 
 
@@ -90,6 +92,7 @@ WRONG: list[tuple[type[Common], str, str, str]] = [
     (StreamSettings, "HASHTIDE_METRICS_PORT", "-1", ">= 0"),
     (StreamSettings, "HASHTIDE_METRICS_PORT", "65536", "<= 65535"),
     (StreamSettings, "HASHTIDE_METRICS_PORT", "http", "Expected `int"),
+    (StreamSettings, "HASHTIDE_WATCH_PORT", "65536", "<= 65535"),
 ]
 
 

@@ -1,0 +1,66 @@
+"""`make screenshots`: pictures of the page into docs/img, of the same made-up posts every time. Needs Chromium."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from PIL import Image
+
+from deploy.local import stack
+from tests.integration import browser
+from tests.integration.pipeline import Pipeline
+
+FOLDER = Path(__file__).parents[1] / "docs" / "img"
+PICTURES = (("watch", 1280, "light", 1560), ("watch-dark", 1280, "dark", 1560), ("watch-phone", 390, "light", 1700))
+MOST_BYTES = 200_000
+
+
+def main() -> None:
+    """Blocks for a minute or two."""
+    with tempfile.TemporaryDirectory() as folder, stack.running(Path(folder) / "stack") as addresses:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")} | {
+            "HASHTIDE_KAFKA": addresses.kafka,
+            "HASHTIDE_ELASTICSEARCH": addresses.elasticsearch,
+            "HASHTIDE_STATE_DIR": folder,
+        }
+        pipeline = Pipeline(environment, Path(folder))
+        pipeline.hashtide("setup")
+        # 25 of 48 hours are over: the second day's wave is at its height.
+        start = datetime.now(UTC) - timedelta(hours=28, minutes=50)
+        with pipeline.worker():
+            pipeline.hashtide(
+                "produce", "campaign", "--posts=60000", "--hours=29", f"--start={start.isoformat(timespec='seconds')}"
+            )
+            pipeline.settle()
+        command = [sys.executable, "-m", "stream_jobs.cli", "watch", "--port=0", "--span=48h", "--campaign=metoo"]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as page:
+            assert page.stdout is not None
+            address = page.stdout.readline().split()[-1]
+            _take(address)
+            page.send_signal(signal.SIGINT)
+
+
+def _take(address: str) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with browser.chromium() as driver:
+        for name, width, scheme, height in PICTURES:
+            browser.resize(driver, width, height)
+            browser.colours(driver, scheme)
+            driver.get(address)
+            time.sleep(5)  # for the numbers, fonts and the chart to be there
+            path = FOLDER / f"{name}.png"
+            driver.save_screenshot(str(path))
+            # Few colours are in it: a palette makes it a third as large.
+            Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+            size = path.stat().st_size
+            print(f"{path.relative_to(FOLDER.parents[1])}: {size:,} bytes")
+            assert size < MOST_BYTES, f"{path} is too large for the repository"
+
+
+if __name__ == "__main__":
+    main()
