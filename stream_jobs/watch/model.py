@@ -156,14 +156,14 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def rate_end_ms(newest_ms: int, now_ms: int) -> int:
-    """Where the newest counted minute ends; where it begins, as long as it is running."""
-    return newest_ms + WINDOW_MS if newest_ms + WINDOW_MS <= now_ms else newest_ms
+    """Where the newest counted minute ends, but for the one that is running, and those ahead of our clock."""
+    return min(newest_ms + WINDOW_MS, now_ms - now_ms % WINDOW_MS)
 
 
-def half_ms(period: Period, newest_ms: int) -> int:
-    """What divides the newer half of a period from the older; time with nothing counted yet is no part of either."""
-    end_ms = min(period.to_ms, newest_ms + WINDOW_MS)
-    middle_ms = (period.from_ms + end_ms) // 2
+def half_ms(period: Period, oldest_ms: int, newest_ms: int) -> int:
+    """What divides the newer half of a period from the older; time before and after all counts is part of neither."""
+    from_ms, to_ms = max(period.from_ms, oldest_ms), min(period.to_ms, newest_ms + WINDOW_MS)
+    middle_ms = (from_ms + to_ms) // 2
     return middle_ms - middle_ms % MINUTE_MS
 
 

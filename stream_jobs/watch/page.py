@@ -55,7 +55,7 @@ class Page:
             self._updated = Node("p", classes="quiet updated")
             choices = [Choice(each, each.capitalize()) for each in THEMES]
             Radios("theme", "Colours", choices, theme, self._choose_theme)
-        with box("main"):
+        with box("div", classes="body"):
             self._trouble = Node("p", classes="notice bad", role="alert")
             self._controls()
             self._empty = Node("p", classes="notice", role="status")

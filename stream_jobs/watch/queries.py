@@ -81,7 +81,7 @@ async def _extent(client: AsyncElasticsearch, ask: Ask) -> Extent:
 
 
 async def _sums(client: AsyncElasticsearch, ask: Ask, at: Period, oldest_ms: int, newest_ms: int, now_ms: int) -> Sums:
-    half_ms, end_ms = model.half_ms(at, newest_ms), model.rate_end_ms(newest_ms, now_ms)
+    half_ms, end_ms = model.half_ms(at, oldest_ms, newest_ms), model.rate_end_ms(newest_ms, now_ms)
     query = _query(ask, at.from_ms, at.to_ms)
     of_posts: dict[str, Any] = {
         **POSTS,

@@ -13,16 +13,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from deploy.chart import bar
 from stream_jobs.watch import queries, words
 from stream_jobs.watch.feed import Feed, Known
-from stream_jobs.watch.model import Ask, Rate, Row, Seen
+from stream_jobs.watch.model import TOP, Ask, Rate, Row, Seen
 from stream_jobs.watch.names import Dimension, isolated, name
 
 EVERY_S = 3.0
-ROWS = 8
-STEPS = 24
-"""Bars of the chart at most, in lines."""
+TABLE_WIDTH = 48
+REST = 24
+"""Lines of everything but the tables."""
+HEIGHT = 6
+"""Lines of the chart."""
+EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def run(url: str, ask: Ask, *, once: bool, console: Console | None = None) -> int:
@@ -45,7 +47,7 @@ async def _run(url: str, ask: Ask, once: bool, console: Console) -> int:
             while not ended.is_set():
                 known = await feed.see(ask)
                 answered = answered or known.view is not None
-                shown = frame(known, ask, feed.now_ms())
+                shown = frame(known, ask, feed.now_ms(), width=console.width, rows=_rows(console, once))
                 if once or not console.is_terminal:
                     console.print(shown)
                 else:
@@ -57,8 +59,8 @@ async def _run(url: str, ask: Ask, once: bool, console: Console) -> int:
     return 0 if answered else 1
 
 
-def frame(known: Known, ask: Ask, now_ms: int) -> RenderableType:
-    """All of it at one moment."""
+def frame(known: Known, ask: Ask, now_ms: int, *, width: int = 80, rows: int = 10) -> RenderableType:
+    """All of it at one moment, with so many rows a table."""
     parts: list[RenderableType] = [_head(known, ask)]
     if trouble := words.trouble(known, now_ms):
         parts.append(Text(trouble, style="bold red"))
@@ -77,18 +79,25 @@ def frame(known: Known, ask: Ask, now_ms: int) -> RenderableType:
         Text(""),
         *_spike(seen),
         Text(""),
-        Text(f"{words.unit(seen).capitalize()}", style="bold"),
-        Text(words.where(seen, ask.span, now_ms), style="dim"),
-        _volume(seen),
+        Text.assemble((words.unit(seen).capitalize(), "bold"), (f"  {words.where(seen, ask.span, now_ms)}", "dim")),
+        *(Text(line, style="cyan", no_wrap=True) for line in columns(seen, width - 12)),
         Text(""),
-        Columns([_table(dimension, seen.tops.get(dimension, ())) for dimension in words.TABLES], padding=(0, 4)),
-        Text(""),
+        Columns([_table(dimension, seen.tops.get(dimension, ())[:rows]) for dimension in words.TABLES], padding=(0, 4)),
         Text(words.trust(seen)),
         Text(words.gaps(seen), style="yellow" if seen.gaps_in_all else ""),
         *(Text(f"  {words.gap(gap)}") for gap in seen.gaps[:3]),
         Text(" · ".join(f"{label}: {value}" for label, value in words.health(known, now_ms)), style="dim"),
     ]
     return Group(*parts)
+
+
+def _rows(console: Console, once: bool) -> int:
+    """How many rows of each table fit on the screen beside the rest; all, where it may scroll."""
+    if once or not console.is_terminal:
+        return TOP
+    beside = max(1, min(len(words.TABLES), console.width // TABLE_WIDTH))
+    tables_high = -(-len(words.TABLES) // beside)
+    return min(TOP, max(2, (console.height - REST) // tables_high - 3))
 
 
 def _head(known: Known, ask: Ask) -> Text:
@@ -111,18 +120,19 @@ def _spike(seen: Seen) -> Iterable[RenderableType]:
             yield Text(f"  {words.ONE[dimension]}: {said}")
 
 
-def _volume(seen: Seen) -> RenderableType:
-    """The newest steps, put together where there are more than fit."""
-    together = -(-len(seen.totals) // STEPS)
-    length_ms = seen.period.to_ms - seen.period.from_ms
+def columns(seen: Seen, width: int) -> Iterable[str]:
+    """The volume as columns of eighths; steps are put together where more than fit. The last line has the times."""
+    together = -(-len(seen.totals) // max(1, width))
     counts = [sum(seen.totals[at : at + together]) for at in range(0, len(seen.totals), together)]
-    table = Table.grid(padding=(0, 1))
-    for index, count in enumerate(counts):
-        start = words.step(seen.starts[index * together], length_ms, seen.period.step_ms)
-        table.add_row(
-            start, Text(f"{count:,}", justify="right"), Text(bar(count, max(counts, default=0), 50), style="cyan")
-        )
-    return table
+    largest = max(counts, default=0)
+    eighths = [-(-count * HEIGHT * 8 // largest) if largest else 0 for count in counts]
+    margin = len(f"{largest:,}")
+    for line in range(HEIGHT - 1, -1, -1):
+        label = f"{largest:,}" if line == HEIGHT - 1 else "0" if line == 0 else ""
+        yield f"{label:>{margin}} " + "".join(EIGHTHS[min(max(each - line * 8, 0), 8)] for each in eighths)
+    length_ms = seen.period.to_ms - seen.period.from_ms
+    first, last = (words.step(seen.starts[index], length_ms, seen.period.step_ms) for index in (0, -1))
+    yield f"{'':>{margin}} {first}{last:>{max(len(last) + 1, len(counts) - len(first))}} UTC"
 
 
 def _table(dimension: Dimension, rows: Iterable[Row]) -> RenderableType:
@@ -130,7 +140,7 @@ def _table(dimension: Dimension, rows: Iterable[Row]) -> RenderableType:
     for heading in ("Posts", "Share", "Trend"):
         table.add_column(heading, justify="right")
     table.add_column(words.ONE[dimension], overflow="ellipsis", max_width=26)
-    for row in list(rows)[:ROWS]:
+    for row in rows:
         # The name last: what is right-to-left in it moves nothing then, in a terminal that knows no isolates.
         table.add_row(
             f"{row.posts:,}", words.percent(row.share), words.trend(row), Text(isolated(row.name), no_wrap=True)

@@ -1,11 +1,14 @@
 """`hashtide watch --terminal`, as a process: one frame, many, and its end."""
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 
@@ -35,7 +38,7 @@ def url(stack: Addresses) -> Iterator[str]:
 
 def settings(url: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
-    return inherited | {"HASHTIDE_ELASTICSEARCH": url, "COLUMNS": "100", "TERM": "xterm-256color"}
+    return inherited | {"HASHTIDE_ELASTICSEARCH": url, "COLUMNS": "160", "TERM": "xterm-256color"}
 
 
 def test_once_prints_one_frame_without_a_terminal(url: str) -> None:
@@ -43,7 +46,8 @@ def test_once_prints_one_frame_without_a_terminal(url: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0].startswith("Hashtide · all posts · 1 h · as of ")
-    assert "Nothing newer is counted, so this ends where the data ends: 16 Oct 2017 23:01 UTC to 17 Oct 2017" in lines
+    where = "Nothing newer is counted, so this ends where the data ends: 16 Oct 2017 23:01 UTC to 17 Oct 2017 00:01 UTC"
+    assert f"Posts per minute  {where}" in lines
     assert any(line.startswith("1,234  100 %      new  Italian") for line in lines)
     assert any("#[red]x‹U+001B›[31m" in line for line in lines)
     assert "\x1b" not in done.stdout
@@ -61,6 +65,7 @@ def test_without_elasticsearch_once_says_so_and_fails() -> None:
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_in_a_terminal_it_is_live_and_leaves_the_terminal_as_it_was(url: str, ended_by: signal.Signals) -> None:
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
     process = subprocess.Popen(COMMAND, env=settings(url), stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     try:

@@ -98,14 +98,21 @@ def test_rows_have_share_and_trend() -> None:
     assert rows("language", [Sum("en", 0, 0)], 0) == (Row("en", "English", 0, 0.0, None),)
 
 
-def test_halves_end_with_what_is_counted() -> None:
-    assert half_ms(Period(START, START + 60 * MINUTE, MINUTE), START + 29 * MINUTE) == START + 15 * MINUTE
-    assert half_ms(Period(START, START + 60 * MINUTE, MINUTE), START + 90 * MINUTE) == START + 30 * MINUTE
+@pytest.mark.parametrize(
+    ("oldest", "newest", "expected"),
+    [(-90, 29, 15), (-90, 90, 30), (40, 59, 50), (10, 19, 15)],
+    ids=["ends with the counts", "ends with the period", "begins with the counts", "both"],
+)
+def test_halves_are_of_the_time_in_which_there_are_counts(oldest: int, newest: int, expected: int) -> None:
+    hour = Period(START, START + 60 * MINUTE, MINUTE)
+    assert half_ms(hour, START + oldest * MINUTE, START + newest * MINUTE) == START + expected * MINUTE
 
 
 def test_the_minute_that_is_running_is_no_part_of_a_rate() -> None:
     assert rate_end_ms(START, START + 59_999) == START
     assert rate_end_ms(START, START + 60_000) == START + MINUTE
+    assert rate_end_ms(START, START + 600_000) == START + MINUTE
+    assert rate_end_ms(START + 4 * MINUTE, START + 59_999) == START
 
 
 def test_bins_are_whole_and_none_is_before_the_first_post() -> None:
