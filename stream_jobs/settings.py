@@ -67,3 +67,6 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         "127.0.0.1"
     )
     watch_port: Annotated[int, Meta(ge=0, le=65535, description="port of that page; 0: any free one")] = 9465
+    watch_names: Annotated[
+        str, Meta(description="names that the page goes by, beside its addresses: of a proxy before it, name,name")
+    ] = ""

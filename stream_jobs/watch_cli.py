@@ -7,6 +7,7 @@ import click
 
 from producers.settings import load
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import connection
 from stream_jobs.watch.model import BYS, Ask, By
 from stream_jobs.watch.periods import SPANS, Span
 
@@ -42,13 +43,14 @@ def watch(
     if terminal:
         from stream_jobs.watch.terminal import run as in_terminal
 
-        sys.exit(in_terminal(settings.elasticsearch, ask, once=once))
+        sys.exit(in_terminal(connection(settings), ask, once=once))
     from stream_jobs.watch.serve import run
 
     run(
-        settings.elasticsearch,
+        connection(settings),
         host or settings.watch_host,
         settings.watch_port if port is None else port,
+        [name for name in settings.watch_names.split(",") if name],
         ask,
         lambda address: click.echo(f"watch at {address}"),
     )

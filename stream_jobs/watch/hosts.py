@@ -1,11 +1,11 @@
 """Who may ask the page's server: whoever names it by an address of its own. ASGI middleware.
 
 A page elsewhere could point a name of its own at 127.0.0.1 and read this one through its reader's browser (DNS
-rebinding). So a request must name this server by an IP address, by `localhost` or by the host that it was told to
-listen on; and what comes from a page must come from this one, websockets above all, which browsers let cross origins.
+rebinding). So a request must name this server by an IP address, by `localhost` or by a name that it was told; and
+what comes from a page must come from this one, websockets above all, which browsers let cross origins.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,13 +28,10 @@ SAFE = (
 )
 
 
-def is_own(name: str, host: str) -> bool:
-    """Whether a Host header, or an origin's host and port, is an address of this server's own."""
-    try:
-        hostname = urlsplit(f"//{name}").hostname or ""
-    except ValueError:
-        return False
-    if hostname in {"localhost", host.lower()}:
+def is_own(host: str, names: Iterable[str]) -> bool:
+    """Whether a Host header names this server: by an address, or by one of its names."""
+    hostname = _hostname(f"//{host}")
+    if hostname in {"localhost", *(name.lower() for name in names)}:
         return True
     try:
         ip_address(hostname)
@@ -43,11 +40,23 @@ def is_own(name: str, host: str) -> bool:
     return True
 
 
-class Guard:
-    """Refuses what `is_own` does not know, with 421 or 403; adds headers to every answer."""
+def is_same_site(origin: str, host: str, names: Iterable[str]) -> bool:
+    """Whether a page's origin is this server: as it was asked, or, where a proxy asks, one of its names."""
+    return origin.partition("://")[2] == host or _hostname(origin) in {name.lower() for name in names}
 
-    def __init__(self, app: App, host: str) -> None:
-        self._app, self._host = app, host
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+class Guard:
+    """Refuses what is not for this server (421), or from another's page (403); adds headers to every answer."""
+
+    def __init__(self, app: App, names: Sequence[str]) -> None:
+        self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -55,9 +64,9 @@ class Guard:
             return
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
-        if not is_own(host, self._host):
+        if not is_own(host, self._names):
             await _refuse(scope, send, 421, b"This server does not go by that name.\n")
-        elif origin is not None and urlsplit(origin).netloc != host:
+        elif origin is not None and not is_same_site(origin, host, self._names):
             await _refuse(scope, send, 403, b"Not from another site.\n")
         else:
             await self._app(scope, receive, _with_headers(send))

@@ -60,7 +60,7 @@ class Page:
             self._controls()
             self._empty = Node("p", classes="notice", role="status")
             with box("div", classes="content") as self._content:
-                self._quiet = Node("p", classes="notice", role="status")
+                self._quiet = Node("p", classes="notice")
                 self._figures()
                 self._spike()
                 self._chart()
@@ -83,7 +83,7 @@ class Page:
 
     def _spike(self) -> None:
         with box("section", classes="card spike", **{"aria-labelledby": "spike-title"}):
-            self._spike_title = Node("h2", id="spike-title")
+            self._spike_title = Node("h2", id="spike-title", **{"aria-live": "polite"})
             self._spike_text = Node("p", classes="quiet")
             with box("dl", classes="drivers"):
                 self._drivers = {dimension: Drivers(dimension) for dimension in ("language", "region", "hashtag")}
@@ -134,8 +134,11 @@ class Page:
 
     async def follow(self) -> None:
         """Show what there is now."""
-        self._known = await self._feed.see(self._ask)
-        self._show()
+        ask = self._ask
+        known = await self._feed.see(ask)
+        if ask == self._ask:  # else something else was chosen meanwhile, and is on its way
+            self._known = known
+            self._show()
 
     def _show(self) -> None:
         known, now_ms = self._known, self._feed.now_ms()

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from elasticsearch import AsyncElasticsearch
 
 from stream_jobs.domain.windows import Status
+from stream_jobs.sinks.client import Where, connect_async
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, INGEST_GAPS, REPLY_VOLUME
 from stream_jobs.sinks.indices import WHOLE, ElasticsearchFailed
 from stream_jobs.watch import model, spikes
@@ -42,9 +43,9 @@ ANSWER_S: Final = 10.0
 """So long Elasticsearch may take to answer."""
 
 
-def client(url: str) -> AsyncElasticsearch:
+def client(where: Where) -> AsyncElasticsearch:
     """A client that asks once: who looks asks again by itself."""
-    return AsyncElasticsearch(url, request_timeout=ANSWER_S, max_retries=0)
+    return connect_async(where, ANSWER_S)
 
 
 async def view(client: AsyncElasticsearch, ask: Ask, now_ms: int) -> View:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from elasticsearch import AsyncElasticsearch
 
 from producers.errors import HashtideError
+from stream_jobs.sinks.client import Where
 from stream_jobs.watch import queries
 from stream_jobs.watch.feed import Feed
 from stream_jobs.watch.hosts import Guard
@@ -27,10 +28,11 @@ class PageUnready(HashtideError):
     """The page can't be served. The message says what to do."""
 
 
-def run(url: str, host: str, port: int, first: Ask, announce: Callable[[str], None]) -> None:
-    """Serve the page of the Elasticsearch at `url` until SIGTERM or Ctrl-C. Raises PageUnready.
+def run(where: Where, host: str, port: int, names: Sequence[str], first: Ask, announce: Callable[[str], None]) -> None:
+    """Serve the page of an Elasticsearch until SIGTERM or Ctrl-C. Raises PageUnready.
 
-    `announce` is told the page's address, once it answers. Port 0 is any free one.
+    `names` are what it may be called by beside its addresses. `announce` is told the page's address, once it answers.
+    Port 0 is any free one.
     """
     try:
         import uvicorn
@@ -44,12 +46,12 @@ def run(url: str, host: str, port: int, first: Ask, announce: Callable[[str], No
         ) from error
 
     with closing(_listen(host, port)) as listening:
-        elasticsearch = queries.client(url)
+        elasticsearch = queries.client(where)
         page(Feed(partial(queries.view, elasticsearch)), first)
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         ui.run_with(app, title="Hashtide", dark=None, language="en-US", tailwind=False, show_welcome_message=False)
         port = listening.getsockname()[1]
-        app.add_middleware(Guard, host=host)
+        app.add_middleware(Guard, names=(host, *names))
         server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from stream_jobs.sinks.client import Where
 from stream_jobs.watch import queries, words
 from stream_jobs.watch.feed import Feed, Known
 from stream_jobs.watch.model import TOP, Ask, Rate, Row, Seen
@@ -27,20 +28,20 @@ HEIGHT = 6
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
-def run(url: str, ask: Ask, *, once: bool, console: Console | None = None) -> int:
+def run(where: Where, ask: Ask, *, once: bool, console: Console | None = None) -> int:
     """Show it until Ctrl-C or SIGTERM, or once; the exit status: 1 where Elasticsearch never answered. Blocks.
 
     Where stdout is no terminal, every frame follows the one before.
     """
-    return asyncio.run(_run(url, ask, once, console or Console()))
+    return asyncio.run(_run(where, ask, once, console or Console()))
 
 
-async def _run(url: str, ask: Ask, once: bool, console: Console) -> int:
+async def _run(where: Where, ask: Ask, once: bool, console: Console) -> int:
     ended = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, ended.set)
     answered = False
-    async with queries.client(url) as elasticsearch:
+    async with queries.client(where) as elasticsearch:
         feed = Feed(partial(queries.view, elasticsearch))
         live = Live(console=console, screen=console.is_terminal, auto_refresh=False, transient=True)
         with contextlib.nullcontext() if once or not console.is_terminal else live:

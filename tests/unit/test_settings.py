@@ -26,6 +26,7 @@ def test_unset_settings_have_their_defaults(monkeypatch: pytest.MonkeyPatch) -> 
         metrics_port=None,
         watch_host="127.0.0.1",
         watch_port=9465,
+        watch_names="",
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from stream_jobs.watch import chart, names, words
 from stream_jobs.watch.feed import Known, Trouble
-from stream_jobs.watch.hosts import is_own
+from stream_jobs.watch.hosts import is_own, is_same_site
 from stream_jobs.watch.model import (
     Ask,
     Extent,
@@ -283,4 +283,19 @@ def test_a_gap_shades_the_steps_that_it_touches() -> None:
     ],
 )
 def test_the_page_goes_by_its_own_names_alone(name: str, expected: bool) -> None:
-    assert is_own(name, "watch.example.org") is expected
+    assert is_own(name, ["Watch.example.org"]) is expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("http://127.0.0.1:9465", True),
+        ("https://watch.example.org", True),  # a proxy asked, by our address
+        ("http://127.0.0.1:8000", False),
+        ("http://localhost:9465", False),
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_another_site_is_another(origin: str, expected: bool) -> None:
+    assert is_same_site(origin, "127.0.0.1:9465", ["watch.example.org"]) is expected
