@@ -49,6 +49,7 @@ def _take(address: str) -> None:
         for name, width, scheme, height in PICTURES:
             browser.resize(driver, width, height)
             browser.colours(driver, scheme)
+            driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             driver.get(address)
             time.sleep(5)  # for the numbers, fonts and the chart to be there
             path = FOLDER / f"{name}.png"

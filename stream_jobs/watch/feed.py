@@ -98,6 +98,8 @@ def describe(error: Exception) -> str:
     """What went wrong, without an address, which may hold a password."""
     if isinstance(error, TransportError):
         return f"Elasticsearch does not answer ({type(error).__name__})"
+    if isinstance(error, ApiError) and error.meta.status in (401, 403):
+        return f"Elasticsearch refuses the login (status {error.meta.status})"
     if isinstance(error, ApiError):
         return f"Elasticsearch refuses to answer (status {error.meta.status})"
     return str(error)

@@ -4,14 +4,16 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 
 from deploy.local.stack import Addresses
+from stream_jobs.sinks.client import Connection
 from stream_jobs.sinks.indices import ElasticsearchFailed
 from stream_jobs.watch import queries
+from stream_jobs.watch.feed import describe
 from stream_jobs.watch.model import Ask, Gap, Rate, Row, Seen, Series, View
 from stream_jobs.watch.spikes import Driver
-from tests.fakes.unruly import Unruly
+from tests.fakes.unruly import Unruly, lets_in
 from tests.integration.counted import empty, gap, posts, put, tag
 
 MINUTE = 60_000
@@ -188,6 +190,18 @@ async def test_one_view_is_at_most_three_requests_each_without_a_retry(url: str)
         asked = [[json.loads(line) for line in body.splitlines()] for body in proxy.bodies]
     assert [len(lines) // 2 for lines in asked] == [3, 4, 3]
     assert all(header["allow_partial_search_results"] is False for lines in asked for header in lines[::2])
+
+
+async def test_it_logs_in_and_says_so_where_that_is_refused(url: str) -> None:
+    put(url, [posts(MIDNIGHT, 5)])
+    async with Unruly(url) as proxy:
+        proxy.always = lets_in("ApiKey c2VjcmV0")
+        async with queries.client(Connection(proxy.url, api_key="c2VjcmV0")) as client:
+            assert (await queries.view(client, Ask(), NOW)).extent.counted == 5
+        async with queries.client(Connection(proxy.url, user="mina", password="wrong")) as client:
+            with pytest.raises(ApiError) as error:
+                await queries.view(client, Ask(), NOW)
+    assert describe(error.value) == "Elasticsearch refuses the login (status 401)"
 
 
 async def test_what_can_not_be_had_whole_is_not_shown(url: str) -> None:
