@@ -5,8 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality bench kibana constraints wheel clean
-.PHONY: help demo test chaos lint format quality bench screenshots constraints wheel clean
+.PHONY: help demo test chaos lint format quality bench kibana screenshots constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -62,8 +62,7 @@ def test_its_variables_are_few_and_have_defaults() -> None:
     assert set(re.findall(r"\$\{?[^}\s]*\}?", text)) == {"${SECRETS_OWNER:-1000}", "${PARTITIONS:-4}"}
 
 
-@pytest.mark.parametrize("name", still_to_come(OURS.keys() - {"accounts"}, "watch"))
-@pytest.mark.parametrize("name", still_to_come(OURS.keys() - {"accounts"}, "dashboards"))
+@pytest.mark.parametrize("name", still_to_come(OURS.keys() - {"accounts"}))
 def test_every_command_line_is_one_of_hashtide(name: str) -> None:
     assert "entrypoint" not in OURS[name]
     compose.parse(OURS[name]["command"])
@@ -80,8 +79,7 @@ def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
     assert (ROOT / "deploy/docker/accounts.py").is_file()
 
 
-@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "watch", "worker"))
-@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "worker", "dashboards"))
+@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "worker"))
 def test_every_variable_of_ours_is_a_setting(name: str) -> None:
     known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
     assert set(OURS[name].get("environment", {})) <= known
