@@ -281,16 +281,21 @@ def test_no_request_leaves_this_machine_and_the_console_is_quiet(page: webdriver
     assert [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []  # type: ignore[no-untyped-call]
 
 
-def test_two_browsers_share_what_is_asked(page: webdriver.Chrome, address: str, proxy: Unruly) -> None:
-    page.switch_to.new_window("tab")
-    page.get(address)
-    until(lambda: bars(page, "#0072B2") > 40)
+def test_many_who_look_share_what_is_asked(page: webdriver.Chrome, address: str, proxy: Unruly) -> None:
+    first = page.current_window_handle
+    for _ in range(4):
+        page.switch_to.new_window("tab")
+        page.get(address)
+        until(lambda: bars(page, "#0072B2") > 40)
     proxy.bodies.clear()
     time.sleep(4.5)
     views = len(proxy.bodies) / 3  # requests a view
-    page.close()
-    page.switch_to.window(page.window_handles[0])
-    assert views <= 3  # each browser asks twice, in the same two or three moments
+    for window in page.window_handles:
+        if window != first:
+            page.switch_to.window(window)
+            page.close()
+    page.switch_to.window(first)
+    assert 1 <= views <= 4  # by themselves, five pages would ask five to ten times
 
 
 def answer(address: str, path: str, **headers: str) -> int:
