@@ -53,7 +53,7 @@ wheel: .venv/.developing ## build dist/*.whl
 constraints: .venv/.developing ## pin the whole tree anew, within the bounds of setup.cfg
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
-	  --extra dev --extra local --extra watch setup.cfg --output-file constraints.txt
+	  --extra backtest --extra dev --extra local --extra watch setup.cfg --output-file constraints.txt
 
 clean: ## remove what was built and installed here
 	rm -rf .venv .venv-kibana build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -65,11 +65,11 @@ clean: ## remove what was built and installed here
 	@touch $@
 
 .venv/.installed: .venv/.created setup.cfg constraints.txt
-	$(BIN)/python -m pip install --quiet --editable '.[local,watch]'
+	$(BIN)/python -m pip install --quiet --editable '.[backtest,local,watch]'
 	@touch $@
 
 .venv/.developing: .venv/.created setup.cfg constraints.txt
-	$(BIN)/python -m pip install --quiet --editable '.[dev,local,watch]'
+	$(BIN)/python -m pip install --quiet --editable '.[backtest,dev,local,watch]'
 	@touch .venv/.installed $@
 
 # The dashboards' compiler wants Python 3.12, whichever the project runs on: make kibana PYTHON312=...
