@@ -11,7 +11,7 @@ from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
 from stream_jobs.sinks.indices import WHOLE, session
 
 By = Literal["language", "region", "hashtag", "kind", "platform"]
-Interval = Literal["1m", "1h", "1d"]
+Interval = Literal["1m", "5m", "1h", "1d"]
 
 PAGE = 5_000
 
