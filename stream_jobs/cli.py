@@ -213,7 +213,11 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
 @cli.command()
 @click.option("--campaign", help="Only posts of this campaign.")
 @click.option("--by", type=click.Choice(["language", "region", "hashtag", "kind", "platform"]), help="A row for each.")
-@click.option("--interval", type=click.Choice(["1m", "5m", "1h", "1d"]), help="A row for each minute, 5 minutes, hour or day (UTC).")
+@click.option(
+    "--interval",
+    type=click.Choice(["1m", "5m", "1h", "1d"]),
+    help="A row for each minute, 5 minutes, hour or day (UTC).",
+)
 @click.option("--from", "from_", type=Moment(), help="Windows from here, ISO 8601.")
 @click.option("--to", type=Moment(), help="Windows before this.")
 @as_json

@@ -104,7 +104,9 @@ def _level(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
     shocks = rng.normal(0, np.sqrt(1 - keep**2), n)
     for i in range(1, n):
         noise[i] = keep * noise[i - 1] + shocks[i]
-    return np.asarray(rng.uniform(*regime.level) * weekend * np.exp(rng.uniform(*regime.day) * day + regime.wander * noise))
+    return np.asarray(
+        rng.uniform(*regime.level) * weekend * np.exp(rng.uniform(*regime.day) * day + regime.wander * noise)
+    )
 
 
 def _background(regime: Regime, rng: np.random.Generator, n: int) -> Floats:

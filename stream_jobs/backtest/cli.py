@@ -112,7 +112,9 @@ def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> 
             at_ms = round(datetime.fromisoformat(row.start).timestamp() * 1000) + STEP_MS
             samples.setdefault(row.key, {})[at_ms] = float(row.count)
         if not samples:
-            raise WrongSeries(f"nothing is counted of campaign {campaign!r} in this time: `hashtide counts` shows what is")
+            raise WrongSeries(
+                f"nothing is counted of campaign {campaign!r} in this time: `hashtide counts` shows what is"
+            )
         if first is None or last is None:
             times = samples[None]
             first = _grid(from_) if from_ else min(times)

@@ -75,7 +75,9 @@ def backtest(history: Sequence[Series], names: Sequence[str], rules: Path = RULE
                     break
                 for rule in rounds.pop(0):
                     recorded += [
-                        msgspec.structs.replace(each, labels=tuple(sorted({**dict(each.labels), **dict(rule.labels)}.items())))
+                        msgspec.structs.replace(
+                            each, labels=tuple(sorted({**dict(each.labels), **dict(rule.labels)}.items()))
+                        )
                         for each in query_range(client, rule.expr, rule.name, from_ms, to_ms)
                     ]
             recorded.sort(key=lambda each: (each.name, each.labels))
@@ -93,7 +95,8 @@ def _wanted(rules: Sequence[Rule], names: Sequence[str], given: set[str]) -> lis
     possible = {
         rule.name: rule
         for rule in rules
-        if rule.alerting and any(each.reads(name) for each in [rule, *sum(needed(rules, [rule], given), [])] for name in given)
+        if rule.alerting
+        and any(each.reads(name) for each in [rule, *sum(needed(rules, [rule], given), [])] for name in given)
     }
     for name in names:
         if name not in possible:
