@@ -216,7 +216,7 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
 @click.option(
     "--interval",
     type=click.Choice(["1m", "5m", "1h", "1d"]),
-    help="A row for each minute, 5 minutes, hour or day (UTC).",
+    help="A row for each such time (UTC).",
 )
 @click.option("--from", "from_", type=Moment(), help="Windows from here, ISO 8601.")
 @click.option("--to", type=Moment(), help="Windows before this.")

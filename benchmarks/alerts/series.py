@@ -113,9 +113,10 @@ def _background(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
     """Bursts without a label, as a multiple of the level: Pareto in size, and each may set off others."""
     boost = np.zeros(n)
     tail = rng.uniform(*regime.tail)
-    waiting = list(np.flatnonzero(rng.random(n) < rng.uniform(*regime.bursts_a_day) / DAY))
+    first = np.flatnonzero(rng.random(n) < rng.uniform(*regime.bursts_a_day) / DAY)
+    waiting = [int(at) for at in first]
     while waiting:
-        at = int(waiting.pop())
+        at = waiting.pop()
         size = min(0.5 * (1 + float(rng.pareto(tail))), 60.0)
         _burst(boost, at, size, float(np.exp(rng.uniform(np.log(0.5), np.log(24)))))
         for _ in range(int(rng.poisson(0.35))):

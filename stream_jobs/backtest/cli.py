@@ -46,8 +46,9 @@ def backtest(
 ) -> None:
     """Run the shipped alerting rules over history, with the real Prometheus: when would they have fired?
 
-    History is a CSV file with a header and a line for each interval (2031-02-26 21:42:53,17), or a campaign's counts. Of
-    a file, times are those of its lines; of a campaign, the ends of its 5-minute windows. Needs prometheus and promtool.
+    History is a CSV file with a header and a line for each interval (2031-02-26 21:42:53,17), or a campaign's
+    counts. Of a file, times are those of its lines; of a campaign, the ends of its 5-minute windows. Needs
+    prometheus and promtool.
 
     \b
     With --json: {"alerts": [...], "samples": N, "from": T, "to": T, "interval_seconds": 300}. Each alert is
@@ -79,15 +80,14 @@ def backtest(
         click.echo(msgspec.json.encode({"alerts": result.alerts, **about}))
         return
     print_table(
-        ("alert", "what", "start", "end", "count", "at"),
+        ("alert", "what", "start", "end", "peak"),
         [
             (
                 each.name,
                 " ".join(value for key, value in each.labels.items() if key != "severity"),
-                each.start,
-                each.end or "fires still",
+                _short(each.start),
+                _short(each.end) if each.end else "fires still",
                 f"{each.peak:,.0f}",
-                each.peak_time,
             )
             for each in result.alerts
         ],
@@ -98,8 +98,12 @@ def backtest(
         click.echo(f"drawn into {picture}", err=True)
 
 
+def _short(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
 def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> list[Series]:
-    """Its counts, and those of each of its languages and regions, at the ends of their windows, 0 where there are none."""
+    """Its counts, and those of its languages and regions, at the ends of their windows, 0 where there are none."""
     url = load(StreamSettings, os.environ).elasticsearch
     splits: list[tuple[str, By | None]] = [(CAMPAIGN, None), (LANGUAGE, "language"), (REGION, "region")]
     found: list[Series] = []
@@ -112,9 +116,7 @@ def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> 
             at_ms = round(datetime.fromisoformat(row.start).timestamp() * 1000) + STEP_MS
             samples.setdefault(row.key, {})[at_ms] = float(row.count)
         if not samples:
-            raise WrongSeries(
-                f"nothing is counted of campaign {campaign!r} in this time: `hashtide counts` shows what is"
-            )
+            raise WrongSeries(f"nothing is counted of campaign {campaign!r} then: `hashtide counts` shows what is")
         if first is None or last is None:
             times = samples[None]
             first = _grid(from_) if from_ else min(times)

@@ -1,6 +1,7 @@
 """5-minute counts of the past, as the series that the spike rules read."""
 
 import csv
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Mapping
@@ -34,7 +35,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Samples:
-    """The counts of a file with a header and lines `timestamp,value`, on a grid of 5 minutes that begins with its first.
+    """The counts of a file with a header and lines `timestamp,value`, on a grid of 5 minutes from the first on.
 
     Timestamps are ISO 8601 (UTC where they name no zone) or seconds since 1970, in any order. What is missing stays
     missing; of lines with the same time the last stands. Counts of shorter intervals that 5 minutes are a multiple of
@@ -56,7 +57,7 @@ def read(path: Path) -> Samples:
 def on_grid(counts: Samples, where: str) -> Samples:
     """Counts of any interval that 5 minutes are a multiple of, as counts of 5 minutes. Raises WrongSeries."""
     times = sorted(counts)
-    interval_ms = round(statistics.median_low(b - a for a, b in zip(times, times[1:], strict=False)) / 1000) * 1000
+    interval_ms = round(statistics.median_low(b - a for a, b in itertools.pairwise(times)) / 1000) * 1000
     if interval_ms == 0 or STEP_MS % interval_ms:
         raise WrongSeries(
             f"{where}: its interval is {interval_ms / 1000:g} s. The rules read counts of 5 minutes: give those, or "

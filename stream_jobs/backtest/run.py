@@ -1,6 +1,7 @@
 """The rules over history: what `hashtide backtest` does."""
 
 import contextlib
+import itertools
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Final
 import msgspec
 
 from producers.errors import HashtideError
-from stream_jobs.backtest.history import STEP_MS, Samples, Series
+from stream_jobs.backtest.history import STEP_MS, Labels, Samples, Series
 from stream_jobs.backtest.prometheus import answer, program, query_range, running
 from stream_jobs.backtest.rules import Firing, Rule, firings, needed, rules_of
 from stream_jobs.counts import iso
@@ -75,9 +76,7 @@ def backtest(history: Sequence[Series], names: Sequence[str], rules: Path = RULE
                     break
                 for rule in rounds.pop(0):
                     recorded += [
-                        msgspec.structs.replace(
-                            each, labels=tuple(sorted({**dict(each.labels), **dict(rule.labels)}.items()))
-                        )
+                        msgspec.structs.replace(each, labels=_with(each.labels, rule))
                         for each in query_range(client, rule.expr, rule.name, from_ms, to_ms)
                     ]
             recorded.sort(key=lambda each: (each.name, each.labels))
@@ -92,16 +91,20 @@ def backtest(history: Sequence[Series], names: Sequence[str], rules: Path = RULE
 
 def _wanted(rules: Sequence[Rule], names: Sequence[str], given: set[str]) -> list[Rule]:
     """The alerting rules of these names. Raises UnknownAlert for one that does not rest on what is given."""
-    possible = {
-        rule.name: rule
-        for rule in rules
-        if rule.alerting
-        and any(each.reads(name) for each in [rule, *sum(needed(rules, [rule], given), [])] for name in given)
-    }
+    possible: dict[str, Rule] = {}
+    for rule in rules:
+        reading = [rule, *itertools.chain(*needed(rules, [rule], given))]
+        missing = any(each.name.endswith(":increase5m") for each in reading)  # counts that are not given
+        if rule.alerting and not missing and any(each.reads(name) for each in reading for name in given):
+            possible[rule.name] = rule
     for name in names:
         if name not in possible:
             raise UnknownAlert(f"no alert {name!r} can be told from this history: {', '.join(sorted(possible))} can")
     return [possible[name] for name in names]
+
+
+def _with(labels: Labels, rule: Rule) -> Labels:
+    return tuple(sorted({**dict(labels), **dict(rule.labels)}.items()))
 
 
 def _alert(rule: Rule, told: Series, firing: Firing, history: Sequence[Series], to_ms: int) -> Alert:
