@@ -1,0 +1,1 @@
+"""How good the spike rules are, on made-up series: `python -m benchmarks.alerts`."""

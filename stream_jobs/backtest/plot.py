@@ -29,7 +29,7 @@ def plot(result: Backtest, path: Path, title: str) -> None:
     for axes, each in zip(figure.subplots(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
         axes.plot(*_line(each.samples), lw=0.6, color="tab:blue", label="posts in 5 minutes")
         kind = each.name.removesuffix(":increase5m")
-        for what, colour in (("baseline", "tab:green"), ("threshold", "tab:orange")):
+        for what, colour in (("baseline", "tab:green"), ("threshold", "tab:orange"), ("threshold30m", "tab:purple")):
             for other in result.series:
                 if other.name == f"{kind}:{what}" and other.labels == each.labels:
                     axes.plot(*_line(other.samples), lw=0.9, color=colour, label=what)

@@ -46,7 +46,7 @@ def run(*command: str) -> str:
 
 
 def test_promtool_takes_the_configuration_and_the_rules_in_it() -> None:
-    assert "3 rule files found" in run("promtool", "check", "config", str(PROMETHEUS / "prometheus.yml"))
+    assert "2 rule files found" in run("promtool", "check", "config", str(PROMETHEUS / "prometheus.yml"))
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
@@ -78,21 +78,19 @@ def test_every_alert_has_a_severity_a_summary_a_description_and_a_section_in_the
 
 
 def test_spikes_of_languages_and_regions_follow_the_same_rules_as_those_of_campaigns() -> None:
-    campaign, language, region = (PROMETHEUS / "rules" / "spikes.yml").read_text().split("\n  - name: ")[1:]
-    assert language.replace("language", "region").replace("Language", "Region") == region
-    campaigns = (
-        language.replace("campaign_language:", "campaign:").replace("campaign, language", "campaign").splitlines()
-    )
-    of_threshold = [
-        line
-        for line in campaign.splitlines()
-        if re.match(r" +(expr|- record|labels): .*(threshold|baseline|part:|5m|volume)", line)
-    ]
-    assert len(of_threshold) > 15
-    assert [line for line in of_threshold if line not in campaigns] == [
+    text = (PROMETHEUS / "rules" / "volume.yml").read_text()
+    campaign, language, region = re.split(r"\n      # The same by (?:language|region)\.", text)
+    assert language.rstrip().replace("language", "region").replace("Language", "Region") == region.rstrip()
+    theirs = language.replace("campaign_language:", "campaign:").replace("campaign, language", "campaign").splitlines()
+    ours = campaign.partition("      # Gone silent")[0].splitlines()
+    rules = [line for line in ours if re.match(r" +(expr: |- record: |labels: \{part|max by|and on)", line)]
+    assert len(rules) == 43
+    assert [line for line in rules if line not in theirs] == [
         "        expr: sum by (campaign) (increase(hashtide_campaign_posts_total[5m]))",
         "        expr: 0 * campaign:hashtide_posts:volume + 5",
-        "        expr: campaign:hashtide_posts:volume > campaign:hashtide_posts:threshold",
+        "        expr: 0 * campaign:hashtide_posts:volume30m + 5",
+        "        expr: campaign:hashtide_posts:volume > campaign:hashtide_posts:threshold or "
+        "campaign:hashtide_posts:volume30m > campaign:hashtide_posts:threshold30m",
     ]
 
 
