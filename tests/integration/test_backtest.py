@@ -15,6 +15,7 @@ from deploy.local.stack import Addresses
 from stream_jobs.backtest.history import Series
 from stream_jobs.backtest.prometheus import NoPrometheus, program
 from stream_jobs.backtest.run import CAMPAIGN, UnknownAlert, backtest
+from stream_jobs.sinks import indices
 from tests.conftest import needs
 
 STEP_MS = 300_000
@@ -169,3 +170,37 @@ def test_a_campaign_that_was_never_counted_is_told(stack: Addresses, environment
     done = subprocess.run(hashtide("--campaign", "never"), env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "nothing is counted of campaign 'never' then" in done.stderr
+
+
+def test_a_campaigns_counts_out_of_elasticsearch_tell_of_the_campaign_and_of_the_language_that_joined(
+    stack: Addresses, environment: dict[str, str]
+) -> None:
+    """Windows count from their ends on: a burst in the window that begins at 12:00 fires at 12:05."""
+    indices.setup(stack.elasticsearch)
+    day = datetime(2031, 3, 1, tzinfo=UTC)
+    index, documents = "reply-volume-2031.03.01", list[dict[str, object]]()
+    for minute in range(0, 13 * 60):
+        languages = {"en": 4} | ({"es": 100} if 720 <= minute < 725 else {})
+        for language, count in languages.items():
+            at = (day + timedelta(minutes=minute)).isoformat()
+            documents += [
+                {"create": {"_index": index}},
+                {"@timestamp": at, "campaign": "backtested", "language": language, "region": "US", "count": count},
+            ]
+    with indices.session(stack.elasticsearch) as client:
+        assert client.bulk(operations=documents, refresh=True)["errors"] is False
+        try:
+            done = subprocess.run(
+                hashtide("--campaign", "backtested", "--json"),
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        finally:
+            client.indices.delete(index=index)
+    told = {(a["name"], a["labels"].get("language"), a["start"], a["peak"]) for a in json.loads(done.stdout)["alerts"]}
+    assert told == {
+        ("ReplyVolumeSpike", None, "2031-03-01T12:05:00Z", 520.0),
+        ("LanguageSpike", "es", "2031-03-01T12:05:00Z", 500.0),
+    }
