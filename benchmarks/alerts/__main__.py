@@ -20,7 +20,7 @@ FIRST_SEED: Final = 900_000
 
 
 @click.command()
-@click.option("--series", "count", default=6, show_default=True, help="How many series of each regime.")
+@click.option("--series", "count", default=4, show_default=True, help="How many series of each regime.")
 @click.option("--write/--no-write", default=True, help="Into docs/alert-tuning.md.")
 def main(count: int, write: bool) -> None:
     """Blocks for minutes."""
