@@ -48,6 +48,7 @@ from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.store import Document, Store
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.fakes.labels import LABELS
 from tests.unit.formats import fixtures
 
 PART: Final = "steps"
@@ -216,6 +217,7 @@ def count_agent(store: Store) -> CountAgent:
         key=streams.KEY,
         cached_counts=50_000,
         grace_ms=900_000,
+        labels=LABELS,
         clock_ms=wall_clock_ms,
     )
 

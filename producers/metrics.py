@@ -34,6 +34,7 @@ LAST_PAYLOAD = Gauge(
     "hashtide_source_last_payload_timestamp_seconds",
     "When something last came from a source, keep-alives included",
     ["source"],
+    unit="seconds",
 )
 RECONNECTS = Counter(
     "hashtide_source_reconnects_total",
@@ -49,6 +50,7 @@ GAP_SECONDS = Counter(
     "hashtide_ingest_gap_seconds_total",
     "Length of the times in which a source may have missed posts, by reason",
     ["source", "reason"],
+    unit="seconds",
 )
 
 

@@ -12,6 +12,7 @@ from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
+from stream_jobs.labels import Labels
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connection
@@ -30,7 +31,9 @@ def create(settings: StreamSettings) -> BatchApp:
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     key, at = load_key(settings), connection(settings)
-    enricher = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags)
+    campaigns = load_campaigns(settings)
+    labels = Labels.of(settings, [each.name for each in campaigns.all])
+    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags)
     found = topics.check(settings)
     indices.check(at)
 
@@ -44,9 +47,11 @@ def create(settings: StreamSettings) -> BatchApp:
         key=key,
         cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
+        labels=labels,
         clock_ms=wall_clock_ms,
     )
 
+    labels.begin()
     datadir = settings.state_dir / "faust"  # stays empty: no table of Faust's is used, but Faust wants the folder
     try:
         datadir.mkdir(parents=True, exist_ok=True)

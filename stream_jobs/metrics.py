@@ -13,6 +13,7 @@ BATCH_SECONDS = Histogram(
     "Time from taking a batch in hand to its acknowledgement",
     ["topic"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    unit="seconds",
 )
 BATCHES_LET_GO = Counter(
     "hashtide_batches_let_go_total",
@@ -28,17 +29,35 @@ LAG_SECONDS = Gauge(
     "hashtide_lag_seconds",
     "How long the first record that this worker has not handled yet has waited in Kafka; 0 with nothing to do",
     ["topic", "partition"],
+    unit="seconds",
 )
 ASSIGNED = Gauge("hashtide_assigned_partitions", "Partitions that this worker has")
 ASSIGNMENTS = Counter("hashtide_assignments_total", "Assignments of partitions: one for each rebalance")
 ENRICHED = Counter(
     "hashtide_enriched_posts_total",
-    "Posts, edits and deletions sent on to posts.enriched",
+    "Posts, edits, deletions and gaps sent on to posts.enriched",
 )
 COUNTED = Counter(
     "hashtide_counted_posts_total",
-    "Posts counted for the first time; after a crash, replayed ones are among them again",
+    "Posts counted for the first time; after a crash, replayed ones are among them again. "
+    "Platforms without a label of their own are `other`",
     ["platform", "origin"],
+)
+CAMPAIGN_POSTS = Counter(
+    "hashtide_campaign_posts_total",
+    "Live posts entered into the ledger while they were fresh, at most 5 minutes from our clock, in each of their "
+    "campaigns: not replays, backfills, made-up posts, duplicates, or what comes late for any reason",
+    ["campaign", "platform", "kind"],
+)
+CAMPAIGN_LANGUAGES = Counter(
+    "hashtide_campaign_language_posts_total",
+    "The same posts by language: `und` where nobody can tell, `other` for those without a label of their own",
+    ["campaign", "language"],
+)
+CAMPAIGN_REGIONS = Counter(
+    "hashtide_campaign_region_posts_total",
+    "The same posts by country: `ZZ` where nobody can tell, `other` for those without a label of their own",
+    ["campaign", "region"],
 )
 DUPLICATES = Counter(
     "hashtide_duplicate_posts_total",
@@ -62,6 +81,7 @@ BULK_SECONDS = Histogram(
     "Time of one request to Elasticsearch",
     ["operation"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    unit="seconds",
 )
 BULK_RETRIES = Counter(
     "hashtide_elasticsearch_retries_total",
@@ -84,4 +104,31 @@ NEWEST_EVENT = Gauge(
     "hashtide_newest_event_timestamp_seconds",
     "Time of the newest post counted, by partition: with the clock, the lag in event time",
     ["partition"],
+    unit="seconds",
+)
+CLOCK_SKEW = Gauge(
+    "hashtide_clock_skew_seconds",
+    "Our clock minus that of `kafka` or `elasticsearch`, as far as the time that asking took cannot explain it: 0 when "
+    "the clocks may agree, above 0 when ours is ahead by this much at least, below 0 when it is behind",
+    ["against"],
+    unit="seconds",
+)
+
+# Registered, and so in /metrics, only where the canary is on.
+CANARY_SENT = Counter("hashtide_canary_sent_total", "Canaries sent by this worker", registry=None)
+CANARY_LOST = Counter(
+    "hashtide_canary_lost_total", "Canaries that no search had found a minute after they were sent", registry=None
+)
+CANARY_LATENCY = Histogram(
+    "hashtide_canary_latency_seconds",
+    "From publishing a canary into posts.raw until a search finds its document; looked for four times a second",
+    buckets=(0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 30, 60),
+    registry=None,
+    unit="seconds",
+)
+CANARY_LAST_SEEN = Gauge(
+    "hashtide_canary_last_seen_timestamp_seconds",
+    "When the last canary that came through was found; until one has, when the first was sent",
+    registry=None,
+    unit="seconds",
 )

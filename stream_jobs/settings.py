@@ -49,6 +49,30 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     grace_s: Annotated[
         int, Meta(ge=0, le=7 * 86_400, description="how late posts may come before their minute's counts are final, s")
     ] = 900
+    metric_platforms: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9_-]{1,32}(,[a-z0-9_-]{1,32})*$",
+            description="platforms that metrics name, a,b,c; the rest is `other`",
+        ),
+    ] = "x,mastodon,bluesky"
+    metric_languages: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z]{2,3}(,[a-z]{2,3})*$",
+            description="languages that metrics of campaigns name, ISO 639-1; the rest is `other`",
+        ),
+    ] = "ar,bn,cs,da,de,el,en,es,fa,fi,fr,he,hi,hu,id,it,ja,ko,nb,nl,pl,pt,ro,ru,sv,th,tl,tr,uk,ur,vi,zh"
+    metric_regions: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z]{2}(,[A-Z]{2})*$",
+            description="countries that metrics of campaigns name, ISO 3166-1 alpha-2; the rest is `other`",
+        ),
+    ] = (
+        "AR,AT,AU,BE,BR,CA,CH,CL,CN,CO,DE,DK,EG,ES,FI,FR,GB,GR,ID,IE,IL,IN,IT,JP,KR,MX,NG,NL,NO,PE,PH,PK,PL,PT,RU,SA,"
+        "SE,TH,TR,UA,US,ZA"
+    )
     metrics_host: Annotated[str, Meta(description="address that /metrics listens on")] = "127.0.0.1"
     metrics_port: Annotated[
         Annotated[int, Meta(ge=0, le=65535)] | None,

@@ -18,6 +18,7 @@ from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, Recount, decode
+from stream_jobs.labels import Labels
 from stream_jobs.recount import tally
 from stream_jobs.sinks import documents
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey, Ledger
@@ -70,11 +71,12 @@ class CountAgent:
         key: bytes,
         cached_counts: int,
         grace_ms: int,
+        labels: Labels,
         clock_ms: Callable[[], int],
     ) -> None:
         self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
         self._ledger = Ledger(key, topic_id)
-        self._grace_ms = grace_ms
+        self._grace_ms, self._labels = grace_ms, labels
         self._partitions: defaultdict[int, Partition] = defaultdict(
             lambda: Partition(Cache(cached_counts), Watermark(), Lock())
         )
@@ -166,6 +168,8 @@ class CountAgent:
                 known.append((event, post))
             else:
                 dead.append(self._refused(partition, event, outcome))
+        # Here alone, where the ledger did not know them: what is handled again after a crash must not look like a spike.
+        self._labels.count([post for _, post in count], self._clock_ms())
         found = await self._store.get([self._ledger.ref(post) for _, post in known])
         edits = []
         for (event, post), entry in zip(known, found, strict=True):
@@ -210,8 +214,8 @@ class CountAgent:
             for key in documents.count_keys(post):
                 events_of[key].append(event)
             counted[post.platform, post.origin] += 1
-        for labels, number in counted.items():
-            metrics.COUNTED.labels(*labels).inc(number)
+        for (platform, origin), number in counted.items():
+            metrics.COUNTED.labels(self._labels.platform(platform), origin).inc(number)
         await self._read(partition, cache, events_of)
         changed = {}
         for key, events in events_of.items():

@@ -13,6 +13,7 @@ from stream_jobs.agents.count import CountAgent
 from stream_jobs.sinks.store import Ref
 from stream_jobs.transport import IN_HAND, Batch
 from tests.fakes.kafka import Graveyard, batch
+from tests.fakes.labels import LABELS
 from tests.fakes.store import FakeStore, Held, Step
 
 TOPIC: Final = "bUaR0mNkS2mVoTj4v0Xyzw"
@@ -62,6 +63,7 @@ class Worker:
             key=KEY,
             cached_counts=group.cached_counts,
             grace_ms=0,
+            labels=LABELS,
             clock_ms=lambda: CLOCK_MS,
         )
 

@@ -29,6 +29,7 @@ from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.fakes.labels import LABELS
 from tests.fakes.store import FakeStore
 from tests.unit.formats import fixtures
 
@@ -138,6 +139,7 @@ def test_a_post_is_counted(posts: list[Post], enricher: Enricher) -> None:
             key=KEY,
             cached_counts=50_000,
             grace_ms=900_000,
+            labels=LABELS,
             clock_ms=lambda: NOW_MS,
         )
 

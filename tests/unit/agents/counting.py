@@ -12,6 +12,7 @@ from stream_jobs.agents.count import CountAgent
 from stream_jobs.enriched import Enriched, EnrichedPost, encode
 from stream_jobs.sinks.store import Ref
 from tests.fakes.kafka import Graveyard, batch
+from tests.fakes.labels import LABELS
 from tests.fakes.store import FakeStore, Held
 
 TOPIC_ID = "bUaR0mNkS2mVoTj4v0Xyzw"
@@ -56,6 +57,7 @@ class Counting:
             key=KEY,
             cached_counts=cached_counts,
             grace_ms=900_000,
+            labels=LABELS,
             clock_ms=lambda: NOW_MS,
         )
 

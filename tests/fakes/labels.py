@@ -1,0 +1,8 @@
+"""The labels of a worker whose settings are by default."""
+
+from typing import Final
+
+from stream_jobs.labels import Labels
+from stream_jobs.settings import StreamSettings
+
+LABELS: Final = Labels.of(StreamSettings(), ["metoo", "timesup"])
