@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality bench kibana screenshots constraints wheel clean
+.PHONY: help demo test chaos lint format quality metrics bench kibana screenshots constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ format: .venv/.developing ## put the code in order
 
 quality: .venv/.developing ## how right the tags are; writes docs/quality.md
 	$(BIN)/python -m benchmarks.quality
+
+metrics: .venv/.developing ## every metric, with unit and meaning; writes docs/metrics.md
+	$(BIN)/python -m benchmarks.metrics_page
 
 bench: .venv/.developing ## how fast it is, beside others; PEERS=1: more of them; writes docs/performance.md
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)

@@ -6,7 +6,7 @@ from producers.contract import POSTS_RAW
 from producers.identity import load_key
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
-from stream_jobs import topics
+from stream_jobs import metrics, topics
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
@@ -51,6 +51,7 @@ def create(settings: StreamSettings) -> BatchApp:
         clock_ms=wall_clock_ms,
     )
 
+    metrics.begin()
     labels.begin()
     datadir = settings.state_dir / "faust"  # stays empty: no table of Faust's is used, but Faust wants the folder
     try:

@@ -45,7 +45,9 @@ class Labels:
         countries = Locale("en").territories
         for code in regions:
             if code not in countries:
-                raise WrongSetting(f"HASHTIDE_METRIC_REGIONS: posts are never tagged {code!r}: no country has this code")
+                raise WrongSetting(
+                    f"HASHTIDE_METRIC_REGIONS: posts are never tagged {code!r}: no country has this code"
+                )
         return cls(campaigns, settings.metric_platforms.split(","), languages, regions)
 
     def begin(self) -> None:

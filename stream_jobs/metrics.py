@@ -1,6 +1,10 @@
 """Every metric of the stream jobs, declared and explained in one place. Names follow Prometheus' naming page."""
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from producers.contract import Origin, Reason
 
 BATCHES = Histogram(
     "hashtide_batch_records",
@@ -132,3 +136,17 @@ CANARY_LAST_SEEN = Gauge(
     registry=None,
     unit="seconds",
 )
+
+
+def begin() -> None:
+    """Have counters begin at 0: of one that was not there before, nobody sees the first increase."""
+    for reason in get_args(Reason):
+        DEAD_LETTERS.labels(reason)
+    for by in ("source", "re-send"):
+        DUPLICATES.labels(by)
+    for origin in get_args(Origin):
+        LATE.labels(origin)
+    for topic in ("posts.raw", "posts.enriched"):
+        BATCHES_LET_GO.labels(topic)
+    for why in ("connection", "timeout", "blocked", "status-429", "status-503", "item-429", "item-503"):
+        BULK_RETRIES.labels(why)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
 import pytest
 
 from producers import contract, formats
@@ -126,26 +127,31 @@ def test_a_post_is_enriched(posts: list[Post], enricher: Enricher) -> None:
 
 
 def test_a_post_is_counted(posts: list[Post], enricher: Enricher) -> None:
-    sent = Sent()
-    enrich = EnrichAgent(enricher, sent, Graveyard(), topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
-    asyncio.run(enrich.handle(batch(POSTS_RAW, 0, 0, [contract.encode(post) for post in posts])))
-    values = [value for _, _, _, value in sent.records]
+    def per_post(posts: list[Post]) -> float:
+        sent = Sent()
+        enrich = EnrichAgent(enricher, sent, Graveyard(), topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
+        asyncio.run(enrich.handle(batch(POSTS_RAW, 0, 0, [contract.encode(post) for post in posts])))
+        records = batch(POSTS_ENRICHED, 0, 0, [value for _, _, _, value in sent.records])
 
-    def agent() -> CountAgent:
-        return CountAgent(
-            Willing(),
-            Graveyard(),
-            topic_id=TOPIC_ID,
-            key=KEY,
-            cached_counts=50_000,
-            grace_ms=900_000,
-            labels=LABELS,
-            clock_ms=lambda: NOW_MS,
-        )
+        def agent() -> CountAgent:
+            return CountAgent(
+                Willing(),
+                Graveyard(),
+                topic_id=TOPIC_ID,
+                key=KEY,
+                cached_counts=50_000,
+                grace_ms=900_000,
+                labels=LABELS,
+                clock_ms=lambda: NOW_MS,
+            )
 
-    records = batch(POSTS_ENRICHED, 0, 0, values)
-    awaited(lambda: agent().handle(records))()
-    assert calls(awaited(lambda: agent().handle(records))) / POSTS < 103
+        awaited(lambda: agent().handle(records))()
+        return calls(awaited(lambda: agent().handle(records))) / POSTS
+
+    assert per_post(posts) < 103
+    fresh = [msgspec.structs.replace(post, created_at_ms=NOW_MS - n % 300 * 1000) for n, post in enumerate(posts)]
+    stale = [msgspec.structs.replace(post, origin="replay") for post in fresh]
+    assert per_post(fresh) - per_post(stale) < 4
 
 
 def test_a_document_is_put_into_a_bulk(monkeypatch: pytest.MonkeyPatch) -> None:

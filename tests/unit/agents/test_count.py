@@ -5,6 +5,7 @@ import pytest
 from producers.contract import DeadLetter, Gap, dead_letter_key
 from stream_jobs.enriched import DeletedPost, Enriched, Position, encode
 from stream_jobs.sinks.store import Ref
+from tests.fakes.labels import LABELS
 from tests.fakes.store import Crash, Step, crash_at
 from tests.unit.agents.counting import NOW_MS, TOPIC_ID, Counting, metric, post
 
@@ -179,6 +180,7 @@ async def test_a_topic_made_anew_counts_from_its_own_beginning() -> None:
         key=b"k" * 32,
         cached_counts=10,
         grace_ms=900_000,
+        labels=LABELS,
         clock_ms=lambda: NOW_MS,
     )
     await anew.handle(0, post("2"))

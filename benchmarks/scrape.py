@@ -1,0 +1,94 @@
+"""How long /metrics takes with every series there can be: `python -m benchmarks.scrape`. It has no server but its own."""
+
+import json
+import statistics
+import time
+from typing import Final
+from urllib.request import Request, urlopen
+
+import click
+from prometheus_client import REGISTRY
+
+from producers.contract import Origin
+from producers.run import wall_clock_ms
+from stream_jobs import canary, health, metrics
+from stream_jobs.enriched import EnrichedPost
+from stream_jobs.health import Checks, Progress
+from stream_jobs.labels import FRESH_MS, Labels
+from stream_jobs.settings import StreamSettings
+
+ASKS: Final = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+"""As Prometheus asks."""
+TOPICS: Final = ("posts.raw", "posts.enriched")
+OPERATIONS: Final = ("create", "put", "amend", "get", "locate", "refresh", "find", "newest", "scan")
+
+
+def fill(campaigns: int, partitions: int) -> None:
+    """Have a worker's metrics hold every series that they can, as after a long life."""
+    names = [f"campaign-{number}" for number in range(campaigns)]
+    settings = StreamSettings()
+    labels = Labels.of(settings, names)
+    metrics.begin()
+    labels.begin()
+    canary.register()
+    posts = [
+        EnrichedPost(
+            platform="any",
+            post_id="1",
+            created_at_ms=wall_clock_ms(),
+            kind=kind,
+            campaigns=(*names, "of-another-file"),
+            language=language,
+            language_source="platform",
+            language_confidence=1.0,
+            region=region,
+            region_source="place",
+            region_confidence=1.0,
+        )
+        for kind in ("original", "reply", "quote", "repost")
+        for language in [*settings.metric_languages.split(","), "und", "other"]
+        for region in [*settings.metric_regions.split(","), None, "other"]
+    ]
+    labels.count(posts, wall_clock_ms() + FRESH_MS // 2)
+    for platform in ("x", "mastodon", "bluesky", "other"):
+        for origin in Origin.__args__:
+            metrics.COUNTED.labels(platform, origin).inc()
+    for topic in TOPICS:
+        metrics.BATCHES.labels(topic).observe(1)
+        metrics.BATCH_SECONDS.labels(topic).observe(1)
+        for partition in range(partitions):
+            metrics.LAG.labels(topic, partition).set(1)
+            metrics.LAG_SECONDS.labels(topic, partition).set(1)
+    for partition in range(partitions):
+        metrics.CACHED_COUNTS.labels(partition).set(1)
+        metrics.NEWEST_EVENT.labels(partition).set(1)
+    for operation in OPERATIONS:
+        metrics.BULK_SECONDS.labels(operation).observe(1)
+    for against in ("kafka", "elasticsearch"):
+        metrics.CLOCK_SKEW.labels(against).set(0)
+
+
+@click.command()
+@click.option("--campaigns", default=10, show_default=True)
+@click.option("--partitions", default=12, show_default=True)
+@click.option("--scrapes", default=100, show_default=True)
+def main(campaigns: int, partitions: int, scrapes: int) -> None:
+    """Print samples, bytes and the milliseconds of a scrape, as JSON."""
+    fill(campaigns, partitions)
+    port = health.serve("127.0.0.1", 0, Checks(Progress(), lambda: True))
+    took_ms, body = [], b""
+    for _ in range(scrapes):
+        started = time.perf_counter()
+        with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers={"Accept": ASKS})) as answer:
+            body = answer.read()
+        took_ms.append((time.perf_counter() - started) * 1000)
+    samples = sum(len(family.samples) for family in REGISTRY.collect())
+    found: dict[str, float] = {"campaigns": campaigns, "samples": samples, "bytes": len(body)}
+    if took_ms:
+        slowest = sorted(took_ms)[int(len(took_ms) * 0.99)]
+        found |= {"median_ms": round(statistics.median(took_ms), 1), "p99_ms": round(slowest, 1)}
+    click.echo(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
