@@ -5,9 +5,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from prometheus_client.metrics import MetricWrapperBase
+
 import producers.metrics
 import stream_jobs.metrics
-from prometheus_client.metrics import MetricWrapperBase
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 
@@ -15,24 +16,25 @@ HEAD: Final = """# Metrics
 
 Made by `make metrics` out of the declarations in `producers/metrics.py` and `stream_jobs/metrics.py`.
 
-Names follow [Prometheus' naming page](https://prometheus.io/docs/practices/naming/): counters end with `_total`, and what
-has a unit ends with it. What has none is a number of things. Label sets that are known at the start begin at 0. Beside
-these, both processes have the `process_*` and `python_*` metrics of the client library.
+Names follow [Prometheus' naming page](https://prometheus.io/docs/practices/naming/): counters end with `_total`, and
+what has a unit ends with it. What has none is a number of things. Label sets that are known at the start begin at 0.
+Beside these, both processes have the `process_*` and `python_*` metrics of the client library.
 """
 
 PROCESSES: Final = (
     (
         "Worker",
-        "`hashtide worker` answers on `http://127.0.0.1:9464/metrics`, or on a free port where that one is taken; the log "
-        "says which. `HASHTIDE_METRICS_HOST` and `--metrics-port` (`HASHTIDE_METRICS_PORT`) change it, port 0 is none. "
-        "Which platforms, languages and countries have a label of their own is said by `HASHTIDE_METRIC_PLATFORMS`, "
-        "`HASHTIDE_METRIC_LANGUAGES` and `HASHTIDE_METRIC_REGIONS`; give all workers the same.",
+        "`hashtide worker` answers on `http://127.0.0.1:9464/metrics`, or on a free port where that one is taken; the "
+        "log says which. `HASHTIDE_METRICS_HOST` and `--metrics-port` (`HASHTIDE_METRICS_PORT`) change it, port 0 is "
+        "none. Which platforms, languages and countries have a label of their own is said by "
+        "`HASHTIDE_METRIC_PLATFORMS`, `HASHTIDE_METRIC_LANGUAGES` and `HASHTIDE_METRIC_REGIONS`; give all "
+        "workers the same.",
         stream_jobs.metrics,
     ),
     (
         "Producer",
-        "`hashtide produce x`, `mastodon`, `jetstream` and `file` answer where `--metrics-port` is given, on 127.0.0.1 or "
-        "`HASHTIDE_METRICS_HOST`; without, they have no port.",
+        "`hashtide produce x`, `mastodon`, `jetstream` and `file` answer where `--metrics-port` is given, on 127.0.0.1 "
+        "or `HASHTIDE_METRICS_HOST`; without, they have no port.",
         producers.metrics,
     ),
 )

@@ -5,9 +5,10 @@ and its duplicates land in the post's own partition, in order.
 """
 
 import hashlib
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 POSTS_RAW: Final = "posts.raw"
 POSTS_DEAD: Final = "posts.dead"
@@ -119,7 +120,17 @@ class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type",
     """How many posts are missing, where the platform says so."""
 
 
-Sent = Message | Gap
+class Canary(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="canary"):
+    """A sign of life. It goes the way of a post, is counted nowhere, and becomes a document that a search must find."""
+
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
+    sent_at_ms: Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+
+
+CANARY_KEY: Final = b"canary"
+"""The Kafka key of every canary. No post has it: theirs have a colon."""
+
+Sent = Message | Gap | Canary
 """What travels in `posts.raw`."""
 
 
@@ -156,6 +167,8 @@ _dead_decoder = msgspec.json.Decoder(DeadLetter)
 
 def key(message: Sent) -> bytes:
     """The Kafka key, `platform:post_id`: the same for a post, its edits and its deletion. A gap's is its source."""
+    if isinstance(message, Canary):
+        return CANARY_KEY
     if isinstance(message, Gap):
         return f"gap:{message.source}".encode()
     post = message.post if isinstance(message, PostEdit) else message

@@ -6,7 +6,7 @@ from producers.contract import POSTS_RAW
 from producers.identity import load_key
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
-from stream_jobs import metrics, topics
+from stream_jobs import canary, metrics, topics
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
@@ -21,6 +21,7 @@ from stream_jobs.sinks.kafka import KafkaSink
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import BatchApp
 
+CLOCK_EVERY_S = 30.0
 PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
 
 
@@ -81,6 +82,10 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_RAW, enrich.handle)
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
+    app.timer(CLOCK_EVERY_S)(store.measure_clock)
+    if settings.canary:
+        canary.register()
+        app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)
     return app
 
 

@@ -12,6 +12,7 @@ from producers.contract import (
     FUTURE_TOLERANCE_MS,
     MAX_PAYLOAD_BYTES,
     POSTS_RAW,
+    Canary,
     Control,
     DeadLetter,
     InvalidPost,
@@ -66,7 +67,8 @@ class Rules:
         if len(letter.payload) == MAX_PAYLOAD_BYTES:
             raise InvalidPost("too-large", "only its beginning was kept")
         if letter.source == POSTS_RAW:
-            return Revived((_raw(contract.decode(letter.payload)),))
+            message = contract.decode(letter.payload)
+            return Revived(() if isinstance(message, Canary) else (_raw(message),))
         if letter.source == POSTS_ENRICHED:
             return self._enriched(letter)
         return self._parsed(letter)
@@ -95,6 +97,8 @@ class Rules:
 
     def _enriched(self, letter: DeadLetter) -> Revived:
         message = enriched.decode(letter.payload)
+        if isinstance(message, Canary):  # nobody waits for it any more
+            return Revived(())
         if isinstance(message, Recount):
             partition = self._partition_of(letter.position)
             if partition is None:

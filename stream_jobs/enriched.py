@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from producers.contract import Gap, InvalidPost, Origin
+from producers.contract import Canary, Gap, InvalidPost, Origin
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
@@ -72,7 +72,7 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     window_ms: int
 
 
-Enriched = EnrichedPost | DeletedPost | Gap | Recount
+Enriched = EnrichedPost | DeletedPost | Gap | Canary | Recount
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Enriched] = msgspec.json.Decoder(Enriched)

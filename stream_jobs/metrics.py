@@ -2,9 +2,11 @@
 
 from typing import get_args
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from producers.contract import Origin, Reason
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each of a counter, which nobody reads
 
 BATCHES = Histogram(
     "hashtide_batch_records",

@@ -49,6 +49,10 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     grace_s: Annotated[
         int, Meta(ge=0, le=7 * 86_400, description="how late posts may come before their minute's counts are final, s")
     ] = 900
+    canary: Annotated[
+        bool,
+        Meta(description="have each worker send a message a minute that must come through, and is counted nowhere"),
+    ] = False
     metric_platforms: Annotated[
         str,
         Meta(

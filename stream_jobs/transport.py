@@ -20,6 +20,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from producers.contract import CANARY_KEY
 from stream_jobs import metrics
 from stream_jobs.health import Progress
 
@@ -104,6 +105,7 @@ class BatchConsumer(driver.Consumer):
         self._done: dict[TP, tuple[int, int]] = {}  # generation, offset to commit
         self._next: dict[TP, int] = {}  # the offset after the last one handed out
         self._came: dict[TP, float] = {}  # when the last batch was handed out, or the partition was assigned
+        self._stirred: dict[TP, float] = {}  # the same, but for batches of nothing but canaries
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     def _settle(self, tp: TP) -> int:
@@ -158,16 +160,17 @@ class BatchConsumer(driver.Consumer):
         if held := self._held[tp]:
             appended_ms: int = cast(Batch, held[0].value).records[0].timestamp
             return max(0.0, now_s - appended_ms / 1000)
-        return self.quiet_s(tp)
+        return time.monotonic() - self._came.setdefault(tp, time.monotonic())
 
     def quiet_s(self, tp: TP) -> float:
-        """Seconds since the last batch of a partition came, or it was assigned."""
-        return time.monotonic() - self._came.setdefault(tp, time.monotonic())
+        """Seconds since anything but canaries came of a partition, or it was assigned."""
+        return time.monotonic() - self._stirred.setdefault(tp, time.monotonic())
 
     def assigned_anew(self) -> None:
         """Forget how far partitions were read: others may have read on since."""
         self._next.clear()
         self._came.clear()
+        self._stirred.clear()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """One fetch: at most a batch of each partition that has room."""
@@ -203,6 +206,8 @@ class BatchConsumer(driver.Consumer):
             self._held[tp].append(message)
             self._next[tp] = last.offset + 1
             self._came[tp] = time.monotonic()
+            if any(record.key != CANARY_KEY for record in batch):
+                self._stirred[tp] = self._came[tp]
             yield tp, message
 
 

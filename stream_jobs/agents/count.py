@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import Final, NamedTuple
 
-from producers.contract import EARLIEST_MS, DeadLetter, Gap, InvalidPost, Reason
+from producers.contract import EARLIEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
@@ -126,8 +126,10 @@ class CountAgent:
         new, dead = await self._enter(partition, posts)
         late = self._advance(watermark, posts)
         dead += await self._add(partition, cache, new, late, watermark)
-        await self._delete([event.message for event in events if isinstance(event.message, DeletedPost)])
-        dead += await self._keep_gaps(partition, [event for event in events if isinstance(event.message, Gap)])
+        others = [event for event in events if not isinstance(event.message, EnrichedPost)]
+        await self._delete([event.message for event in others if isinstance(event.message, DeletedPost)])
+        dead += await self._keep_gaps(partition, [event for event in others if isinstance(event.message, Gap)])
+        await self._keep_canaries([event.message for event in others if isinstance(event.message, Canary)])
         if events and isinstance(events[-1].message, Recount):
             dead += await self._recount(partition, events[-1], events[-1].message.window_ms, cache)
         if posts:
@@ -168,7 +170,7 @@ class CountAgent:
                 known.append((event, post))
             else:
                 dead.append(self._refused(partition, event, outcome))
-        # Here alone, where the ledger did not know them: what is handled again after a crash must not look like a spike.
+        # Here alone, where the ledger did not know them: what is handled again after a crash must look like no spike.
         self._labels.count([post for _, post in count], self._clock_ms())
         found = await self._store.get([self._ledger.ref(post) for _, post in known])
         edits = []
@@ -297,6 +299,10 @@ class CountAgent:
         outcomes = await self._store.create(entries)
         pairs = zip(gaps, outcomes, strict=True)
         return [self._refused(partition, event, outcome) for event, outcome in pairs if outcome.status == "refused"]
+
+    async def _keep_canaries(self, canaries: Sequence[Canary]) -> None:
+        """Have a document of each. One that is refused is no dead letter: it is missed soon enough."""
+        await self._store.put([documents.canary_document(canary) for canary in canaries])
 
     async def _amended(self, entry: Found, body: bytes) -> bool:
         (outcome,) = await self._store.amend([(entry, body)])

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from producers.contract import POSTS_RAW, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
+from producers.contract import POSTS_RAW, Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
 from stream_jobs import metrics
 from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.enrich import Enricher
@@ -29,18 +29,19 @@ class EnrichAgent:
 
     async def handle(self, batch: Batch) -> None:
         """Enrich a batch; back when Kafka has all of it."""
-        records, dead = [], []
+        records, dead, canaries = [], [], 0
         for record in batch.records:
             try:
                 enriched = self._enrich(batch.partition, record)
                 records.append((record.key, encode(enriched)))
+                canaries += enriched.__class__ is Canary
             except InvalidPost as error:
                 dead.append(self._letter(batch.partition, record, error))
         if records:
             await self._send(POSTS_ENRICHED, batch.partition, records)
         if dead:
             await self._bury(dead)
-        metrics.ENRICHED.inc(len(records))
+        metrics.ENRICHED.inc(len(records) - canaries)
 
     def _enrich(self, partition: int, record: Any) -> Enriched:
         raw = Position(self._topic_id, partition, record.offset)
@@ -53,8 +54,8 @@ class EnrichAgent:
                 return DeletedPost(
                     platform=deletion.platform, post_id=deletion.post_id, deleted_at_ms=deletion.deleted_at_ms, raw=raw
                 )
-            case Gap() as gap:
-                return gap
+            case Gap() | Canary() as as_it_is:
+                return as_it_is
 
     def _letter(self, partition: int, record: Any, error: InvalidPost) -> DeadLetter:
         return letter(

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from producers.contract import Gap, Origin
+from producers.contract import Canary, Gap, Origin
 from stream_jobs.domain.windows import Status, day, window_start_ms
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
 from stream_jobs.sinks.store import Document, Found, Ref
@@ -16,6 +16,7 @@ REPLY_VOLUME: Final = "reply-volume"
 HASHTAG_VOLUME: Final = "hashtag-volume"
 POSTS: Final = "posts"
 INGEST_GAPS: Final = "ingest-gaps"
+CANARIES: Final = "hashtide-canary"
 
 UNKNOWN_REGION: Final = "ZZ"
 """CLDR's code for an unknown region: in counts it is a key like the others, so that sums are whole."""
@@ -219,6 +220,12 @@ def gap_document(gap: Gap) -> Document:
         "estimated_posts": gap.estimated_posts,
     }
     return Document(Ref(INGEST_GAPS, _digest((gap.source, gap.from_ms, gap.to_ms, gap.reason))), _json.encode(body))
+
+
+def canary_document(canary: Canary) -> Document:
+    """A canary; one of 4,096 places, by the beginning of its random id, so that the index does not grow without end."""
+    body = {"@timestamp": canary.sent_at_ms, "id": canary.id}
+    return Document(Ref(CANARIES, canary.id[:3]), _json.encode(body), canary.sent_at_ms)
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"timestamp": "@timestamp"}):

@@ -12,7 +12,8 @@ from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, JsonSerializer, NotFoundError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from stream_jobs import metrics
+from producers.run import wall_clock_ms
+from stream_jobs import clocks, metrics
 from stream_jobs.sinks.client import Where, connect_async
 from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 30.0
 MAX_WAIT_S = 5.0
+CLOCK_TIMEOUT_S = 5.0
 MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
 LOCATED_AT_ONCE = 100
 MAX_HITS = 10_000  # index.max_result_window's default
@@ -78,6 +80,16 @@ class Elasticsearch:
         for together in self._together.values():
             await together.close()
         await self._client.close()
+
+    async def measure_clock(self) -> None:
+        """Compare our clock with that of the node that answers, once: the times of node statistics. Raises nothing."""
+        asked_ms = wall_clock_ms()
+        with suppress(ApiError, TransportError):
+            answer = await self._client.options(request_timeout=CLOCK_TIMEOUT_S).nodes.stats(
+                node_id="_local", metric="breaker", filter_path="nodes.*.timestamp"
+            )
+            for node in answer["nodes"].values():
+                clocks.told("elasticsearch", asked_ms, wall_clock_ms(), node["timestamp"])
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
         return await self._bulk("create", [(_action("create", d.ref, ""), d.body) for d in documents])

@@ -24,7 +24,7 @@ from stream_jobs.sinks.indices import session
 from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
 
 ROOT = Path(__file__).parents[2]
-PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps"
+PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps,hashtide-canary*"
 
 
 class Pipeline:

@@ -134,7 +134,13 @@ def test_60_000_posts_with_duplicates_equal_the_truth_key_by_key(pipeline: Pipel
 def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.json("setup", "--json") == {
         "topics_made": [],
-        "templates_put": ["hashtide-hashtag-volume", "hashtide-ingest-gaps", "hashtide-posts", "hashtide-reply-volume"],
+        "templates_put": [
+            "hashtide-canary",
+            "hashtide-hashtag-volume",
+            "hashtide-ingest-gaps",
+            "hashtide-posts",
+            "hashtide-reply-volume",
+        ],
     }
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.contract import (
+    Canary,
     DeadLetter,
     Gap,
     InvalidPost,
@@ -43,6 +44,7 @@ WHOLE = Post(
 )
 DELETE = PostDelete(platform="x", post_id="1", deleted_at_ms=1_508_100_000_000)
 GAP = Gap(source="x", from_ms=1_000, to_ms=2_000, reason="limited", estimated_posts=12)
+CANARY = Canary(id="00c0ffee00c0ffee", sent_at_ms=1_508_097_630_000)
 
 LITERALS: list[tuple[Sent, str]] = [
     (
@@ -67,6 +69,7 @@ LITERALS: list[tuple[Sent, str]] = [
         GAP,
         '{"type":"gap","source":"x","from_ms":1000,"to_ms":2000,"reason":"limited","estimated_posts":12}',
     ),
+    (CANARY, '{"type":"canary","id":"00c0ffee00c0ffee","sent_at_ms":1508097630000}'),
 ]
 
 ENRICHED: list[tuple[Enriched, str]] = [
@@ -102,6 +105,7 @@ ENRICHED: list[tuple[Enriched, str]] = [
         '{"type":"delete","platform":"x","post_id":"1","deleted_at_ms":5,"raw":{"topic":"t","partition":0,"offset":1}}',
     ),
     (GAP, '{"type":"gap","source":"x","from_ms":1000,"to_ms":2000,"reason":"limited","estimated_posts":12}'),
+    (CANARY, '{"type":"canary","id":"00c0ffee00c0ffee","sent_at_ms":1508097630000}'),
 ]
 
 LETTER = DeadLetter(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from producers import contract
-from producers.contract import DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, Reason
+from producers.contract import Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, Reason
 from stream_jobs import enriched
 from stream_jobs.dlq_revive import Record, Revived, Rules
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Recount
@@ -189,6 +189,12 @@ def test_a_deletion_or_a_gap_goes_back_and_no_window_is_counted_again(
     for position, partition in (("this-life:5:99", 5), ("earlier-life:5:99", by_key)):
         lost = letter(value, source="posts.enriched", position=position, reason="refused-by-elasticsearch")
         assert rules().revive(lost) == Revived((Record("posts.enriched", key, value, partition),))
+
+
+@pytest.mark.parametrize("source", ["posts.raw", "posts.enriched"])
+def test_a_canary_goes_nowhere_for_nobody_waits_for_it_any_more(source: str) -> None:
+    canary = contract.encode(Canary(id="00c0ffee00c0ffee", sent_at_ms=AUGUST_MS))
+    assert rules().revive(letter(canary, source=source, position="this-life:3:99", reason="undecodable")) == Revived(())
 
 
 def test_an_order_to_count_again_is_given_again_to_its_partition() -> None:

@@ -115,3 +115,17 @@ async def test_of_a_fetch_no_more_is_unpacked_than_makes_a_batch(consumer: Fetch
     assert await unpack() == list(range(200, 400))
     assert await unpack() == list(range(400, 450))
     assert await unpack() == []
+
+
+async def test_canaries_do_not_stir_a_partition(consumer: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 1000, 50))
+    monkeypatch.setattr("stream_jobs.transport.time.monotonic", lambda: next(now))
+    canary = ConsumerRecord("posts.raw", 0, 5, AT_S * 1000, 1, b"canary", b"{}", None, 6, 2, ())
+    quiet_s = []
+    for fetch in ([record(4, AT_S)], [canary], [canary, canary], [canary, record(8, AT_S)], [canary]):
+        consumer.fetches = [fetch]
+        async for _tp, message in consumer.getmany(1.0):
+            message.acked = True
+        quiet_s.append(consumer.quiet_s(RAW))
+    # The clock goes on by 50 s each time that someone looks at it: at every fetch, and twice for every question.
+    assert quiet_s == [50, 200, 350, 50, 200]

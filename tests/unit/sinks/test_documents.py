@@ -266,6 +266,7 @@ def test_every_document_fits_the_template_of_its_index() -> None:
 
 def test_every_template_is_strict_and_has_a_version() -> None:
     assert sorted(templates()) == [
+        "hashtide-canary",
         "hashtide-hashtag-volume",
         "hashtide-ingest-gaps",
         "hashtide-posts",
