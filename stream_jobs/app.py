@@ -21,7 +21,6 @@ from stream_jobs.sinks.kafka import KafkaSink
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import BatchApp
 
-CLOCK_EVERY_S = 30.0
 PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
 
 
@@ -82,7 +81,7 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_RAW, enrich.handle)
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
-    app.timer(CLOCK_EVERY_S)(store.measure_clock)
+    app.task(store.watch_clock)
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)

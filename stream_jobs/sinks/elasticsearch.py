@@ -1,5 +1,6 @@
 """The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 30.0
 MAX_WAIT_S = 5.0
+CLOCK_EVERY_S = 30.0
 CLOCK_TIMEOUT_S = 5.0
 MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
 LOCATED_AT_ONCE = 100
@@ -81,8 +83,13 @@ class Elasticsearch:
             await together.close()
         await self._client.close()
 
-    async def measure_clock(self) -> None:
-        """Compare our clock with that of the node that answers, once: the times of node statistics. Raises nothing."""
+    async def watch_clock(self) -> None:
+        """Compare our clock with that of the node that answers, again and again until cancelled."""
+        while True:
+            await self._compare_clocks()
+            await asyncio.sleep(CLOCK_EVERY_S)
+
+    async def _compare_clocks(self) -> None:
         asked_ms = wall_clock_ms()
         with suppress(ApiError, TransportError):
             answer = await self._client.options(request_timeout=CLOCK_TIMEOUT_S).nodes.stats(

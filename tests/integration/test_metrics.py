@@ -1,0 +1,130 @@
+"""What a real worker and a real producer say of themselves, and the canary on its way through the real servers."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.local.ports import free_ports
+from stream_jobs import metrics
+from stream_jobs.canary import Sender
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.indices import session
+from stream_jobs.sinks.kafka import KafkaSink
+from tests.conftest import needs
+from tests.integration.pipeline import Pipeline
+
+INDEX = "hashtide-canary"
+
+
+class Scraped:
+    """A process's /metrics, read anew each time."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/metrics"
+
+    def text(self) -> bytes:
+        """As it is answered; nothing while the process starts."""
+        with contextlib.suppress(OSError), urlopen(self._url, timeout=5) as answer:
+            content: bytes = answer.read()
+            return content
+        return b""
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """A sample; None where there is none."""
+        for family in text_string_to_metric_families(self.text().decode()):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+        return None
+
+
+def lint(text: bytes) -> None:
+    """Prometheus' own check of names, types and helps."""
+    done = subprocess.run([needs("promtool"), "check", "metrics"], input=text, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def post(number: int, created_at_ms: int) -> str:
+    post = {"id": str(number), "text": "me too #MeToo", "created_at": created_at_ms, "platform": "x", "lang": "en"}
+    return json.dumps(post) + "\n"
+
+
+def test_live_posts_are_told_of_and_the_canary_comes_back_without_being_counted(pipeline: Pipeline) -> None:
+    worker_port, producer_port = free_ports(2)
+    worker, producer = Scraped(worker_port), Scraped(producer_port)
+    followed = pipeline.folder / "posts.jsonl"
+    now_ms = time.time_ns() // 1_000_000
+    followed.write_text(
+        post(1, now_ms) + post(2, now_ms - 60_000) + post(1, now_ms) + post(3, now_ms - 3_600_000) + "{\n"
+    )
+    following = ["produce", "file", str(followed), "--follow", f"--metrics-port={producer_port}"]
+    with (
+        pipeline.process("worker", f"--metrics-port={worker_port}", HASHTIDE_CANARY="true") as working,
+        pipeline.process(*following),
+    ):
+        pipeline.until(lambda: worker.value("hashtide_canary_latency_seconds_count") == 1.0)
+        pipeline.until(lambda: worker.value("hashtide_counted_posts_total", platform="x", origin="live") == 3.0)
+        pipeline.until(lambda: worker.value("hashtide_clock_skew_seconds", against="elasticsearch") is not None)
+        assert worker.value("hashtide_campaign_posts_total", campaign="metoo", platform="x", kind="original") == 2
+        assert worker.value("hashtide_campaign_posts_total", campaign="metoo", platform="x", kind="reply") == 0
+        assert worker.value("hashtide_campaign_language_posts_total", campaign="metoo", language="en") == 2
+        assert worker.value("hashtide_campaign_region_posts_total", campaign="metoo", region="ZZ") == 2
+        assert worker.value("hashtide_canary_sent_total") == 1
+        assert worker.value("hashtide_canary_lost_total") == 0
+        assert time.time() - (worker.value("hashtide_canary_last_seen_timestamp_seconds") or 0) < 60
+        assert worker.value("hashtide_clock_skew_seconds", against="kafka") == 0  # one machine, one clock
+        assert worker.value("hashtide_clock_skew_seconds", against="elasticsearch") == 0
+        lint(worker.text())
+
+        assert producer.value("hashtide_payloads_total", source="file", outcome="posts") == 4
+        assert producer.value("hashtide_payloads_total", source="file", outcome="dead") == 1
+        lint(producer.text())
+
+        assert pipeline.json("counts", "--json")["total"] == 3
+        verdict = pipeline.json("verify", "--json")
+        assert (verdict["posts"], verdict["differences"]) == (3, [])
+        assert pipeline.json("dlq", "list", "--json")["total"] == 1
+
+        working.send_signal(signal.SIGTERM)
+        assert working.wait(timeout=30) == 0, pipeline.log()
+    assert len(pipeline.documents(INDEX)) == 1
+    assert {document["platform"] for document in pipeline.documents("posts-*")} == {"x"}
+
+
+@contextlib.contextmanager
+def read_only(pipeline: Pipeline) -> Iterator[None]:
+    """The canary's index takes nothing, as when a disk is full: the count agent waits."""
+    with session(pipeline.settings.elasticsearch) as client:
+        client.indices.create(index=INDEX)
+        client.indices.put_settings(index=INDEX, settings={"index.blocks.read_only_allow_delete": True})
+        yield
+        client.indices.put_settings(index=INDEX, settings={"index.blocks.read_only_allow_delete": None})
+
+
+async def test_a_canary_is_lost_while_counting_is_held_up_and_comes_back_after(pipeline: Pipeline) -> None:
+    def told() -> tuple[float, float]:
+        (sent,), (lost,) = metrics.CANARY_SENT.collect(), metrics.CANARY_LOST.collect()
+        return sent.samples[0].value, lost.samples[0].value
+
+    settings, before = pipeline.settings, told()
+    with pipeline.worker():
+        pipeline.assemble(1)
+        async with KafkaSink(settings.kafka) as kafka, Elasticsearch(settings.elasticsearch, 1 << 20) as store:
+            clock_ms = lambda: time.time_ns() // 1_000_000  # noqa: E731
+
+            def sender(lost_after_s: float) -> Sender:
+                return Sender(kafka.send, store, partitions=4, clock_ms=clock_ms, lost_after_s=lost_after_s)
+
+            with read_only(pipeline):
+                assert not await sender(3.0).once(2)
+            assert await sender(30.0).once(2)
+    assert tuple(map(lambda now, then: now - then, told(), before)) == (2, 1)
+    assert len(pipeline.documents(INDEX)) == 2
+    assert pipeline.documents("posts-*,reply-volume-*,hashtag-volume-*") == []
+    assert pipeline.dead_letters() == {}
