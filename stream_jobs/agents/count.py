@@ -6,9 +6,10 @@ to what the ledger says. Every step may be done again after a crash: the
 ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
 """
 
-from asyncio import Lock
+from asyncio import Lock, timeout
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Final, NamedTuple
 
@@ -27,6 +28,7 @@ from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
 
 FINALISED_AT_ONCE = 5_000
+CANARY_WAITS_S = 2.0
 
 
 LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
@@ -129,7 +131,8 @@ class CountAgent:
         others = [event for event in events if not isinstance(event.message, EnrichedPost)]
         await self._delete([event.message for event in others if isinstance(event.message, DeletedPost)])
         dead += await self._keep_gaps(partition, [event for event in others if isinstance(event.message, Gap)])
-        await self._keep_canaries([event.message for event in others if isinstance(event.message, Canary)])
+        if canaries := [event.message for event in others if isinstance(event.message, Canary)]:
+            await self._keep_canaries(canaries)
         if events and isinstance(events[-1].message, Recount):
             dead += await self._recount(partition, events[-1], events[-1].message.window_ms, cache)
         if posts:
@@ -301,8 +304,13 @@ class CountAgent:
         return [self._refused(partition, event, outcome) for event, outcome in pairs if outcome.status == "refused"]
 
     async def _keep_canaries(self, canaries: Sequence[Canary]) -> None:
-        """Have a document of each. One that is refused is no dead letter: it is missed soon enough."""
-        await self._store.put([documents.canary_document(canary) for canary in canaries])
+        """Have a document of each, or go on without: what is refused, or can't be written soon, is missed soon enough.
+
+        Posts must not wait because something is wrong with the canary's own index.
+        """
+        with suppress(TimeoutError):
+            async with timeout(CANARY_WAITS_S):
+                await self._store.put([documents.canary_document(canary) for canary in canaries])
 
     async def _amended(self, entry: Found, body: bytes) -> bool:
         (outcome,) = await self._store.amend([(entry, body)])

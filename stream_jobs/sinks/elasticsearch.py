@@ -95,7 +95,7 @@ class Elasticsearch:
             answer = await self._client.options(request_timeout=CLOCK_TIMEOUT_S).nodes.stats(
                 node_id="_local", metric="breaker", filter_path="nodes.*.timestamp"
             )
-            for node in answer["nodes"].values():
+            for node in answer.body.get("nodes", {}).values():
                 clocks.told("elasticsearch", asked_ms, wall_clock_ms(), node["timestamp"])
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:

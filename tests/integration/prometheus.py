@@ -1,7 +1,7 @@
 """A real Prometheus that starts with a past: samples, what recording rules make of them, and since when alerts wait.
 
-Rules look back for hours and wait for minutes, and a test has seconds. So the past is written as blocks, as promtool does
-it for any history, and the live part goes on from there: as after a restart of Prometheus.
+Rules look back for hours and wait for minutes, and a test has seconds. So the past is written as blocks, as promtool
+does it for any history, and the live part goes on from there: as after a restart of Prometheus.
 """
 
 import contextlib

@@ -47,9 +47,10 @@ def test_a_spike_is_told_once_and_resolves(tmp_path: Path) -> None:
     # It began long enough ago for a rule that waits, and leaves the window of five minutes soon: then it is over.
     over_s = now_s - WINDOW_S + 35
     series = campaign("metoo", start_s, (over_s - 60, over_s)) + campaign("timesup", start_s)
+    (tmp_path / "alertmanager").mkdir()
     with (
         webhook() as (notified, hook),
-        alertmanager_in(tmp_path / "alertmanager", hook) as alerts_to,
+        alertmanager(tmp_path / "alertmanager", hook) as alerts_to,
         exporter(series) as target,
     ):
         prometheus = Prometheus(tmp_path / "prometheus", target, alerts_to.removeprefix("http://"))
@@ -66,8 +67,3 @@ def test_a_spike_is_told_once_and_resolves(tmp_path: Path) -> None:
     assert spike["labels"]["severity"] == "page"
     assert "metoo" in spike["annotations"]["summary"]
     assert all(alert["labels"].get("campaign") != "timesup" for each in notified.all for alert in each["alerts"])
-
-
-def alertmanager_in(folder: Path, hook: int):
-    folder.mkdir()
-    return alertmanager(folder, hook)

@@ -11,8 +11,11 @@ from urllib.request import urlopen
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.ports import free_ports
+from producers.contract import POSTS_RAW
+from producers.run import wall_clock_ms
 from stream_jobs import metrics
 from stream_jobs.canary import Sender
+from stream_jobs.offsets import Offsets
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.indices import session
 from stream_jobs.sinks.kafka import KafkaSink
@@ -98,33 +101,36 @@ def test_live_posts_are_told_of_and_the_canary_comes_back_without_being_counted(
 
 
 @contextlib.contextmanager
-def read_only(pipeline: Pipeline) -> Iterator[None]:
-    """The canary's index takes nothing, as when a disk is full: the count agent waits."""
+def read_only(pipeline: Pipeline, index: str) -> Iterator[None]:
+    """An index takes nothing, as when a disk is full: the count agent waits."""
     with session(pipeline.settings.elasticsearch) as client:
-        client.indices.create(index=INDEX)
-        client.indices.put_settings(index=INDEX, settings={"index.blocks.read_only_allow_delete": True})
+        client.indices.create(index=index)
+        client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
         yield
-        client.indices.put_settings(index=INDEX, settings={"index.blocks.read_only_allow_delete": None})
+        client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
 
 
-async def test_a_canary_is_lost_while_counting_is_held_up_and_comes_back_after(pipeline: Pipeline) -> None:
+async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back_after(pipeline: Pipeline) -> None:
     def told() -> tuple[float, float]:
         (sent,), (lost,) = metrics.CANARY_SENT.collect(), metrics.CANARY_LOST.collect()
         return sent.samples[0].value, lost.samples[0].value
 
     settings, before = pipeline.settings, told()
     with pipeline.worker():
-        pipeline.assemble(1)
         async with KafkaSink(settings.kafka) as kafka, Elasticsearch(settings.elasticsearch, 1 << 20) as store:
-            clock_ms = lambda: time.time_ns() // 1_000_000  # noqa: E731
 
             def sender(lost_after_s: float) -> Sender:
-                return Sender(kafka.send, store, partitions=4, clock_ms=clock_ms, lost_after_s=lost_after_s)
+                return Sender(kafka.send, store, partitions=4, clock_ms=wall_clock_ms, lost_after_s=lost_after_s)
 
-            with read_only(pipeline):
-                assert not await sender(3.0).once(2)
-            assert await sender(30.0).once(2)
-    assert tuple(map(lambda now, then: now - then, told(), before)) == (2, 1)
-    assert len(pipeline.documents(INDEX)) == 2
-    assert pipeline.documents("posts-*,reply-volume-*,hashtag-volume-*") == []
+            with read_only(pipeline, "posts-2017.10.15"):
+                pipeline.hashtide("produce", "file", "-", stdin=post(1, 1_508_097_630_000).encode())
+                with Offsets(settings) as offsets:
+                    (partition,) = [tp.partition for tp, end in offsets.ends(POSTS_RAW).items() if end]
+                pipeline.until_it_says("Elasticsearch does not do create", more_than=0)
+                assert not await sender(3.0).once(partition)
+            assert await sender(60.0).once(partition)
+    assert [now - then for now, then in zip(told(), before, strict=True)] == [2, 1]
+    assert pipeline.json("counts", "--json")["total"] == 1
+    assert len(pipeline.documents("posts-*")) == 1
+    assert len(pipeline.documents(INDEX)) == 2  # a canary that was lost comes late
     assert pipeline.dead_letters() == {}

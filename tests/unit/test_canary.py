@@ -1,5 +1,6 @@
 """A canary on its way through both agents, in memory: it comes back, and nothing of it is counted."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -7,6 +8,7 @@ from prometheus_client import REGISTRY
 
 from producers.contract import CANARY_KEY, Canary, InvalidPost, decode, encode, key
 from stream_jobs import canary, metrics
+from stream_jobs.agents import count
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.app import PACKAGED_CAMPAIGNS
 from stream_jobs.canary import Sender
@@ -14,6 +16,7 @@ from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
 from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.fakes.store import Step
 from tests.unit.agents.counting import NOW_MS, TOPIC_ID, Counting, metric, post
 
 
@@ -89,6 +92,19 @@ async def test_one_that_is_refused_is_no_dead_letter_and_the_batch_goes_on() -> 
     await way.counting.handle(0, Canary(id="0" * 16, sent_at_ms=NOW_MS), post("1"))
     assert way.counting.counts == {"15 20:00 en": 1}
     assert way.counting.dead.letters == []
+
+
+async def test_one_that_can_not_be_written_holds_up_no_posts(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def waits(step: Step) -> None:
+        if step == Step("put", 0, 1) and counting.counts == {"15 20:00 en": 2}:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(count, "CANARY_WAITS_S", 0.05)
+    counting = Counting()
+    counting.store.interrupt = waits
+    await counting.handle(0, Canary(id="0" * 16, sent_at_ms=NOW_MS), post("1"), post("2"))
+    assert counting.counts == {"15 20:00 en": 2}
+    assert counting.sources("hashtide-canary") == []
 
 
 async def test_an_older_one_does_not_replace_a_newer_one_in_its_place() -> None:
