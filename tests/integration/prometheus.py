@@ -21,6 +21,7 @@ from tests.integration.alerting import DEPLOY, ask, server, serving
 
 RULES: Final = DEPLOY / "prometheus" / "rules"
 STEP_S: Final = 15
+RECORDED_S: Final = 60
 LEVELS: Final = 3
 """How deep recording rules may rest on each other."""
 JOB: Final = "hashtide-worker"
@@ -88,10 +89,15 @@ class Prometheus:
             return [f"{each.line(at_s, **more)} {at_s}" for at_s in range(from_s, to_s + 1, STEP_S)]
 
         self._blocks(_typed(series, lines, "_total"))
-        files = [str(path) for path in self._rules(f"{STEP_S}s")]  # a group says itself how often
+        files = [str(path) for path in self._rules(f"{RECORDED_S}s")]  # a group says itself how often
         for _ in range(LEVELS):
             with self._running("1d", scrapes=False):
-                words = [f"--url={self.url}", f"--start={from_s + 3600}", f"--end={to_s}", f"--eval-interval={STEP_S}s"]
+                words = [
+                    f"--url={self.url}",
+                    f"--start={from_s + 3600}",
+                    f"--end={to_s}",
+                    f"--eval-interval={RECORDED_S}s",
+                ]
                 self._promtool("create-blocks-from", "rules", *words, "--output-dir=recorded", *files)
             for block in (self._folder / "recorded").iterdir():
                 block.rename(self._folder / "data" / block.name)
