@@ -140,7 +140,7 @@ def alertmanager(folder: Path, hook: int) -> Iterator[str]:
     (folder / "secrets" / "webhook-token").write_text(TOKEN + "\n")
     (port,) = free_ports(1)
     words = [
-        needs("prometheus-alertmanager"),
+        needs("alertmanager" if shutil.which("alertmanager") else "prometheus-alertmanager"),  # Debian's name
         "--config.file=alertmanager.yml",
         "--storage.path=alerts",
         "--cluster.listen-address=",

@@ -1,7 +1,7 @@
-"""A real Prometheus that starts with a past: samples, what recording rules make of them, and since when alerts wait.
+"""A real Prometheus that starts with a past: samples, and what recording rules make of them.
 
-Rules look back for hours and wait for minutes, and a test has seconds. So the past is written as blocks, as promtool
-does it for any history, and the live part goes on from there: as after a restart of Prometheus.
+Rules look back for hours, and a test has seconds. So the past is written as blocks, as promtool does it for any
+history, and the live part goes on from there: as after a restart of Prometheus.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from deploy.local.ports import free_ports
 from tests.conftest import needs
@@ -22,8 +21,6 @@ from tests.integration.alerting import DEPLOY, ask, server, serving
 RULES: Final = DEPLOY / "prometheus" / "rules"
 STEP_S: Final = 15
 RECORDED_S: Final = 60
-LEVELS: Final = 3
-"""How deep recording rules may rest on each other."""
 JOB: Final = "hashtide-worker"
 
 
@@ -82,45 +79,23 @@ class Prometheus:
         (folder / "data").mkdir()
 
     def past(self, series: Sequence[Series], from_s: int, to_s: int) -> None:
-        """Write the past: the series as if scraped, what the recording rules make of them, and alerts that wait."""
+        """Write the past: the series as if scraped, and what the recording rules make of them."""
         more = {"job": JOB, "instance": self._instance}
 
         def lines(each: Series) -> list[str]:
             return [f"{each.line(at_s, **more)} {at_s}" for at_s in range(from_s, to_s + 1, STEP_S)]
 
         self._blocks(_typed(series, lines, "_total"))
-        files = [str(path) for path in self._rules(f"{RECORDED_S}s")]  # a group says itself how often
-        for _ in range(LEVELS):
+        with self._running("1d", scrapes=False):
+            levels = list(_levels(self.rules("record")))
+        for level in levels:
+            group = {"name": "past", "interval": f"{RECORDED_S}s", "rules": level}
+            (self._folder / "level.yml").write_text(json.dumps({"groups": [group]}))  # YAML has all of JSON
             with self._running("1d", scrapes=False):
-                words = [
-                    f"--url={self.url}",
-                    f"--start={from_s + 3600}",
-                    f"--end={to_s}",
-                    f"--eval-interval={RECORDED_S}s",
-                ]
-                self._promtool("create-blocks-from", "rules", *words, "--output-dir=recorded", *files)
+                words = [f"--url={self.url}", f"--start={from_s}", f"--end={to_s}", "--output-dir=recorded"]
+                self._promtool("create-blocks-from", "rules", *words, "level.yml")
             for block in (self._folder / "recorded").iterdir():
                 block.rename(self._folder / "data" / block.name)
-        with self._running("1d", scrapes=False):
-            waiting = "".join(self._waiting(to_s))
-        if waiting:
-            self._blocks("# TYPE ALERTS_FOR_STATE gauge\n" + waiting)
-
-    def _waiting(self, now_s: int) -> Iterator[str]:
-        """Since when each alert's condition holds: what Prometheus, had it run, would have kept of alerts that wait."""
-        for rule in self.rules("alert"):
-            span = {"query": rule["query"], "start": now_s - 3600, "end": now_s, "step": STEP_S}
-            for found in ask(f"{self.url}/api/v1/query_range?{urlencode(span)}")["data"]["result"]:
-                at = [int(float(at_s)) for at_s, _ in found["values"]]
-                since = at[-1]
-                while since - STEP_S in at:
-                    since -= STEP_S
-                if at[-1] < now_s - STEP_S or not rule["duration"]:
-                    continue
-                labels = {**found["metric"], **rule["labels"], "alertname": rule["name"]}
-                labels.pop("__name__", None)
-                text = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
-                yield f"ALERTS_FOR_STATE{{{text}}} {since} {now_s}\n"
 
     @contextlib.contextmanager
     def live(self) -> Iterator[None]:
@@ -132,6 +107,10 @@ class Prometheus:
         """The rules of this type that it has, with their state."""
         groups = ask(f"{self.url}/api/v1/rules?type={kind}")["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
+
+    def evaluated(self, alertname: str) -> bool:
+        """Whether a rule was evaluated, and could be."""
+        return [rule["health"] for rule in self.rules("alert") if rule["name"] == alertname] == ["ok"]
 
     def firing(self) -> set[tuple[str, str]]:
         """Names and campaigns of the alerts that fire."""
@@ -159,14 +138,13 @@ class Prometheus:
                 "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self._alertmanager]}]}]},
                 "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [self._instance]}]}],
             }
-        (self._folder / "prometheus.yml").write_text(json.dumps(config))  # YAML has all of JSON
+        (self._folder / "prometheus.yml").write_text(json.dumps(config))
         words = [
             needs("prometheus"),
             "--config.file=prometheus.yml",
             "--storage.tsdb.path=data",
             "--storage.tsdb.retention.time=100y",
             f"--web.listen-address=127.0.0.1:{self._port}",
-            "--rules.alert.for-grace-period=0s",
             "--rules.alert.resend-delay=1s",
         ]
         with server(self._folder, "prometheus", *words, ready=f"{self.url}/-/ready"):
@@ -181,3 +159,14 @@ class Prometheus:
             [needs("promtool"), "tsdb", *words], cwd=self._folder, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _levels(rules: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Recording rules in the order in which they can be evaluated over the past: each rests on earlier ones only."""
+    waiting = [{"record": rule["name"], "expr": rule["query"], "labels": rule.get("labels", {})} for rule in rules]
+    while waiting:
+        names = {rule["record"] for rule in waiting}
+        ready = [rule for rule in waiting if not names & set(re.findall(r"[\w:]+", rule["expr"]))]
+        assert ready, f"these rest on each other: {names}"
+        yield ready
+        waiting = [rule for rule in waiting if rule not in ready]
