@@ -22,6 +22,7 @@ from stream_jobs.sinks import indices
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from tests import lens
 from tests.fakes.kafka import Graveyard, batch
+from tests.fakes.labels import LABELS
 from tests.lens import Annotation, Layer, annotations, kql, layers
 from tests.unit.agents.counting import KEY, ms, post
 from tests.unit.test_kibana_import import TITLES, running
@@ -76,6 +77,7 @@ def filled(url: str) -> Iterator[Client]:
                 key=KEY,
                 cached_counts=1000,
                 grace_ms=900_000,
+                labels=LABELS,
                 clock_ms=lambda: NOW_MS,
             )
             for partition, first, messages in ((0, 0, P0[:4]), (0, 4, P0[4:]), (1, 0, P1)):

@@ -4,7 +4,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,10 +32,6 @@ COMING = pytest.mark.xfail(reason="what docker-compose.yml names is still to com
 TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "watch"}
 
 
-def still_to_come(names: Iterable[str], *coming: str) -> list[Any]:
-    return [pytest.param(name, marks=COMING if name in coming else ()) for name in sorted(names)]
-
-
 def validated(path: Path) -> subprocess.CompletedProcess[str]:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
     return subprocess.run(check, capture_output=True, text=True)
@@ -62,7 +57,7 @@ def test_its_variables_are_few_and_have_defaults() -> None:
     assert set(re.findall(r"\$\{?[^}\s]*\}?", text)) == {"${SECRETS_OWNER:-1000}", "${PARTITIONS:-4}"}
 
 
-@pytest.mark.parametrize("name", still_to_come(OURS.keys() - {"accounts"}))
+@pytest.mark.parametrize("name", sorted(OURS.keys() - {"accounts"}))
 def test_every_command_line_is_one_of_hashtide(name: str) -> None:
     assert "entrypoint" not in OURS[name]
     compose.parse(OURS[name]["command"])
@@ -79,7 +74,7 @@ def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
     assert (ROOT / "deploy/docker/accounts.py").is_file()
 
 
-@pytest.mark.parametrize("name", still_to_come(OURS.keys(), "worker"))
+@pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_of_ours_is_a_setting(name: str) -> None:
     known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
     assert set(OURS[name].get("environment", {})) <= known
@@ -107,7 +102,7 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
         assert settings.kafka == "kafka:9092"
 
 
-@COMING  # deploy/prometheus/rules, deploy/alertmanager/alertmanager.yml
+@COMING  # deploy/prometheus/rules
 def test_every_mounted_file_is_in_the_repository() -> None:
     found = {bind.service: bind.source for bind in compose.binds(SERVICES)}
     assert set(found) == {"worker", "producer", "prometheus", "alertmanager"}
@@ -249,7 +244,7 @@ def test_workers_can_be_several() -> None:
     assert "/var/lib/hashtide" in SERVICES["worker"]["tmpfs"]
 
 
-@COMING  # deploy/prometheus/rules, deploy/alertmanager/alertmanager.yml
+@COMING  # deploy/prometheus/rules
 def test_prometheus_takes_its_configuration_and_the_shipped_rules(tmp_path: Path) -> None:
     promtool, mounts = needs("promtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
     text = mounts["/etc/prometheus/prometheus.yml"].read_text()
@@ -273,7 +268,6 @@ def test_prometheus_finds_workers_and_producers_where_they_listen() -> None:
     assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
 
 
-@COMING  # deploy/prometheus/rules, deploy/alertmanager/alertmanager.yml
 def test_alertmanager_takes_its_configuration() -> None:
     """And the secrets that it names lie where it looks: in the folder of its configuration."""
     amtool, mounts = needs("amtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
