@@ -28,7 +28,7 @@ PROCESSES: Final = (
         "log says which. `HASHTIDE_METRICS_HOST` and `--metrics-port` (`HASHTIDE_METRICS_PORT`) change it, port 0 is "
         "none. Which platforms, languages and countries have a label of their own is said by "
         "`HASHTIDE_METRIC_PLATFORMS`, `HASHTIDE_METRIC_LANGUAGES` and `HASHTIDE_METRIC_REGIONS`; give all "
-        "workers the same.",
+        "workers the same. Those of the canary are there only where `HASHTIDE_CANARY` is on.",
         stream_jobs.metrics,
     ),
     (

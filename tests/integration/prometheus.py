@@ -124,7 +124,9 @@ class Prometheus:
         for path in RULES.glob("*.yml"):
             text = re.sub(r"(?m)^(\s+interval:) .*$", rf"\1 {interval}", path.read_text(encoding="utf-8"))
             (folder / path.name).write_text(text, encoding="utf-8")
-        return sorted(folder.iterdir())
+        copied = sorted(folder.iterdir())
+        assert copied, f"no rules in {RULES}"
+        return copied
 
     @contextlib.contextmanager
     def _running(self, interval: str, *, scrapes: bool) -> Iterator[None]:

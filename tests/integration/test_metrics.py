@@ -102,12 +102,12 @@ def test_live_posts_are_told_of_and_the_canary_comes_back_without_being_counted(
 
 @contextlib.contextmanager
 def read_only(pipeline: Pipeline, index: str) -> Iterator[None]:
-    """An index takes nothing, as when a disk is full: the count agent waits."""
+    """An index takes nothing, and the count agent waits. Not the block of full disks: Elasticsearch takes that away."""
     with session(pipeline.settings.elasticsearch) as client:
         client.indices.create(index=index)
-        client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": True})
+        client.indices.put_settings(index=index, settings={"index.blocks.write": True})
         yield
-        client.indices.put_settings(index=index, settings={"index.blocks.read_only_allow_delete": None})
+        client.indices.put_settings(index=index, settings={"index.blocks.write": None})
 
 
 async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back_after(pipeline: Pipeline) -> None:
