@@ -17,7 +17,7 @@ from stream_jobs import clocks
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 256 * 1024
-LINGER_MS = 0
+LINGER_MS = 5
 LOG_APPEND_TIME = 1  # Kafka's protocol guide, "Record Batch", attributes
 
 Record = tuple[bytes | None, bytes]
