@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shlex
+import signal
 import sys
 from datetime import datetime
 from importlib import import_module
@@ -164,6 +165,7 @@ def worker(metrics_port: int | None) -> None:
 
     SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is consumed before Faust runs, and takes it over
     from stream_jobs.worker import run
 
     settings = load(StreamSettings, os.environ)

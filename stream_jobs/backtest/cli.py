@@ -14,6 +14,7 @@ from stream_jobs.backtest.run import CAMPAIGN, LANGUAGE, REGION, RULES
 from stream_jobs.backtest.run import backtest as run
 from stream_jobs.counts import By, counts, iso
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import connection
 from stream_jobs.terminal import Moment, as_json, print_table
 
 SPIKES = {"ReplyVolumeSpike": CAMPAIGN, "LanguageSpike": LANGUAGE, "RegionSpike": REGION}
@@ -104,12 +105,12 @@ def _short(moment: str) -> str:
 
 def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> list[Series]:
     """Its counts, and those of its languages and regions, at the ends of their windows, 0 where there are none."""
-    url = load(StreamSettings, os.environ).elasticsearch
+    where = connection(load(StreamSettings, os.environ))
     splits: list[tuple[str, By | None]] = [(CAMPAIGN, None), (LANGUAGE, "language"), (REGION, "region")]
     found: list[Series] = []
     first = last = None
     for name, by in splits:
-        rows = counts(url, campaign=campaign, by=by, interval="5m", from_=from_, to=to).rows
+        rows = counts(where, campaign=campaign, by=by, interval="5m", from_=from_, to=to).rows
         samples: dict[str | None, dict[int, float]] = {}
         for row in rows:
             assert row.start is not None

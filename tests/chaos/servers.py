@@ -73,7 +73,9 @@ def _blocked(trial: Trial, way: Away) -> Iterator[None]:
         with session(trial.pipeline.settings.elasticsearch) as client:
             if way == "block of indices":
                 settings = {"index.blocks.read_only_allow_delete": on}
-                client.indices.put_settings(index=PATTERN, settings=settings, ignore_unavailable=True)
+                client.indices.put_settings(
+                    index=PATTERN, settings=settings, ignore_unavailable=True, allow_no_indices=True
+                )
             else:
                 client.cluster.put_settings(persistent={"cluster.blocks.read_only_allow_delete": on})
 

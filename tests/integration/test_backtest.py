@@ -157,6 +157,7 @@ def test_on_a_signal_nothing_is_left(tmp_path: Path, sent: signal.Signals) -> No
         env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )
     deadline = time.monotonic() + 30
     while not list(temporary.glob("*/prometheus/data")) and time.monotonic() < deadline:

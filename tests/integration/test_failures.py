@@ -37,7 +37,7 @@ def test_a_frozen_worker_that_wakes_up_after_its_session_changes_nothing(trial: 
 
 def test_sigterm_ends_a_worker_within_10_seconds_also_while_elasticsearch_is_away(trial: Trial) -> None:
     pipeline, server = trial.pipeline, trial.servers.elasticsearch
-    trial.send(4_000)
+    trial.send(12_000)  # so that there is some left when the server goes
     with pipeline.process(*WORKER) as worker:
         pipeline.reach(1)
         server.kill()
