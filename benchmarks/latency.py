@@ -22,7 +22,7 @@ from kafka import KafkaProducer
 
 from benchmarks import posts as streams
 from benchmarks import table
-from benchmarks.product import worker
+from benchmarks.product import drain, produce_campaign, worker
 from benchmarks.servers import OURS, Servers, servers, until
 from benchmarks.table import Row
 from producers.contract import POSTS_RAW, Post, encode, key
@@ -39,6 +39,7 @@ PARTITIONS: Final = 4
 LINGER_MS: Final = 5
 MARKS_A_SECOND: Final = 10
 WARM_UP_S: Final = 15.0
+WARM_UP_POSTS: Final = 100_000
 WRITTEN_POLL_S: Final = 0.02  # looked for every 5 ms, the looking alone took a core
 SEARCH_POLL_S: Final = 0.05
 GIVE_UP_S: Final = 30.0
@@ -64,6 +65,11 @@ def measure(seconds: float, rounds: int) -> list[Row]:
     found: dict[tuple[int, What], list[list[float]]] = {run: [] for run in RUNS}
     with servers(any_core=True) as them:
         them.setup(partitions=str(PARTITIONS))
+        produce_campaign(them, WARM_UP_POSTS, streams.SEED)
+        drain(them, PARTITIONS)  # not measured: the servers' JVMs get warm
+        them.renew(POSTS_RAW, PARTITIONS)
+        them.renew(POSTS_ENRICHED, PARTITIONS)
+        them.wipe()
         with worker(them) as running:
             until(running.ready)
             topic_id = topics.check(them.settings())[POSTS_ENRICHED].id
