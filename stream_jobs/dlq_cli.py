@@ -15,9 +15,10 @@ import msgspec
 
 from producers.contract import Post, Reason
 from producers.errors import HashtideError
+from producers.escapes import escaped
 from producers.settings import ProducerSettings, load
 from stream_jobs import topics
-from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, escaped, grouped
+from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, grouped
 from stream_jobs.dlq_topic import DeadTopic, opened
 from stream_jobs.terminal import Moment, as_json, print_table, progress
 

@@ -41,7 +41,7 @@ def run(settings: StreamSettings) -> NoReturn:
     faust.Worker(
         worker_app,
         loglevel=settings.log_level.upper(),
-        logging_config=logs.config(settings.log_level),
+        logging_config=logs.config(settings),
         redirect_stdouts=False,
         loop=asyncio.get_event_loop(),
     ).execute_from_commandline()

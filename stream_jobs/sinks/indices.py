@@ -1,7 +1,6 @@
 """The index templates, and how the results are laid out in Elasticsearch: `hashtide setup`, and the worker's check."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import files
@@ -11,10 +10,9 @@ from elastic_transport import TlsError, TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
+from producers import outages
 from producers.errors import HashtideError
 from stream_jobs.sinks.client import API_KEY, CA, PASSWORD, USER, Connection, Where, connect
-
-log = logging.getLogger(__name__)
 
 CONNECT_FOR_S = 60.0
 REQUEST_TIMEOUT_S = 30.0
@@ -93,10 +91,13 @@ def session(where: Where) -> Iterator[Elasticsearch]:
     that is refused raises LoginRefused at once. What fails later, inside, is raised as ElasticsearchFailed.
     """
 
+    outage, attempt = outages.of("Elasticsearch"), object()
+
     def say(state: RetryCallState) -> None:
-        log.warning("no answer from Elasticsearch at %s, trying again", where)
+        outage.failed(attempt, f"no answer from Elasticsearch at {where}")
 
     def give_up(state: RetryCallState) -> Any:
+        outage.left(attempt)
         error = state.outcome.exception() if state.outcome else None
         raise ElasticsearchUnreachable(
             f"no answer from Elasticsearch at {where} for {CONNECT_FOR_S:.0f} s ({error}): "
@@ -112,6 +113,7 @@ def session(where: Where) -> Iterator[Elasticsearch]:
                 before_sleep=say,
                 retry_error_callback=give_up,
             )(client.cluster.health)
+            outage.worked(attempt)
         except (TlsError, AuthenticationException, AuthorizationException) as error:
             raise LoginRefused(_why_refused(where, error)) from None
         try:
