@@ -23,6 +23,8 @@ def calm(client: Any) -> None:
         brokers = ",".join(sorted(f"{broker.host}:{broker.port}" for broker in client.cluster.brokers()))
         outage.failed(client, f"no answer from Kafka at {brokers}", "away")
         await asyncio.sleep(PAUSE_S)
+        # Once more, after this one has been noted: else a client that finds its broker by another way never says so.
+        asyncio.get_running_loop().call_soon(client.force_metadata_update)
         return False
 
     client._metadata_update = patiently

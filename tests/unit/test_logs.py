@@ -32,13 +32,12 @@ def raised(message: str) -> BaseException:
     def inner() -> None:
         raise OSError("the first\nof two")
 
-    try:
+    with pytest.raises(ValueError) as caught:
         try:
             inner()
         except OSError as error:
             raise ValueError(message) from error
-    except ValueError as error:
-        return error
+    return caught.value
 
 
 def event(made: logging.LogRecord) -> dict[str, Any]:
