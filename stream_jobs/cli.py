@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
+    "doctor": "stream_jobs.doctor.cli",
     "produce": "producers.main",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",

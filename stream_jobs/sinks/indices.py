@@ -115,7 +115,7 @@ def session(where: Where) -> Iterator[Elasticsearch]:
             )(client.cluster.health)
             outage.worked(attempt)
         except (TlsError, AuthenticationException, AuthorizationException) as error:
-            raise LoginRefused(_why_refused(where, error)) from None
+            raise LoginRefused(why_refused(where, error)) from None
         try:
             yield client
         except (TransportError, ApiError) as error:
@@ -128,7 +128,8 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, TransportError | ApiError) and not refused
 
 
-def _why_refused(where: Where, error: Exception) -> str:
+def why_refused(where: Where, error: Exception) -> str:
+    """What a TlsError, AuthenticationException or AuthorizationException means; names the settings, and no secret."""
     if isinstance(error, TlsError):
         return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {CA} right?"
     login = where.login if isinstance(where, Connection) else ""
