@@ -29,6 +29,9 @@ LEVELS: Final = {
 }
 """From which level on clients are heard at all. At HASHTIDE_LOG_LEVEL=debug: whatever they say."""
 
+WITH_SECRETS: Final = {"aiokafka.conn": "INFO", "kafka.net.connection": "INFO", "kafka.protocol.parser": "INFO"}
+"""They show every request at debug, and with it the password of a login: never heard so far down."""
+
 OF_OUTAGES: Final = {
     "aiokafka": (
         "Error sending",
@@ -70,7 +73,7 @@ def config(settings: Common) -> dict[str, Any]:
             }
         },
         "root": {"level": settings.log_level.upper(), "handlers": ["stderr"]},
-        "loggers": {name: {"level": at_least} for name, at_least in LEVELS.items()} if calm else {},
+        "loggers": {name: {"level": at_least} for name, at_least in (LEVELS if calm else WITH_SECRETS).items()},
     }
 
 

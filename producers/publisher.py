@@ -12,12 +12,14 @@ from kafka.producer.future import RecordMetadata
 from producers import metrics, outages
 from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
 from producers.errors import HashtideError
-from producers.kafka_clients import connect
+from producers.kafka_clients import connect, refusal
 from producers.settings import ProducerSettings
 
 MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's escapes
 DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
 LOOK_EVERY_S: Final = 1.0
+REFUSED_S: Final = 5.0
+"""Longer than LOOK_EVERY_S: to know why takes a login, and some servers lock an account after so many in vain."""
 SILENCE_S: Final = 5.0
 """Kafka has not acknowledged anything for so long, and should have: the log tells."""
 
@@ -54,7 +56,7 @@ class Publisher:
         for topic in (POSTS_RAW, POSTS_DEAD):  # these counters begin at 0
             self._acknowledged(topic)
         metrics.UNACKNOWLEDGED.set_function(lambda: self._sent - self._done)
-        self._brokers = settings.kafka
+        self._settings = settings
         self._left = threading.Event()
 
     def publish(self, message: Sent) -> None:
@@ -110,7 +112,9 @@ class Publisher:
                 outage.worked(self)
                 done, moved = self._done, time.monotonic()
             elif time.monotonic() - moved >= SILENCE_S:
-                outage.failed(self, f"Kafka at {self._brokers} acknowledges nothing, {waiting:,} messages wait")
+                why = refusal(self._settings) or f"Kafka at {self._settings.kafka} acknowledges nothing"
+                outage.failed(self, f"{why}, {waiting:,} messages wait")
+                self._left.wait(REFUSED_S)
 
     def _on_acknowledged(self, record: RecordMetadata) -> None:
         """Called by the client's own thread, once a message; hot, so the metric's child is kept."""

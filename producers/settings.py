@@ -32,6 +32,28 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     kafka: Annotated[
         str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,host:port")
     ] = "127.0.0.1:9092"
+    kafka_security_protocol: Annotated[
+        Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"],
+        Meta(description="how Kafka is spoken to: by TLS (ssl), with a login (sasl), both or neither"),
+    ] = "plaintext"
+    kafka_ca_file: Annotated[
+        Path | None,
+        Meta(description="file with the certificates (PEM) to trust Kafka by; the system's where unset"),
+    ] = None
+    kafka_certificate_file: Annotated[
+        Path | None, Meta(description="file with our own certificate (PEM), where Kafka asks for one (mutual TLS)")
+    ] = None
+    kafka_certificate_key_file: Annotated[
+        Path | None, Meta(description="file with the key (PEM, not encrypted) of our own certificate")
+    ] = None
+    kafka_sasl_mechanism: Annotated[
+        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"], Meta(description="how we log in to Kafka")
+    ] = "SCRAM-SHA-512"
+    kafka_user: Annotated[str | None, Meta(description="user of Kafka, for SCRAM and PLAIN")] = None
+    kafka_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
+    kafka_token_file: Annotated[
+        Path | None, Meta(description="file with a token for OAUTHBEARER, read anew for every login")
+    ] = None
     state_dir: Annotated[
         Path, Meta(description="folder for what must outlive a run: keys, positions, the embedded stack")
     ] = msgspec.field(default_factory=_state_dir)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from producers.contract import POSTS_RAW
 from producers.identity import load_key
+from producers.kafka_security import security
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
 from stream_jobs import canary, metrics, topics
@@ -27,7 +28,7 @@ PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
 def create(settings: StreamSettings) -> BatchApp:
     """The app of one worker, checked and ready to run.
 
-    Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, TopicsUnready,
+    Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, KafkaRefused, TopicsUnready,
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     key, at = load_key(settings), connection(settings)
@@ -37,7 +38,7 @@ def create(settings: StreamSettings) -> BatchApp:
     found = topics.check(settings)
     indices.check(at)
 
-    kafka = KafkaSink(settings.kafka)
+    kafka = KafkaSink(settings)
     store = Elasticsearch(at, settings.bulk_bytes)
     enrich = EnrichAgent(enricher, kafka.send, kafka.bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
     count = CountAgent(
@@ -63,9 +64,11 @@ def create(settings: StreamSettings) -> BatchApp:
     app = BatchApp(
         settings.group,
         batch_bytes=settings.fetch_bytes,
+        settings=settings,
         resources=[kafka, store],
         env_prefix="HASHTIDE_FAUST_",  # else Faust reads settings out of unprefixed environment variables
         broker=[f"kafka://{broker}" for broker in settings.kafka.split(",")],
+        broker_credentials=security(settings).faust(),
         store="memory://",
         datadir=datadir,
         web_enabled=False,

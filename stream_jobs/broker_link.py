@@ -8,12 +8,16 @@ import asyncio
 from typing import Any, Final
 
 from producers import outages
+from producers.kafka_clients import refusal
+from producers.settings import Common
 
 PAUSE_S: Final = 0.5
+REFUSED_S: Final = 5.0
+"""Longer: some servers lock an account after so many logins in vain."""
 
 
-def calm(client: Any) -> None:
-    """Have an AIOKafkaClient, of this thread's loop, pause after a round in which no broker answered."""
+def calm(client: Any, settings: Common) -> None:
+    """Have an AIOKafkaClient, of this thread's loop, pause after a round in which no broker answered, or let us in."""
     update, outage = client._metadata_update, outages.of("Kafka")
 
     async def patiently(cluster: Any, topics: Any) -> bool:
@@ -21,8 +25,11 @@ def calm(client: Any) -> None:
             outage.worked(client)
             return True
         brokers = ",".join(sorted(f"{broker.host}:{broker.port}" for broker in client.cluster.brokers()))
-        outage.failed(client, f"no answer from Kafka at {brokers}", "away")
-        await asyncio.sleep(PAUSE_S)
+        if why := await asyncio.to_thread(refusal, settings):  # aiokafka tells it to nobody but the log
+            outage.failed(client, why, "refused", REFUSED_S)
+        else:
+            outage.failed(client, f"no answer from Kafka at {brokers}", "away")
+        await asyncio.sleep(REFUSED_S if why else PAUSE_S)
         # Once more, after this one has been noted: else a client that finds its broker by another way never says so.
         asyncio.get_running_loop().call_soon(client.force_metadata_update)
         return False

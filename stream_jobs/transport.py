@@ -21,6 +21,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from producers.contract import CANARY_KEY
+from producers.settings import Common
 from stream_jobs import metrics
 from stream_jobs.broker_link import calm
 from stream_jobs.health import Progress
@@ -79,7 +80,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         consumer: Any = self._ensure_consumer()
-        calm(consumer._client)
+        calm(consumer._client, cast(BatchApp, self.app).settings)
         fetcher: Any = consumer._fetcher  # aiokafka has options of some of these; Faust passes none
         fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = FETCH_MIN_BYTES, FETCH_MAX_WAIT_MS
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
@@ -246,7 +247,7 @@ class CalmProducer(driver.Producer):
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
-        calm(producer.client)
+        calm(producer.client, cast(BatchApp, self.app).settings)
         return producer
 
 
@@ -265,11 +266,14 @@ class BatchApp(faust.App):
 
     logger = _services
 
-    def __init__(self, *args: Any, batch_bytes: int, resources: Iterable[Resource], **options: Any) -> None:
+    def __init__(
+        self, *args: Any, batch_bytes: int, settings: Common, resources: Iterable[Resource], **options: Any
+    ) -> None:
         # Posts get to a third of their size by compression, and more: half of it, fetched, makes a batch.
         options |= {"TableManager": NoTables, "consumer_max_fetch_size": batch_bytes // 2}
         super().__init__(*args, **options)
         self.batch_bytes = batch_bytes
+        self.settings = settings
         self._resources = list(resources)
         self._opened = contextlib.AsyncExitStack()
         self.progress = Progress()

@@ -3,7 +3,6 @@
 import logging
 import ssl
 from base64 import b64encode
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from elasticsearch import AsyncElasticsearch, Elasticsearch
 
+from producers.kafka_security import stays_here
 from producers.settings import WrongSetting
 from producers.sources.secrets import one_word, read
 from stream_jobs.settings import StreamSettings
@@ -22,6 +22,7 @@ API_KEY: Final = "HASHTIDE_ELASTICSEARCH_API_KEY_FILE"
 USER: Final = "HASHTIDE_ELASTICSEARCH_USER"
 PASSWORD: Final = "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE"
 CA: Final = "HASHTIDE_ELASTICSEARCH_CA_FILE"
+FINGERPRINT: Final = "HASHTIDE_ELASTICSEARCH_FINGERPRINT"
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -32,6 +33,8 @@ class Connection(msgspec.Struct, frozen=True):
     user: str = ""
     password: str = ""
     ca_file: Path | None = None
+    fingerprint: str = ""
+    """SHA-256 of the certificate, in hex. Where there is one, it alone says whether the server is trusted."""
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r})"
@@ -90,11 +93,16 @@ def connection(settings: StreamSettings) -> Connection:
     api_key, user, password = names.read(
         settings.elasticsearch_api_key_file, settings.elasticsearch_user, settings.elasticsearch_password_file
     )
+    fingerprint = (settings.elasticsearch_fingerprint or "").replace(":", "").lower()
+    if ca_file and fingerprint:
+        raise WrongSetting(f"{FINGERPRINT} does not go with {CA}: trust by one or the other")
+    if fingerprint and not url.startswith("https:"):
+        raise WrongSetting(f"{FINGERPRINT} is for https, and {URL} is {url!r}")
     if ca_file:
         _check_certificates(ca_file, url)
     if (api_key or user) and not _private(url):
         log.warning("%s=%s: the login goes there unencrypted; use https", URL, url)
-    return Connection(url, api_key, user, password, ca_file)
+    return Connection(url, api_key, user, password, ca_file, fingerprint)
 
 
 def arguments(where: Where) -> dict[str, Any]:
@@ -105,6 +113,8 @@ def arguments(where: Where) -> dict[str, Any]:
         given["headers"] = {"authorization": at.authorization}
     if at.ca_file:
         given["ca_certs"] = str(at.ca_file)
+    if at.fingerprint:
+        given["ssl_assert_fingerprint"] = at.fingerprint
     return given
 
 
@@ -132,7 +142,4 @@ def _check_certificates(path: Path, url: str) -> None:
 def _private(url: str) -> bool:
     """Nobody else can listen: the way is encrypted, or does not leave this machine."""
     parts = urlsplit(url)
-    try:
-        return parts.scheme == "https" or parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or stays_here(parts.hostname or "")

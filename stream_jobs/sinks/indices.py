@@ -12,7 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from producers import outages
 from producers.errors import HashtideError
-from stream_jobs.sinks.client import API_KEY, CA, PASSWORD, USER, Connection, Where, connect
+from stream_jobs.sinks.client import API_KEY, CA, FINGERPRINT, PASSWORD, USER, Connection, Where, connect
 
 CONNECT_FOR_S = 60.0
 REQUEST_TIMEOUT_S = 30.0
@@ -131,7 +131,8 @@ def _may_pass(error: BaseException) -> bool:
 def why_refused(where: Where, error: Exception) -> str:
     """What a TlsError, AuthenticationException or AuthorizationException means; names the settings, and no secret."""
     if isinstance(error, TlsError):
-        return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {CA} right?"
+        by = FINGERPRINT if isinstance(where, Connection) and where.fingerprint else CA
+        return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {by} right?"
     login = where.login if isinstance(where, Connection) else ""
     if not login:
         return f"Elasticsearch at {where} asks for a login: set {API_KEY}, or {USER} and {PASSWORD}"

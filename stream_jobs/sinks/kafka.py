@@ -10,8 +10,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 
 from producers import outages
 from producers.contract import POSTS_DEAD, DeadLetter, dead_letter_key, encode
+from producers.kafka_security import security
 from producers.publisher import MAX_MESSAGE_BYTES
 from producers.run import wall_clock_ms
+from producers.settings import Common
 from stream_jobs import clocks
 from stream_jobs.broker_link import calm
 
@@ -31,8 +33,8 @@ class KafkaSink:
     arrives twice by that is a re-send to the ledger. Anything else is raised as aiokafka.errors.KafkaError.
     """
 
-    def __init__(self, brokers: str) -> None:
-        self._brokers = brokers
+    def __init__(self, settings: Common) -> None:
+        self._settings = settings
         self._outage = outages.of("Kafka")
         self._renewing = asyncio.Lock()
 
@@ -45,8 +47,9 @@ class KafkaSink:
 
     async def _connected(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers.split(","),
+            bootstrap_servers=self._settings.kafka.split(","),
             client_id="hashtide-worker",
+            **security(self._settings).aiokafka(),
             acks="all",
             enable_idempotence=True,
             compression_type="lz4",
@@ -59,7 +62,7 @@ class KafkaSink:
         except BaseException:
             await producer.stop()
             raise
-        calm(producer.client)
+        calm(producer.client, self._settings)
         return producer
 
     async def send(self, topic: str, partition: int, records: Sequence[Record]) -> None:
