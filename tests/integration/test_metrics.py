@@ -117,7 +117,7 @@ async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back
 
     settings, before = pipeline.settings, told()
     with pipeline.worker():
-        async with KafkaSink(settings.kafka) as kafka, Elasticsearch(settings.elasticsearch, 1 << 20) as store:
+        async with KafkaSink(settings) as kafka, Elasticsearch(settings.elasticsearch, 1 << 20) as store:
 
             def sender(lost_after_s: float) -> Sender:
                 return Sender(kafka.send, store, partitions=4, clock_ms=wall_clock_ms, lost_after_s=lost_after_s)

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from producers.settings import Common, load
 from stream_jobs.transport import BatchApp, BatchConsumer
 
 RAW = TP("posts.raw", 0)
@@ -33,6 +34,7 @@ async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
     app = BatchApp(
         "test",
         batch_bytes=150_000,
+        settings=load(Common, {}),
         resources=[],
         env_prefix="HASHTIDE_FAUST_",
         store="memory://",
