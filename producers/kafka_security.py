@@ -63,7 +63,7 @@ class Security(msgspec.Struct, frozen=True, kw_only=True):
 
     def aiokafka(self) -> dict[str, Any]:
         """The keyword arguments of a client of aiokafka."""
-        from producers.kafka_token import AsyncToken  # aiokafka is not for commands that only need kafka-python
+        from producers.kafka_login import AsyncToken  # aiokafka is not for commands that need kafka-python alone
 
         return self._arguments(AsyncToken)
 

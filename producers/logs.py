@@ -29,8 +29,8 @@ LEVELS: Final = {
 }
 """From which level on clients are heard at all. At HASHTIDE_LOG_LEVEL=debug: whatever they say."""
 
-WITH_SECRETS: Final = {"aiokafka.conn": "INFO", "kafka.net.connection": "INFO", "kafka.protocol.parser": "INFO"}
-"""They show every request at debug, and with it the password of a login: never heard so far down."""
+WITH_SECRETS: Final = {"aiokafka.conn": "INFO", "kafka": "INFO"}
+"""At debug they show all their settings and every request, and so the password of a login: never heard so far down."""
 
 OF_OUTAGES: Final = {
     "aiokafka": (

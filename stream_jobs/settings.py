@@ -26,11 +26,8 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         Meta(description="file with the certificates (PEM) to trust Elasticsearch by; the system's where unset"),
     ] = None
     elasticsearch_fingerprint: Annotated[
-        str | None,
-        Meta(
-            pattern=r"^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
-            description="SHA-256 of Elasticsearch's certificate, in hex, to trust it by in place of a CA",
-        ),
+        Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None,
+        Meta(description="SHA-256 of Elasticsearch's certificate, in hex, to trust it by in place of a CA"),
     ] = None
     campaigns: Annotated[
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")

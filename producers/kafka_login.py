@@ -1,0 +1,92 @@
+"""A login at Kafka for its own sake: why it is refused, which the clients keep to themselves, and try again.
+
+By aiokafka's connection: kafka-python 3.0.12 loses the broker's answer where it closes the connection right after it.
+"""
+
+import asyncio
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+from producers.errors import HashtideError
+from producers.kafka_security import CA, CERTIFICATE, KEY, MECHANISM, PROTOCOL, Security, token
+from producers.settings import WrongSetting
+
+LOGIN_MS: Final = 5_000
+
+
+class KafkaRefused(HashtideError):
+    """Kafka does not let us in, or we do not trust it. The message names the settings, and no secret."""
+
+    exit_status = 2
+
+
+class AsyncToken(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
+    """The token as the file has it now: whoever renews it replaces the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def token(self) -> str:
+        """Raises KafkaConnectionError where there is none: that aiokafka tries again, anything else would end it."""
+        try:
+            return token(self._path)
+        except WrongSetting as error:
+            raise KafkaConnectionError(str(error)) from None
+
+
+def log_in(brokers: str, safe: Security) -> None:
+    """Log in at each broker in turn until one lets us in, and leave.
+
+    Blocks, for LOGIN_MS a broker at most. Raises KafkaRefused; ConnectionError where none of them answers.
+    """
+    with ThreadPoolExecutor(1) as own:  # the caller's thread may have a loop already
+        own.submit(asyncio.run, _log_in(brokers, safe)).result()
+
+
+async def _log_in(brokers: str, safe: Security) -> None:
+    problem: BaseException | None = None
+    for broker in brokers.split(","):
+        host, _, port = broker.rpartition(":")
+        try:
+            connection = await create_conn(host, int(port), request_timeout_ms=LOGIN_MS, **safe.aiokafka())
+        except (KafkaError, OSError, ValueError) as error:  # ValueError: what comes for SCRAM is not what should
+            if why := _why_refused(broker, safe, error):
+                raise KafkaRefused(why) from None
+            problem = error
+            continue
+        connection.close()
+        return
+    raise ConnectionError(f"no answer from Kafka at {brokers}: {problem!r}") from None
+
+
+def _why_refused(where: str, safe: Security, error: BaseException) -> str:
+    """Empty for what may pass."""
+    seen: BaseException | None = error
+    while seen and not isinstance(seen, ssl.SSLError):
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(seen, ssl.SSLCertVerificationError):
+        return f"the certificate of Kafka at {where} is not trusted ({seen.verify_message}): is {CA} right?"
+    reason = (seen.reason or "") if isinstance(seen, ssl.SSLError) else ""
+    if "ALERT" in reason:
+        return f"Kafka at {where} does not accept our certificate ({reason}): are {CERTIFICATE} and {KEY} right?"
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return f"Kafka at {where} does not speak TLS: is {PROTOCOL} right?"
+    if isinstance(error, UnsupportedSaslMechanismError | IllegalSaslStateError):
+        return f"Kafka at {where} does not take a login by {safe.mechanism}: are {MECHANISM} and {PROTOCOL} right?"
+    if isinstance(error, SaslAuthenticationFailed):
+        return f"Kafka at {where} does not accept the login of {safe.login}"
+    if isinstance(error, ValueError) and safe.mechanism.startswith("SCRAM"):
+        return f"Kafka at {where} does not know the password of {safe.login} itself"
+    return ""
