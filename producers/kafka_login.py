@@ -18,12 +18,15 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from producers.errors import HashtideError
 from producers.kafka_security import CA, CERTIFICATE, KEY, MECHANISM, PROTOCOL, Security, token
 from producers.settings import WrongSetting
 
 LOGIN_MS: Final = 5_000
+TIMES: Final = 2
+"""A broker that ends right after the login has closed one connection, and will not let us in again."""
 
 
 class KafkaRefused(HashtideError):
@@ -58,17 +61,36 @@ def log_in(brokers: str, safe: Security) -> None:
 async def _log_in(brokers: str, safe: Security) -> None:
     problem: BaseException | None = None
     for broker in brokers.split(","):
-        host, _, port = broker.rpartition(":")
         try:
-            connection = await create_conn(host, int(port), request_timeout_ms=LOGIN_MS, **safe.aiokafka())
+            for _ in range(TIMES):
+                if await _is_heard(broker, safe):
+                    return
         except (KafkaError, OSError, ValueError) as error:  # ValueError: what comes for SCRAM is not what should
             if why := _why_refused(broker, safe, error):
                 raise KafkaRefused(why) from None
             problem = error
-            continue
-        connection.close()
-        return
+        else:
+            raise KafkaRefused(_why_unheard(broker, safe))
     raise ConnectionError(f"no answer from Kafka at {brokers}: {problem!r}") from None
+
+
+async def _is_heard(broker: str, safe: Security) -> bool:
+    """Whether a broker that we are connected to, and logged in at as far as the client knows, answers a question."""
+    host, _, port = broker.rpartition(":")
+    connection = await create_conn(host, int(port), request_timeout_ms=LOGIN_MS, **safe.aiokafka())
+    try:
+        await connection.send(MetadataRequest([]))
+    except (KafkaError, OSError):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _why_unheard(where: str, safe: Security) -> str:
+    if safe.token_file:  # aiokafka 0.14.0 takes the broker's reason for a yes (RFC 7628, section 3.2.3)
+        return f"Kafka at {where} does not accept the login of {safe.login}"
+    return f"Kafka at {where} closes the connection, as where it asks for a login: is {PROTOCOL} right?"
 
 
 def _why_refused(where: str, safe: Security, error: BaseException) -> str:

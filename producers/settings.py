@@ -50,7 +50,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
         Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"], Meta(description="how we log in to Kafka")
     ] = "SCRAM-SHA-512"
     kafka_user: Annotated[str | None, Meta(description="user of Kafka, for SCRAM and PLAIN")] = None
-    kafka_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
+    kafka_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kafka")] = None
     kafka_token_file: Annotated[
         Path | None, Meta(description="file with a token for OAUTHBEARER, read anew for every login")
     ] = None

@@ -16,9 +16,11 @@ from elasticsearch.helpers import scan
 from kafka.admin import KafkaAdminClient
 
 from producers.contract import POSTS_RAW, DeadLetter, decode_dead_letter
+from producers.kafka_clients import connect
 from producers.settings import load
 from stream_jobs.offsets import Offsets
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import connection
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
 from stream_jobs.sinks.indices import session
 from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
@@ -41,7 +43,7 @@ class Pipeline:
 
     def remove_topics(self) -> None:
         """Remove all topics; back when they are gone."""
-        admin: Any = KafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        admin: Any = connect(KafkaAdminClient, self.settings)
         there = sorted(set(admin.list_topics()) & set(CONFIGS))
         if there:
             admin.delete_topics(there)
@@ -51,7 +53,7 @@ class Pipeline:
     def empty(self) -> None:
         """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
         self.remove_topics()
-        with session(self.settings.elasticsearch) as client:
+        with session(connection(self.settings)) as client:
             if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
                 client.indices.delete(index=indices)
         self.hashtide("setup")
@@ -171,19 +173,19 @@ class Pipeline:
 
     def documents(self, pattern: str) -> list[dict[str, Any]]:
         """Every document of an index pattern."""
-        with session(self.settings.elasticsearch) as client:
+        with session(connection(self.settings)) as client:
             client.indices.refresh(index=pattern)
             return [hit["_source"] for hit in scan(client, index=pattern, size=5000)]
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """Every document of the ledger, by id."""
-        with session(self.settings.elasticsearch) as client:
+        with session(connection(self.settings)) as client:
             client.indices.refresh(index="posts-*")
             return {hit["_id"]: hit["_source"] for hit in scan(client, index="posts-*", size=5000)}
 
     def versions(self) -> dict[tuple[str, str], tuple[int, int | None]]:
         """For every document of the counts and the ledger its version, and its count if it has one."""
-        with session(self.settings.elasticsearch) as client:
+        with session(connection(self.settings)) as client:
             client.indices.refresh(index=PATTERN, ignore_unavailable=True)
             query = {"version": True, "_source": ["count"]}
             hits = scan(client, index=PATTERN, size=5000, query=query, ignore_unavailable=True)

@@ -222,9 +222,12 @@ def test_ctrl_c_is_no_event() -> None:
     assert "{" not in done.stderr
 
 
-def test_debug_keeps_nothing_back() -> None:
+def test_debug_keeps_nothing_back_but_what_shows_passwords() -> None:
     assert logs.config(Common(log_level="debug"))["handlers"]["stderr"]["filters"] == []
-    assert logs.config(Common(log_level="debug"))["loggers"] == {}
+    assert logs.config(Common(log_level="debug"))["loggers"] == {
+        "aiokafka.conn": {"level": "INFO"},
+        "kafka": {"level": "INFO"},
+    }
     assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["seldom"]
 
 
