@@ -79,12 +79,12 @@ async def _is_heard(broker: str, safe: Security) -> bool:
     host, _, port = broker.rpartition(":")
     connection = await create_conn(host, int(port), request_timeout_ms=LOGIN_MS, **safe.aiokafka())
     try:
-        await connection.send(MetadataRequest([]))
+        answer = await connection.send(MetadataRequest([]))
     except (KafkaError, OSError):
         return False
     finally:
         connection.close()
-    return True
+    return bool(answer.brokers)  # else the broker meant another question: it is still at the login
 
 
 def _why_unheard(where: str, safe: Security) -> str:

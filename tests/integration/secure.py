@@ -1,4 +1,4 @@
-"""Servers that want a login: Kafka by TLS, in every way that we know, and Elasticsearch behind a proxy that has both."""
+"""Servers that want a login: Kafka by TLS, in every way that we know; Elasticsearch behind a proxy that has both."""
 
 import hashlib
 import ssl
