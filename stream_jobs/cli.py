@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
+    "forget": "stream_jobs.forget_cli",
+    "key": "stream_jobs.key_cli",
     "produce": "producers.main",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",
@@ -190,7 +192,7 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
     """
     from producers.contract import InvalidPost
-    from producers.identity import load_key
+    from producers.identity import Pseudonyms, load_keys
     from producers.run import wall_clock_ms
     from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
@@ -198,11 +200,12 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     from stream_jobs.tagging import tag as tagged
 
     settings = load(StreamSettings, os.environ)
-    enricher, key = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags), load_key(settings)
+    enricher = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags)
+    names = Pseudonyms(load_keys(settings))
     encode, failed = msgspec.json.Encoder().encode, False
     for path in paths or (STDIN,):
         for line in lines(path):
-            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), author_key=key):
+            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), names=names):
                 if isinstance(result, InvalidPost):
                     click.echo(f"{line.source} {line.position}: {result}", err=True)
                     failed = True

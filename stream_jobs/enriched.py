@@ -26,7 +26,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 class EnrichedPost(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"
 ):
-    """A post with its tags, and no more of its text."""
+    """A post with its tags, and no more of its text, unless texts are to be stored."""
 
     platform: str
     post_id: str
@@ -55,6 +55,8 @@ class EnrichedPost(
     """Set when this is a later version of the post."""
     raw: Position | None = None
     """Where in posts.raw it came from: a second message from there is the enrich agent's own re-send."""
+    text: str | None = None
+    """Where texts are stored (HASHTIDE_STORE_TEXT), for the ledger."""
 
 
 class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="delete"):

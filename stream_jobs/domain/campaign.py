@@ -5,7 +5,7 @@ A campaign is a TOML file (docs/campaigns.md). All that is compared goes through
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -58,9 +58,14 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 
 
 class Campaigns:
-    """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks."""
+    """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks.
 
-    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+    `called`: what a root, by platform and id, is called in the posts to be matched; by its id where nothing hid it.
+    """
+
+    def __init__(
+        self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = lambda platform, post_id: post_id
+    ) -> None:
         self.all: Final = tuple(campaigns)
         self._order: Final = {campaign.name: place for place, campaign in enumerate(self.all)}
         self._by_tag: Final[dict[str, list[str]]] = defaultdict(list)
@@ -76,7 +81,8 @@ class Campaigns:
                     index[form].append(campaign.name)
             for root in campaign.roots:
                 platform, _, post_id = root.partition(":")
-                self._by_root[platform, post_id].append(campaign.name)
+                for name in {post_id, called(platform, post_id)}:
+                    self._by_root[platform, name].append(campaign.name)
             for phrase in dict.fromkeys(map(words, campaign.phrases)):
                 self._phrases[phrase.split()[0]].append((phrase, campaign.name))
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from deploy.local.stack import Stack
 from producers.contract import POSTS_RAW, Message, Origin, PostDelete, PostEdit, encode, key
-from producers.identity import load_key
+from producers.identity import load_keys
 from producers.publisher import Publisher
 from producers.run import wall_clock_ms
 from producers.settings import ProducerSettings, load
@@ -107,7 +107,7 @@ class Trial:
         ledger = self.pipeline.ledger()
         assert len(ledger) == posts
         settings = self.pipeline.settings
-        ids = Ledger(load_key(settings), topics.check(settings)[POSTS_ENRICHED].id)
+        ids = Ledger(load_keys(settings).ledger, topics.check(settings)[POSTS_ENRICHED].id)
         first, edited, deleted = dict[str, Message](), dict[str, int](), set[str]()
         for message in self._sent:
             post = message.post if isinstance(message, PostEdit) else message

@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 
 from producers.contract import DeadLetter
+from producers.identity import Keys, Pseudonyms
 from producers.publisher import PublishFailed
 from stream_jobs import enriched
 from stream_jobs.dlq import Entry
@@ -34,7 +35,7 @@ class Kafka:
 
 def replay(kafka: Kafka | None, account: Account) -> Replay:
     topics = {"posts.raw": Topic("raw-life", 4), "posts.enriched": Topic("this-life", 4)}
-    rules = Rules(topics, author_key=bytes(32), clock_ms=lambda: AUGUST_MS, matches=lambda post: True)
+    rules = Rules(topics, names=Pseudonyms(Keys(bytes(32))), clock_ms=lambda: AUGUST_MS, matches=lambda post: True)
     return Replay(rules, kafka, account)
 
 

@@ -1,14 +1,16 @@
 import pytest
 
 from producers.contract import InvalidPost, Message, Post, PostDelete, PostEdit
+from producers.identity import Keys, Pseudonyms
 from producers.intake import accept
 
 NOW_MS = 1_508_162_400_000  # 2017-10-16T14:00:00Z
 KEY = b"0123456789abcdef0123456789abcdef"
+NAMES = Pseudonyms(Keys(KEY))
 
 
 def accepted(message: Message) -> Message:
-    return accept(message, now_ms=NOW_MS, author_key=KEY, origin="backfill", source="file")
+    return accept(message, now_ms=NOW_MS, names=NAMES, origin="backfill", source="file")
 
 
 def post(created_at_ms: int = 1_508_097_630_000, author: str | None = None, platform: str = "x") -> Post:
