@@ -5,6 +5,7 @@ and its duplicates land in the post's own partition, in order.
 """
 
 import hashlib
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -191,7 +192,7 @@ def dead_letter_key(letter: DeadLetter) -> bytes:
 
 def without_payload(letter: DeadLetter) -> DeadLetter:
     """The letter without the bytes that could not go on; its key is the same, so it takes that one's place."""
-    if not letter.kept:
+    if not letter.payload:
         return letter
     digest = _payload_digest(letter.payload)
     return msgspec.structs.replace(letter, payload=b"", size=len(letter.payload), digest=digest)
@@ -211,7 +212,12 @@ def decode(value: bytes) -> Sent:
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        raise InvalidPost("undecodable", problem(error)) from None
+
+
+def problem(error: Exception) -> str:
+    """What a decoder has against a payload, without the value that it quotes: it may be anything."""
+    return re.sub("value '.*'", "value", str(error), flags=re.DOTALL)
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:

@@ -4,6 +4,10 @@ import logging.config
 from typing import Any
 
 
+WIRES = ("aiokafka", "elastic_transport", "faust", "httpcore", "httpx", "kafka", "websockets")
+"""Clients that at debug log what goes over the wire, with all that is in it: names, texts, logins."""
+
+
 def config(level: str) -> dict[str, Any]:
     """What logging.config.dictConfig takes."""
     # What clients say of their own retries: a line for each, many a second when a server is down. We say it ourselves.
@@ -16,7 +20,7 @@ def config(level: str) -> dict[str, Any]:
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {} if level == "debug" else loggers,
+        "loggers": dict.fromkeys(WIRES, {"level": "INFO"}) if level == "debug" else loggers,
     }
 
 

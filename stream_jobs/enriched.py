@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from producers.contract import Canary, Gap, InvalidPost, Origin
+from producers.contract import Canary, Gap, InvalidPost, Origin, problem
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
@@ -90,4 +90,4 @@ def decode(value: bytes) -> Enriched:
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        raise InvalidPost("undecodable", problem(error)) from None
