@@ -91,11 +91,9 @@ def create(settings: StreamSettings) -> BatchApp:
     return app
 
 
-def load_campaigns(
-    settings: StreamSettings, called: Callable[[str, str], str] = lambda platform, post_id: post_id
-) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns, for posts that intake has
-    let in. Raises WrongSetting, WrongCampaign."""
+def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) -> Campaigns:
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns. Raises WrongSetting,
+    WrongCampaign."""
     if settings.campaigns is not None and not settings.campaigns.exists():
         raise WrongSetting(f"HASHTIDE_CAMPAIGNS={str(settings.campaigns)!r}: no such file or folder")
     return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS), called)

@@ -78,8 +78,9 @@ def wanted() -> "Wanted":
     from producers.wanted import Terms, Wanted
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain import hashtags
+    from stream_jobs.domain.campaign import as_it_is
 
-    campaigns = load_campaigns(load(StreamSettings, os.environ))
+    campaigns = load_campaigns(load(StreamSettings, os.environ), as_it_is)
     return Wanted(
         campaigns=tuple(
             Terms(each.name, each.tags + each.counter_tags, each.phrases if each.phrases_anywhere else (), each.roots)
@@ -196,11 +197,12 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     from producers.run import wall_clock_ms
     from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
+    from stream_jobs.domain.campaign import as_it_is
     from stream_jobs.domain.enrich import Enricher
     from stream_jobs.tagging import tag as tagged
 
     settings = load(StreamSettings, os.environ)
-    enricher = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags)
+    enricher = Enricher(load_campaigns(settings, as_it_is), repair_hashtags=settings.repair_hashtags)
     names = Pseudonyms(load_keys(settings))
     encode, failed = msgspec.json.Encoder().encode, False
     for path in paths or (STDIN,):

@@ -61,6 +61,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """Messages that Kafka held at the beginning and no worker has handled: something of the person may be in them."""
     kept_until_ms: dict[str, int | None]
     """For each topic, until when it may have what was sent until now; None: for ever."""
+    authors: list[str] = []
+    """Of a dry run: what the authors are called in the ledger, under every key, for a look at what is there of them."""
 
 
 def forget(
@@ -87,7 +89,7 @@ def forget(
         found, emptied, empty_already = done.emptied + done.empty_already, done.emptied, done.empty_already
     now_ms = wall_clock_ms()
     until = {topic: None if kept is None else now_ms + kept for topic, kept in kept_ms.items()}
-    return Verdict(dry_run, found, emptied, empty_already, waiting, until)
+    return Verdict(dry_run, found, emptied, empty_already, waiting, until, hashes if dry_run else [])
 
 
 def hashes_of(keys: Keys, authors: Iterable[Named]) -> list[str]:

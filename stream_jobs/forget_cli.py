@@ -30,7 +30,7 @@ _AUTHORS: Final = {
 @click.command()
 @click.option("--author", "authors", multiple=True, metavar="PLATFORM:ID", help="All posts of an author; repeatable.")
 @click.option("--post", "posts", multiple=True, metavar="PLATFORM:ID", help="One post; repeatable.")
-@click.option("--dry-run", is_flag=True, help="Only tell how many there are.")
+@click.option("--dry-run", is_flag=True, help="Only tell how many there are, and what the authors are called.")
 @as_json
 def forget(authors: tuple[str, ...], posts: tuple[str, ...], dry_run: bool, json_: bool) -> None:
     """Empty what is known of a person's posts, on their request, as a deletion by the platform does.
@@ -84,6 +84,8 @@ def _print(verdict: Verdict) -> None:
         click.echo(f"{left:,} posts would be emptied, {verdict.empty_already:,} are empty already")
         if verdict.on_their_way:
             click.echo(f"{verdict.on_their_way:,} messages are on their way to be counted, whoever's they are")
+        for author in verdict.authors:
+            click.echo(f"author {author}")
     else:
         click.echo(f"{verdict.emptied:,} posts emptied, {verdict.empty_already:,} were empty already")
         if verdict.on_their_way:

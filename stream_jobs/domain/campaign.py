@@ -57,15 +57,19 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     why: tuple[Why, ...]
 
 
+def as_it_is(platform: str, post_id: str) -> str:
+    """A post's id, which nothing has hidden."""
+    return post_id
+
+
 class Campaigns:
     """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks.
 
-    `called`: what a root, by platform and id, is called in the posts to be matched; by its id where nothing hid it.
+    `called`: what a root, by platform and id, is called in the posts to be matched: as_it_is in those that a platform
+    sent, producers.identity.Pseudonyms.post in those that intake has let in.
     """
 
-    def __init__(
-        self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = lambda platform, post_id: post_id
-    ) -> None:
+    def __init__(self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = as_it_is) -> None:
         self.all: Final = tuple(campaigns)
         self._order: Final = {campaign.name: place for place, campaign in enumerate(self.all)}
         self._by_tag: Final[dict[str, list[str]]] = defaultdict(list)

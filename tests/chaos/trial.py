@@ -20,6 +20,7 @@ from producers.run import wall_clock_ms
 from producers.settings import ProducerSettings, load
 from stream_jobs import topics
 from stream_jobs.app import load_campaigns
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost
 from stream_jobs.settings import StreamSettings
@@ -141,7 +142,7 @@ class Trial:
 
 @cache
 def _enricher(campaigns: Path | None) -> Enricher:
-    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns)))
+    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns), as_it_is))
 
 
 def begin(environment: dict[str, str], folder: Path, servers: Stack, seed: str) -> Trial:

@@ -191,7 +191,7 @@ async def test_a_refused_amendment_leaves_what_was_there(store: Store, posts: st
     await store.create([document(posts, "a")])
     (found,) = await store.get([Ref(posts, "a")])
     assert found is not None
-    (outcome,) = await store.amend([(found, b'{"text":"so it is"}')])
+    (outcome,) = await store.amend([(found, b'{"handle":"so_it_is"}')])
     assert outcome.status == "refused"
     assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000}]
 
@@ -207,7 +207,7 @@ async def test_nothing_asked_is_nothing_answered(store: Store, posts: str) -> No
 async def test_many_documents_have_each_their_outcome_in_order(store: Store, posts: str) -> None:
     """In Elasticsearch these are some 30 bulks, and conflicts and refusals lie in all of them."""
     await store.create([document(posts, str(n)) for n in range(0, 1000, 3)])
-    bulk = [document(posts, str(n), **{"text" if n % 5 == 0 else "kind": "reply"}) for n in range(1000)]
+    bulk = [document(posts, str(n), **{"handle" if n % 5 == 0 else "kind": "reply"}) for n in range(1000)]
     outcomes = await store.create(bulk)
     assert len(outcomes) == 1000
     new = [outcome.status for n, outcome in enumerate(outcomes) if n % 3 != 0]

@@ -224,9 +224,9 @@ def test_what_is_deleted_or_forgotten_does_not_come_back(pipeline: Pipeline) -> 
         assert told(pipeline, "counts")["total"] == 5
 
         looked = told(pipeline, "forget", "--author=-", "--dry-run", stdin=b"x:77001\n")
-        assert (looked["found"], looked["emptied"]) == (3, 0)
+        assert (looked["found"], looked["emptied"], looked["authors"]) == (3, 0, [new, old])
         done = told(pipeline, "forget", "--author=-", stdin=b"X:77001\n")
-        assert (done["found"], done["emptied"], done["on_their_way"]) == (3, 3, 0)
+        assert (done["found"], done["emptied"], done["on_their_way"], done["authors"]) == (3, 3, 0, [])
         assert set(done["kept_until"]) == {"posts.raw", "posts.enriched", "posts.dead"}
         one = told(pipeline, "forget", "--post=x:3")
         assert (one["found"], one["emptied"], one["empty_already"]) == (1, 1, 0)

@@ -131,6 +131,7 @@ def test_what_is_told_to_scripts(asked: Asked) -> None:
         "empty_already": 1,
         "on_their_way": 0,
         "kept_until": {"posts.raw": "2017-10-16T00:00:00Z", "posts.dead": None},
+        "authors": [],
     }
     assert asked.options["dry_run"] is True
 
