@@ -8,10 +8,11 @@ still knows the post, so that nothing that is replayed brings it back.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from kafka import TopicPartition
 
 from producers.contract import POSTS_RAW
 from producers.errors import HashtideError
@@ -142,19 +143,22 @@ def _wait(settings: StreamSettings, show: Show, patience_s: float) -> int:
     """Wait until the workers have handled what Kafka holds now, or do not move on for so long; how much is left."""
     with Offsets(settings) as offsets:
         for topic in (POSTS_RAW, POSTS_ENRICHED):  # in this order: what is in the first comes into the second
-            begins, ends = offsets.begins(topic), offsets.ends(topic)
-            total, least, moved = None, None, time.monotonic()
-            while True:
-                committed = offsets.committed(topic)
-                left = sum(max(0, end - max(begins[at], committed.get(at, 0))) for at, end in ends.items())
-                if left == 0:
-                    break
-                total = total or left
+            ends = offsets.ends(topic)
+            total = least = _left(offsets, topic, ends)
+            moved = time.monotonic()
+            while left := _left(offsets, topic, ends):
                 show(total - left, total)
-                if least is None or left < least:
+                if left < least:
                     least, moved = left, time.monotonic()
                 elif time.monotonic() - moved > patience_s:
-                    return offsets.behind(POSTS_RAW) + offsets.behind(POSTS_ENRICHED)
+                    return sum(_left(offsets, each, offsets.ends(each)) for each in (POSTS_RAW, POSTS_ENRICHED))
                 log.info("waiting for the workers: %s messages of %s to go", f"{left:,}", topic)
                 time.sleep(LOOK_EVERY_S)
     return 0
+
+
+def _left(offsets: Offsets, topic: str, ends: Mapping[TopicPartition, int]) -> int:
+    """How many messages before `ends` are there and not handled; of what was never committed, the first is the oldest
+    that the topic still has."""
+    begins, committed = offsets.begins(topic), offsets.committed(topic)
+    return sum(max(0, end - max(begins[at], committed.get(at, 0))) for at, end in ends.items())
