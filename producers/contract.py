@@ -5,6 +5,7 @@ and its duplicates land in the post's own partition, in order.
 """
 
 import hashlib
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -146,7 +147,7 @@ class Control(msgspec.Struct, frozen=True):
 Parsed = Message | Control
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What could not go on, with all that is needed to look at it and to send it again."""
 
     reason: Reason
@@ -156,8 +157,17 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     position: str
     """Where in the source: a line number, or `partition:offset`."""
     payload: bytes
-    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES."""
+    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES; none where they were not to be kept."""
     at_ms: int
+    size: int | None = None
+    """How many bytes there were, where they were not kept."""
+    digest: str | None = None
+    """BLAKE2b of 8 bytes over them, in hex, where they were not kept."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the bytes are here, as many as there were room for."""
+        return self.size is None
 
 
 _encoder = msgspec.json.Encoder()
@@ -177,8 +187,19 @@ def key(message: Sent) -> bytes:
 
 def dead_letter_key(letter: DeadLetter) -> bytes:
     """Where it came from and what it was, so that reading a source again makes no second dead letter."""
-    digest = hashlib.blake2b(letter.payload, digest_size=8).hexdigest()
-    return f"{letter.source}|{letter.position}|{digest}".encode()
+    return f"{letter.source}|{letter.position}|{letter.digest or _payload_digest(letter.payload)}".encode()
+
+
+def without_payload(letter: DeadLetter) -> DeadLetter:
+    """The letter without the bytes that could not go on; its key is the same, so it takes that one's place."""
+    if not letter.payload:
+        return letter
+    digest = _payload_digest(letter.payload)
+    return msgspec.structs.replace(letter, payload=b"", size=len(letter.payload), digest=digest)
+
+
+def _payload_digest(payload: bytes) -> str:
+    return hashlib.blake2b(payload, digest_size=8).hexdigest()
 
 
 def encode(message: Sent | DeadLetter) -> bytes:
@@ -191,7 +212,12 @@ def decode(value: bytes) -> Sent:
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        raise InvalidPost("undecodable", problem(error)) from None
+
+
+def problem(error: Exception) -> str:
+    """What a decoder has against a payload, without the value that it quotes: it may be anything."""
+    return re.sub("value '.*'", "value", str(error), flags=re.DOTALL)
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:

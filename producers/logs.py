@@ -3,6 +3,9 @@
 import logging.config
 from typing import Any
 
+WIRES = ("aiokafka", "elastic_transport", "faust", "httpcore", "httpx", "kafka", "websockets")
+"""Clients that at debug log what goes over the wire, with all that is in it: names, texts, logins."""
+
 
 def config(level: str) -> dict[str, Any]:
     """What logging.config.dictConfig takes."""
@@ -16,7 +19,7 @@ def config(level: str) -> dict[str, Any]:
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {} if level == "debug" else loggers,
+        "loggers": {name: {"level": "INFO"} for name in WIRES} if level == "debug" else loggers,
     }
 
 

@@ -19,6 +19,7 @@ from producers.contract import (
     Sent,
 )
 from producers.formats import Outcome
+from producers.identity import Pseudonyms
 from producers.intake import accept
 from producers.losses import Losses
 from producers.sources.received import Received
@@ -93,14 +94,14 @@ class Intake:
         account: Account,
         *,
         origin: Origin,
-        author_key: bytes,
+        names: Pseudonyms,
         clock_ms: Callable[[], int],
         matches: Callable[[Post], bool] = lambda post: True,
         pace: Pace | None = None,
     ) -> None:
         self.account = account
         self._kafka, self._parse, self._origin, self._matches = kafka, parse, origin, matches
-        self._author_key, self._clock_ms, self._pace = author_key, clock_ms, pace
+        self._names, self._clock_ms, self._pace = names, clock_ms, pace
         self._losses = Losses()
 
     def take(self, item: Received | Gap) -> None:
@@ -129,7 +130,7 @@ class Intake:
             if isinstance(outcome, InvalidPost):
                 raise outcome
             origin = item.origin or self._origin
-            message = accept(outcome, now_ms=now_ms, author_key=self._author_key, origin=origin, source=kind)
+            message = accept(outcome, now_ms=now_ms, names=self._names, origin=origin, source=kind)
         except InvalidPost as error:
             self._kafka.bury(dead_letter(item, error, now_ms))
             return "dead"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from producers import metrics
 from producers.contract import Gap, Origin, Post
-from producers.identity import load_key
+from producers.identity import Pseudonyms, load_keys
 from producers.interrupts import Interrupted, Interrupts
 from producers.pipeline import Account, Intake, Pace, Parse
 from producers.publisher import Publisher, PublishFailed
@@ -47,7 +47,7 @@ def run(
     `jobs`: how many processes publish. With `positions` the source is a stream, and a signal is its proper end;
     without, the run is cut short, and exits with 130. Blocks. Raises HashtideError, OSError, EOFError.
     """
-    key = load_key(settings)
+    names = Pseudonyms(load_keys(settings))
     started = time.monotonic()
     account = Account()
     ended = "finished"
@@ -61,7 +61,7 @@ def run(
                 parse,
                 account,
                 origin=origin,
-                author_key=key,
+                names=names,
                 clock_ms=wall_clock_ms,
                 matches=matches,
                 pace=pace,

@@ -38,10 +38,16 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     author_key_file: Annotated[
         Path | None,
         Meta(
-            description="file with the key (32 bytes or more) that author and post ids are hashed under; "
-            "made in the state folder where unset. The same file for every producer and worker"
+            description="file with the key (32 bytes or more) that author and post ids are hashed under, or with the "
+            "keys that `hashtide key rotate` wrote; made in the state folder where unset. The same for all"
         ),
     ] = None
+    dead_letter_payloads: Annotated[
+        bool,
+        Meta(
+            description="keep the bytes of what became a dead letter; false: only why, whence, how many, and a digest"
+        ),
+    ] = True
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="how much is logged, on stderr")
     ] = "info"

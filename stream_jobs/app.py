@@ -1,13 +1,15 @@
 """The composition root: settings in, a worker's app out. Read here what flows where."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from producers.contract import POSTS_RAW
-from producers.identity import load_key
+from producers.identity import Pseudonyms, load_keys
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
 from stream_jobs import canary, metrics, topics
 from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.dead import without_payloads
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
@@ -30,21 +32,22 @@ def create(settings: StreamSettings) -> BatchApp:
     Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, TopicsUnready,
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
-    key, at = load_key(settings), connection(settings)
-    campaigns = load_campaigns(settings)
+    keys, at = load_keys(settings), connection(settings)
+    campaigns = load_campaigns(settings, Pseudonyms(keys).post)
     labels = Labels.of(settings, [each.name for each in campaigns.all])
-    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags)
+    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
     found = topics.check(settings)
     indices.check(at)
 
     kafka = KafkaSink(settings.kafka)
     store = Elasticsearch(at, settings.bulk_bytes)
-    enrich = EnrichAgent(enricher, kafka.send, kafka.bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
+    bury = kafka.bury if settings.dead_letter_payloads else without_payloads(kafka.bury)
+    enrich = EnrichAgent(enricher, kafka.send, bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
     count = CountAgent(
         store,
-        kafka.bury,
+        bury,
         topic_id=found[POSTS_ENRICHED].id,
-        key=key,
+        key=keys.ledger,
         cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
         labels=labels,
@@ -88,8 +91,9 @@ def create(settings: StreamSettings) -> BatchApp:
     return app
 
 
-def load_campaigns(settings: StreamSettings) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example. Raises WrongSetting, WrongCampaign."""
+def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) -> Campaigns:
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns. Raises WrongSetting,
+    WrongCampaign."""
     if settings.campaigns is not None and not settings.campaigns.exists():
         raise WrongSetting(f"HASHTIDE_CAMPAIGNS={str(settings.campaigns)!r}: no such file or folder")
-    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS))
+    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS), called)

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
+    "forget": "stream_jobs.forget_cli",
+    "key": "stream_jobs.key_cli",
     "produce": "producers.main",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",
@@ -76,8 +78,9 @@ def wanted() -> "Wanted":
     from producers.wanted import Terms, Wanted
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain import hashtags
+    from stream_jobs.domain.campaign import as_it_is
 
-    campaigns = load_campaigns(load(StreamSettings, os.environ))
+    campaigns = load_campaigns(load(StreamSettings, os.environ), as_it_is)
     return Wanted(
         campaigns=tuple(
             Terms(each.name, each.tags + each.counter_tags, each.phrases if each.phrases_anywhere else (), each.roots)
@@ -190,19 +193,21 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
     """
     from producers.contract import InvalidPost
-    from producers.identity import load_key
+    from producers.identity import Pseudonyms, load_keys
     from producers.run import wall_clock_ms
     from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
+    from stream_jobs.domain.campaign import as_it_is
     from stream_jobs.domain.enrich import Enricher
     from stream_jobs.tagging import tag as tagged
 
     settings = load(StreamSettings, os.environ)
-    enricher, key = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags), load_key(settings)
+    enricher = Enricher(load_campaigns(settings, as_it_is), repair_hashtags=settings.repair_hashtags)
+    names = Pseudonyms(load_keys(settings))
     encode, failed = msgspec.json.Encoder().encode, False
     for path in paths or (STDIN,):
         for line in lines(path):
-            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), author_key=key):
+            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), names=names):
                 if isinstance(result, InvalidPost):
                     click.echo(f"{line.source} {line.position}: {result}", err=True)
                     failed = True

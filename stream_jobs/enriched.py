@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from producers.contract import Canary, Gap, InvalidPost, Origin
+from producers.contract import Canary, Gap, InvalidPost, Origin, problem
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
@@ -26,7 +26,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 class EnrichedPost(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"
 ):
-    """A post with its tags, and no more of its text."""
+    """A post with its tags, and no more of its text, unless texts are to be stored."""
 
     platform: str
     post_id: str
@@ -55,6 +55,8 @@ class EnrichedPost(
     """Set when this is a later version of the post."""
     raw: Position | None = None
     """Where in posts.raw it came from: a second message from there is the enrich agent's own re-send."""
+    text: str | None = None
+    """Where texts are stored (HASHTIDE_STORE_TEXT), for the ledger."""
 
 
 class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="delete"):
@@ -88,4 +90,4 @@ def decode(value: bytes) -> Enriched:
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        raise InvalidPost("undecodable", problem(error)) from None

@@ -29,6 +29,10 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
     ] = None
     repair_hashtags: Annotated[bool, Meta(description="read '# MeToo', as some scrapers write it, as #MeToo")] = False
+    store_text: Annotated[
+        bool,
+        Meta(description="keep the texts of posts in the ledger; else they go no further than enrichment"),
+    ] = False
     group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
     partitions: Annotated[
         int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")

@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import Any, Final, NamedTuple
 
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from producers.contract import POSTS_DEAD, POSTS_RAW
@@ -87,6 +87,25 @@ def check(settings: Common) -> dict[str, Topic]:
             f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many"
         )
     return topics
+
+
+def kept_ms(settings: Common) -> dict[str, int | None]:
+    """For each topic how long a record stays in it at most, in milliseconds; None: for ever. Blocks.
+
+    A segment goes when its newest record is older than `retention.ms`, and takes records for `segment.ms` (Kafka's
+    documentation, "Topic configs"). Raises KafkaUnreachable, TopicsUnready.
+    """
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in CONFIGS]
+    with _admin(settings) as client:
+        try:
+            found = client.describe_configs(resources, config_filter="all")["topic"]
+        except KafkaError as error:
+            raise TopicsUnready(f"Kafka does not tell how long topics are kept: {error!r}") from error
+    kept: dict[str, int | None] = {}
+    for name in CONFIGS:
+        retention_ms, segment_ms = (int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms"))
+        kept[name] = None if retention_ms < 0 else retention_ms + segment_ms
+    return kept
 
 
 def _admin(settings: Common) -> closing[Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from producers.contract import MAX_ID_CHARS, InvalidPost, Parsed
+from producers.contract import MAX_ID_CHARS, InvalidPost, Parsed, problem
 
 Outcome = Parsed | InvalidPost
 """What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""
@@ -73,7 +73,7 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw) -> T:
         except msgspec.DecodeError:
             return decoder.decode(_mended(bytes(data)))
     except msgspec.ValidationError as error:
-        raise InvalidPost("wrong-type", str(error)) from None
+        raise InvalidPost("wrong-type", problem(error)) from None
     except (ValueError, RecursionError) as error:
         raise InvalidPost("not-json", str(error) if isinstance(error, msgspec.DecodeError) else "") from None
 

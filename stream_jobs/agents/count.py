@@ -22,7 +22,8 @@ from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, 
 from stream_jobs.labels import Labels
 from stream_jobs.recount import tally
 from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey, Ledger
+from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME, CountKey, Ledger
+from stream_jobs.sinks.emptying import empty_posts
 from stream_jobs.sinks.store import Found, Outcome, Store
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
@@ -284,17 +285,10 @@ class CountAgent:
                 return
 
     async def _delete(self, deletions: Sequence[DeletedPost]) -> None:
-        """Empty the ledger documents of deleted posts. What was counted stays counted: it was posted."""
-        waiting = {self._ledger.id(deletion): deletion for deletion in deletions}
-        while waiting:
-            again = {}
-            for entry in await self._store.locate(f"{POSTS}-*", list(waiting)):
-                deletion = waiting[entry.ref.id]
-                body = documents.emptied(entry.source, deletion)
-                if body is not None and not await self._amended(entry, body):
-                    again[entry.ref.id] = deletion
-            metrics.DELETIONS.inc(len(waiting) - len(again))
-            waiting = again
+        if deletions:
+            deleted = {self._ledger.id(deletion): deletion.deleted_at_ms for deletion in deletions}
+            await empty_posts(self._store, deleted)
+            metrics.DELETIONS.inc(len(deleted))
 
     async def _keep_gaps(self, partition: int, gaps: Sequence[Event]) -> list[DeadLetter]:
         """Keep a document of each gap; one that is there already was told twice."""

@@ -285,6 +285,7 @@ def _outcome(result: dict[str, Any]) -> Outcome | None:
 
 def _refused(kind: str, detail: str) -> Outcome:
     metrics.REFUSED.inc()
+    detail = detail.partition(" Preview of field's value")[0]  # it goes on with what is in the document
     return Outcome("refused", f"{kind}: {detail}"[:500])
 
 

@@ -154,7 +154,7 @@ def _found(ref: Ref, held: Held) -> Found:
 
 def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:
     def value(name: str) -> Any:
-        return reduce(lambda object_, key: object_[key], name.split("."), source)
+        return reduce(lambda object_, key: object_.get(key, {}), name.split("."), source)
 
     return all(value(name) == wanted for name, wanted in values.items())
 
@@ -193,6 +193,8 @@ def _refusal(properties: dict[str, Any], source: dict[str, Any]) -> str:
 
 def _fits(type_: str, value: Any) -> bool:
     match type_:
+        case "text":
+            return isinstance(value, str)
         case "keyword":
             return isinstance(value, str) and len(value.encode()) <= MAX_TERM_BYTES
         case "boolean":

@@ -398,6 +398,26 @@ async def test_a_deletion_of_a_post_never_seen_leaves_no_document() -> None:
     assert counting.store.documents == {}
 
 
+async def test_a_deletion_that_comes_before_its_post_empties_it_where_both_are_in_hand_at_once() -> None:
+    """Later it is not known any more: nothing is kept of deletions of posts that were never seen (decision 9)."""
+    counting = Counting()
+    await counting.handle(0, deletion("1"), deletion("2"), post("1"))
+    await counting.handle(3, post("2"))
+    assert [entry.keys() == EMPTIED.keys() for entry in counting.ledger] == [True, False]
+    assert counting.counts == {"15 20:00 en": 2}
+
+
+async def test_a_stored_text_is_that_of_the_newest_version_and_goes_with_a_deletion() -> None:
+    counting = Counting()
+    await counting.handle(0, post("1", text="so it is"), post("2", text="so it is"), post("3"))
+    assert [entry.get("text") for entry in counting.ledger] == ["so it is", "so it is", None]
+    await counting.handle(3, post("1", text="so it was", edited_at_ms=1_508_100_000_000), deletion("2"))
+    assert [entry.get("text") for entry in counting.ledger] == ["so it was", None, None]
+    # Texts are not stored any more, and an edit takes back what it replaces.
+    await counting.handle(5, post("1", edited_at_ms=1_508_100_000_001))
+    assert ["text" in entry for entry in counting.ledger] == [False, False, False]
+
+
 async def test_a_deletion_finds_its_post_on_whatever_day_it_was() -> None:
     counting = Counting()
     await counting.handle(0, post("1", "2017-10-15T20:00:00Z"), post("2", "2017-11-02T20:00:00Z"))

@@ -12,9 +12,10 @@ import click
 import pytest
 
 from deploy.local.jars import ELASTICSEARCH_VERSION, KAFKA_VERSION
-from producers.identity import load_key
+from producers.identity import load_keys
 from producers.settings import ProducerSettings, described, load
 from stream_jobs.app import load_campaigns
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import connection
 from tests.conftest import needs
@@ -94,8 +95,8 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
         assert (at.url, at.user, len(at.password)) == ("https://elasticsearch:9200", user, 48)
     if name in ("worker", "producer"):
         load(ProducerSettings, environment)
-        assert len(load_key(settings)) == 64
-        assert [campaign.name for campaign in load_campaigns(settings).all] == ["metoo"]
+        assert len(load_keys(settings).author) == 64
+        assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
         assert settings.metrics_host == "0.0.0.0"
     if name not in ("watch", "accounts"):
         assert settings.kafka == "kafka:9092"
