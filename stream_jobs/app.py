@@ -1,20 +1,23 @@
 """The composition root: settings in, a worker's app out. Read here what flows where."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from producers.contract import POSTS_RAW
 from producers.identity import Pseudonyms, load_keys
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
-from stream_jobs import canary, metrics, topics
+from stream_jobs import canary, metrics, retention_daily, topics
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.dead import without_payloads
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
+from stream_jobs.domain.retention import Keep
 from stream_jobs.labels import Labels
+from stream_jobs.retention import enforce
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connection
@@ -36,6 +39,7 @@ def create(settings: StreamSettings) -> BatchApp:
     campaigns = load_campaigns(settings, Pseudonyms(keys).post)
     labels = Labels.of(settings, [each.name for each in campaigns.all])
     enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
+    keep = Keep.of(settings) if settings.retention else None
     found = topics.check(settings)
     indices.check(at)
 
@@ -88,6 +92,9 @@ def create(settings: StreamSettings) -> BatchApp:
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)
+    if keep is not None:
+        retention_daily.register()
+        app.task(retention_daily.Daily(partial(enforce, at, keep), partial(app.has, POSTS_RAW, 0), wall_clock_ms).run)
     return app
 
 

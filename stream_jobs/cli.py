@@ -34,6 +34,7 @@ LATE = {
     "forget": "stream_jobs.forget_cli",
     "key": "stream_jobs.key_cli",
     "produce": "producers.main",
+    "retention": "stream_jobs.retention_cli",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",
 }
@@ -133,9 +134,13 @@ def status(json_: bool) -> None:
 
 @cli.command()
 @click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
+@click.option("--alter-retention", is_flag=True, help="Have topics kept for as long as the settings say.")
 @as_json
-def setup(kibana: str | None, json_: bool) -> None:
+def setup(kibana: str | None, alter_retention: bool, json_: bool) -> None:
     """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
+
+    Topics that are there and kept for another time than the settings (HASHTIDE_RETENTION_RAW_DAYS and the like) say are
+    named, and left: with --alter-retention Kafka is told, and what is older goes at once.
 
     With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
     said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
@@ -149,13 +154,22 @@ def setup(kibana: str | None, json_: bool) -> None:
     target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
     at = connection(settings)
     made = topics.setup(settings)
+    otherwise = topics.kept_otherwise(settings)
+    if alter_retention:
+        topics.keep(settings, otherwise)
     put = indices.setup(at)
     imported = dashboards.setup(target) if target is not None else []
     if json_:
-        done = {"topics_made": made, "templates_put": put}
+        done = {
+            "topics_made": made,
+            "retention_differs" if not alter_retention else "retention_altered": [each._asdict() for each in otherwise],
+            "templates_put": put,
+        }
         click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
     else:
         click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
+        for each in otherwise:
+            click.echo(f"{each}{': altered' if alter_retention else ' (setup --alter-retention)'}")
         click.echo(f"index templates: {', '.join(put)} put")
         if imported:
             click.echo(f"in Kibana: {', '.join(imported)}")

@@ -9,7 +9,7 @@ import click
 
 as_json = click.option("--json", "json_", is_flag=True, help="JSON on stdout, for scripts.")
 
-NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "peak"})
+NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "documents", "peak"})
 
 
 class Moment(click.ParamType):

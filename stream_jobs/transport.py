@@ -303,6 +303,10 @@ class BatchApp(faust.App):
 
         self.timer(TEND_EVERY_S)(each)
 
+    def has(self, topic: str, partition: int) -> bool:
+        """Whether this worker has a partition now: of a group, one has it at most, as Kafka sees to."""
+        return TP(topic, partition) in cast(BatchConsumer, self.consumer).assignment()
+
     async def _measure(self) -> None:
         """Note how far this worker is behind, in each partition that it has."""
         consumer, now_s = cast(BatchConsumer, self.consumer), time.time()

@@ -1,9 +1,9 @@
 """The count agent: each post once, whatever comes twice.
 
 A batch of one partition of posts.enriched goes through four steps, top to bottom: decode; the ledger says which posts
-are new; the counts take them in; what was refused for good is buried. An order to count a window again sets its counts
-to what the ledger says. Every step may be done again after a crash: the
-ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
+are new; the counts take them in; what was refused for good, or is older than the ledger, is buried. An order to count a
+window again sets its counts to what the ledger says. Every step may be done again after a crash: the ledger holds each
+post's offset, and a count document's version is the last offset it includes, plus one.
 """
 
 from asyncio import Lock, timeout
@@ -31,6 +31,8 @@ from stream_jobs.transport import Batch
 FINALISED_AT_ONCE = 5_000
 CANARY_WAITS_S = 2.0
 
+
+DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
 
 LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 
@@ -179,7 +181,8 @@ class CountAgent:
         found = await self._store.get([self._ledger.ref(post) for _, post in known])
         edits = []
         for (event, post), entry in zip(known, found, strict=True):
-            if entry is None:  # dropped since, with its index: by retention, so nobody asks for its count any more
+            if entry is None:  # dropped a moment ago, with its index: whether it is counted, nobody knows any more
+                dead.append(self._refused(partition, event, DROPPED))
                 continue
             at = documents.ledger_position(entry.source, "at")
             if at == Position(self._topic_id, partition, event.offset):
@@ -311,7 +314,8 @@ class CountAgent:
         return outcome.status != "conflict"
 
     def _refused(self, partition: int, event: Event, outcome: Outcome) -> DeadLetter:
-        return self._letter(partition, event.offset, event.value, "refused-by-elasticsearch", outcome.detail)
+        reason: Reason = "older-than-retention" if outcome.status == "dropped" else "refused-by-elasticsearch"
+        return self._letter(partition, event.offset, event.value, reason, outcome.detail)
 
     def _letter(self, partition: int, offset: int, value: bytes, reason: Reason, detail: str) -> DeadLetter:
         return letter(
