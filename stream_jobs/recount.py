@@ -43,9 +43,9 @@ class Difference(msgspec.Struct, frozen=True):
 class Tally:
     """What the ledger and the count documents say of some whole windows."""
 
-    def __init__(self, *, whole: bool = True) -> None:
-        """`whole`: whether the ledger has every post that was counted. Where not, it says nothing of any count."""
-        self._whole = whole
+    def __init__(self) -> None:
+        self.whole = True
+        """Whether the ledger has every post that was counted. Where not, it says nothing of any count."""
         self.posts = 0
         """Entries of the ledger, the emptied ones included."""
         self._emptied: Counter[Group] = Counter()
@@ -88,11 +88,11 @@ class Tally:
     def unverified(self) -> set[int]:
         """Windows that are counted and have no ledger, or not a whole one: it was dropped. Nothing is told of them."""
         counted = {found.source["@timestamp"] for found in self._counted.values()}
-        return counted - self._windows if self._whole else counted
+        return counted - self._windows if self.whole else counted
 
     def differences(self) -> list[Difference]:
         """What differs, in order of time."""
-        if not self._whole:
+        if not self.whole:
             return []
         told: list[Difference] = []
         ahead: Counter[Group] = Counter()  # by how many posts reply volume is ahead, where some were emptied
@@ -152,16 +152,15 @@ async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None 
     counts = f"{REPLY_VOLUME}-{date}*,{HASHTAG_VOLUME}-{date}*"
     async for attempt in AsyncRetrying(retry=retry_if_exception_type(ScanLost)):
         with attempt:
-            made = await store.made(f"{POSTS}-{date}*,{counts}")
-            result = Tally(whole=ledger_is_whole(made))
+            result = Tally()
             async for page in store.scan(f"{POSTS}-{date}*", from_ms, to_ms):
                 for entry in page:
                     result.enter(entry.source, before)
             async for page in store.scan(counts, from_ms, to_ms):
                 for count in page:
                     result.hold(count, before)
-            if await store.made(f"{POSTS}-{date}*,{counts}") != made:
-                raise ScanLost("an index was made or dropped meanwhile")
+            # After the scans: a ledger that another has replaced since would be told by the time of that one.
+            result.whole = ledger_is_whole(await store.made(f"{POSTS}-{date}*,{counts}"))
     return result
 
 
