@@ -50,7 +50,10 @@ def _print_verdict(verdict: Verdict) -> None:
         if more := len(verdict.differences) - len(rows):
             click.echo(f"and {more:,} more: --json has them all")
     if verdict.windows_without_ledger:
-        click.echo(f"{verdict.windows_without_ledger:,} windows are counted and have no ledger any more: not verified")
+        days = sorted(verdict.days_without_ledger)
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        windows = f"{verdict.windows_without_ledger:,} windows of {span}"
+        click.echo(f"{windows} are counted and have no ledger any more (docs/retention.md): not verified, and left")
     if verdict.mended:
         click.echo(f"{verdict.mended:,} counts mended")
     click.echo(
