@@ -39,12 +39,17 @@ ROLES: Final[dict[str, dict[str, Any]]] = {
         "cluster": ["monitor", "manage_index_templates"],
         "indices": [{"names": PATTERNS, "privileges": [*LOOK, "write", "auto_configure"]}],
     },
+    "hashtide_retention": {
+        "cluster": ["monitor", "manage_index_templates"],
+        "indices": [{"names": PATTERNS, "privileges": [*LOOK, "monitor", "delete", "delete_index"]}],
+    },
     "hashtide_watch": {"cluster": ["monitor"], "indices": [{"names": PATTERNS, "privileges": LOOK}]},
 }
 
 USERS: Final[dict[str, list[str]]] = {
     "hashtide_setup": ["hashtide_setup", "kibana_admin"],  # it imports the dashboards
     "hashtide_worker": ["hashtide_worker"],
+    "hashtide_retention": ["hashtide_retention"],
     "hashtide_watch": ["hashtide_watch"],
 }
 """Every user, and its roles."""

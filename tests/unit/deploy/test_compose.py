@@ -25,11 +25,11 @@ from tests.unit.deploy.compose import FILE, ROOT, SECRETS, Service
 FILES = compose.read()
 SERVICES: dict[str, Service] = FILES["services"]
 OURS = compose.ours(SERVICES)
-ONCE = {"accounts", "setup", "dashboards"}
+ONCE = {"accounts", "setup", "dashboards", "retention"}
 
 # Where a part that the file names is not there yet, its test must fail: as soon as it is there, the mark is what fails.
 
-TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "watch"}
+TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "retention", "watch"}
 
 
 def validated(path: Path) -> subprocess.CompletedProcess[str]:
@@ -91,14 +91,14 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
     settings = load(StreamSettings, environment)
     if name in TALKS_TO_ELASTICSEARCH:
         at = connection(settings)
-        user = "elastic" if name == "accounts" else "hashtide_setup" if name in ONCE else f"hashtide_{name}"
+        user = {"accounts": "elastic", "dashboards": "hashtide_setup"}.get(name, f"hashtide_{name}")
         assert (at.url, at.user, len(at.password)) == ("https://elasticsearch:9200", user, 48)
     if name in ("worker", "producer"):
         load(ProducerSettings, environment)
         assert len(load_keys(settings).author) == 64
         assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
         assert settings.metrics_host == "0.0.0.0"
-    if name not in ("watch", "accounts"):
+    if name not in ("watch", "accounts", "retention"):
         assert settings.kafka == "kafka:9092"
 
 
@@ -190,10 +190,19 @@ def test_the_order_of_the_start() -> None:
         "setup": {"kafka": "healthy", "accounts": "completed_successfully"},
         "worker": {"setup": "completed_successfully"},
         "producer": {"setup": "completed_successfully"},
+        "retention": {"setup": "completed_successfully"},
         "watch": {"setup": "completed_successfully"},
         "kibana": {"accounts": "completed_successfully"},
         "dashboards": {"setup": "completed_successfully", "kibana": "healthy"},
     }
+
+
+def test_only_who_asks_for_it_has_anything_dropped() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "retention": ["retention"]
+    }
+    assert not any("HASHTIDE_RETENTION" in service.get("environment", {}) for service in SERVICES.values())
+    assert SERVICES["retention"]["command"] == ["retention", "--counts", "400d", "--posts", "30d"]
 
 
 def test_what_runs_on_has_a_health_check_and_what_ends_has_none() -> None:

@@ -142,4 +142,14 @@ def test_the_accounts_may_do_what_their_jobs_need_and_no_more() -> None:
         "auto_configure",
     ]
     assert accounts.ROLES["hashtide_setup"]["indices"][0]["privileges"] == ["view_index_metadata", "create_index"]
+    assert accounts.ROLES["hashtide_retention"]["indices"][0]["privileges"] == [
+        "read",
+        "view_index_metadata",
+        "maintenance",
+        "monitor",
+        "delete",
+        "delete_index",
+    ]
+    deleting = {name for name, role in accounts.ROLES.items() if "delete_index" in role["indices"][0]["privileges"]}
+    assert deleting == {"hashtide_retention"}
     assert set(accounts.ROLES) == set(accounts.USERS)
