@@ -125,7 +125,8 @@ async def test_a_dropped_day_is_not_made_again_by_any_write(url: str, client: Cl
 async def test_a_day_that_is_dropped_while_it_is_written_to_stays_dropped(
     url: str, client: Client, store: Elasticsearch
 ) -> None:
-    index, outcomes = "posts-2009.05.05", []
+    index = "posts-2009.05.05"
+    outcomes: list[Outcome] = []
     started = asyncio.Event()
 
     async def write() -> None:
@@ -184,7 +185,7 @@ async def test_gaps_and_canaries_go_one_by_one(url: str, client: Client) -> None
     gaps = [{"@timestamp": 1_241_524_800_000, "event": {"end": end}, "source": "x"} for end in [old] * 1_500 + [new]]
     canaries = [{"@timestamp": at, "id": "00"} for at in (old, old, new)]
     for index, bodies in (("ingest-gaps", gaps), ("hashtide-canary", canaries)):
-        operations = [line for body in bodies for line in ({"index": {}}, body)]
+        operations: list[dict[str, Any]] = [line for body in bodies for line in ({"index": {}}, body)]
         assert not client.bulk(index=index, operations=operations, refresh=True)["errors"]
     told, done, again = await drop(url, dry_run=True), await drop(url), await drop(url)
     assert [(each.gaps, each.canaries) for each in (told, done, again)] == [(1_500, 2), (1_500, 2), (0, 0)]

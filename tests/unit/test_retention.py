@@ -194,6 +194,6 @@ async def test_the_metrics_of_a_worker_that_enforces_it() -> None:
 def shown() -> list[float]:
     """Indices dropped, failures, and when it last went well."""
     return [
-        metric.collect()[0].samples[0].value
+        next(iter(metric.collect())).samples[0].value
         for metric in (metrics.RETENTION_DROPPED, metrics.RETENTION_FAILED, metrics.RETENTION_LAST_SUCCESS)
     ]
