@@ -185,7 +185,9 @@ async def test_gaps_and_canaries_go_one_by_one(url: str, client: Client) -> None
     gaps = [{"@timestamp": 1_241_524_800_000, "event": {"end": end}, "source": "x"} for end in [old] * 1_500 + [new]]
     canaries = [{"@timestamp": at, "id": "00"} for at in (old, old, new)]
     for index, bodies in (("ingest-gaps", gaps), ("hashtide-canary", canaries)):
-        operations: list[dict[str, Any]] = [line for body in bodies for line in ({"index": {}}, body)]
+        operations: list[dict[str, Any]] = []
+        for body in bodies:
+            operations += [{"index": {}}, body]
         assert not client.bulk(index=index, operations=operations, refresh=True)["errors"]
     told, done, again = await drop(url, dry_run=True), await drop(url), await drop(url)
     assert [(each.gaps, each.canaries) for each in (told, done, again)] == [(1_500, 2), (1_500, 2), (0, 0)]
