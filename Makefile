@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality metrics bench kibana screenshots constraints wheel clean
+.PHONY: help demo test chaos lint format quality metrics bench kibana kubernetes screenshots constraints wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ secrets: ## passwords, keys and a certificate for docker-compose.yml, into secre
 
 kibana: .venv/.developing .venv-kibana/.installed ## compile the Kibana dashboards; writes deploy/kibana/dashboards.ndjson
 	$(BIN)/python -m deploy.kibana.build
+
+kubernetes: .venv/.developing ## what deploy/kubernetes has of the rules and roles, made anew
+	$(BIN)/python -m deploy.kubernetes.generate
 
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel
