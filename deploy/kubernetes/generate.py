@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString, PlainScalarString
 
 from deploy.docker.accounts import ROLES
 
@@ -25,7 +25,7 @@ def rules() -> str:
     """The PrometheusRule with every group of deploy/prometheus/rules, comments and all. Reads files."""
     groups = []
     for file in sorted((HERE.parent / "prometheus/rules").glob("*.yml")):
-        groups += YAML().load(file.read_text(encoding="utf-8"))["groups"]
+        groups += _unfolded(YAML().load(file.read_text(encoding="utf-8"))["groups"])
     return HEADER.format(of="deploy/prometheus/rules") + _dump(
         {
             "apiVersion": "monitoring.coreos.com/v1",
@@ -46,6 +46,16 @@ def roles() -> str:
             "stringData": {"roles.yml": LiteralScalarString(_dump(ROLES))},
         }
     )
+
+
+def _unfolded(value: Any) -> Any:
+    """The same without folded scalars (`>-`), in place: kustomize writes some of them with a line break more."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(part, FoldedScalarString):
+            value[key] = LiteralScalarString(part) if "\n" in part else PlainScalarString(part)
+        elif isinstance(part, dict | list):
+            _unfolded(part)
+    return value
 
 
 def _dump(value: Any) -> str:
