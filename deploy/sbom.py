@@ -109,7 +109,7 @@ def bill(lock: str, jars_lock: str) -> str:
         Dependency(product.bom_ref, [Dependency(each.bom_ref) for each in (*packages, *found)]),
     )
     bom.serial_number = uuid5(NAMESPACE_URL, lock + jars_lock)
-    bom.metadata.timestamp = None
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # it may be left out
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     if problem := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(f"not CycloneDX 1.6: {problem}")

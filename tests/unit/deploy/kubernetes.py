@@ -82,7 +82,8 @@ def pods(resources: list[Resource]) -> Iterator[Pod]:
 
 def environment(pod: Pod, resources: list[Resource]) -> dict[str, str]:
     """The variables of a pod's container; of those that only the cluster knows, what could be there."""
-    maps, found = named(resources, "ConfigMap"), {}
+    maps = named(resources, "ConfigMap")
+    found: dict[str, str] = {}
     for source in pod.container.get("envFrom", ()):
         found |= maps[source["configMapRef"]["name"]]["data"]
     for each in pod.container["env"]:
@@ -109,7 +110,8 @@ def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
         assert expression["operator"] == "In"
         if labels.get(expression["key"]) not in expression["values"]:
             return False
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    wanted: dict[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
 
 
 def make_secrets(folder: Path) -> dict[str, Resource]:

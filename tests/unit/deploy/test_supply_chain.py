@@ -154,7 +154,7 @@ def pin(root: Path, answer: str, *words: str) -> subprocess.CompletedProcess[str
     program.parent.mkdir(exist_ok=True)
     program.write_text(f'#!/bin/sh\necho "$@" >>"{root}/asked"\n{answer}\n')
     program.chmod(0o755)
-    command = [root / "deploy/docker/pin-images", *words]
+    command = [str(root / "deploy/docker/pin-images"), *words]
     return subprocess.run(command, capture_output=True, text=True, env={"PATH": f"{program.parent}:/usr/bin:/bin"})
 
 
