@@ -54,7 +54,13 @@ def test_the_services() -> None:
 
 def test_its_variables_are_few_and_have_defaults() -> None:
     text = re.sub(r"\$\$", "", FILE.read_text())
-    assert set(re.findall(r"\$\{?[^}\s]*\}?", text)) == {"${SECRETS_OWNER:-1000}", "${PARTITIONS:-4}"}
+    assert set(re.findall(r"\$\{(?!\w+_IMAGE:-)[^}\s]*\}?|\$[^{]\S*", text)) == {
+        "${SECRETS_OWNER:-1000}",
+        "${PARTITIONS:-4}",
+    }
+    assert set(re.findall(r"\$\{(\w+_IMAGE):-[^}]+\}", text)) == {
+        f"{name}_IMAGE" for name in ("KAFKA", "ELASTICSEARCH", "KIBANA", "PROMETHEUS", "ALERTMANAGER", "PYTHON")
+    }
 
 
 @pytest.mark.parametrize("name", sorted(OURS.keys() - {"accounts"}))
