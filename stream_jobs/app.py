@@ -13,6 +13,7 @@ from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.labels import Labels
+from stream_jobs.reload import Reload
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connection
@@ -45,7 +46,8 @@ def create(settings: StreamSettings) -> BatchApp:
         kafka.bury,
         topic_id=found[POSTS_ENRICHED].id,
         key=key,
-        cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
+        cached_counts=settings.cached_counts,
+        partitions=found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
         labels=labels,
         clock_ms=wall_clock_ms,
@@ -82,6 +84,7 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
     app.task(store.watch_clock)
+    app.task(Reload(campaigns, lambda: load_campaigns(settings), [enricher.use, labels.use]).run)
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)

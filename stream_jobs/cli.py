@@ -130,9 +130,18 @@ def status(json_: bool) -> None:
 
 @cli.command()
 @click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
+@click.option(
+    "--add-partitions", is_flag=True, help="Give posts.raw and posts.enriched HASHTIDE_PARTITIONS partitions."
+)
 @as_json
-def setup(kibana: str | None, json_: bool) -> None:
+def setup(kibana: str | None, add_partitions: bool, json_: bool) -> None:
     """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
+
+    After an upgrade, before workers and producers of the new version start: indices that are there get the fields that
+    are new. What a newer version has made stays as it is.
+
+    With --add-partitions, topics that are there get more partitions, also while producers and workers run; none can be
+    taken away. Do it when the workers are not behind: docs/upgrades.md says why.
 
     With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
     said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
@@ -146,14 +155,26 @@ def setup(kibana: str | None, json_: bool) -> None:
     target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
     at = connection(settings)
     made = topics.setup(settings)
+    grown = topics.add_partitions(settings) if add_partitions else []
+    differing = {} if add_partitions else topics.differing(settings)
     put = indices.setup(at)
+    extended = indices.extend(at)
     imported = dashboards.setup(target) if target is not None else []
     if json_:
-        done = {"topics_made": made, "templates_put": put}
+        done = {"topics_made": made, "partitions_added": grown, "templates_put": put, "indices_extended": extended}
         click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
     else:
         click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
-        click.echo(f"index templates: {', '.join(put)} put")
+        if grown:
+            click.echo(f"partitions: {', '.join(grown)} have {settings.partitions} now")
+        for name, partitions in differing.items():
+            remedy = "`--add-partitions` adds them" if partitions < settings.partitions else "none can be taken away"
+            click.echo(
+                f"{name} has {partitions} partitions, and HASHTIDE_PARTITIONS is {settings.partitions}: {remedy}"
+            )
+        click.echo(f"index templates: {', '.join(put) or 'none'} put")
+        if extended:
+            click.echo(f"new fields in {len(extended)} indices that were there")
         if imported:
             click.echo(f"in Kibana: {', '.join(imported)}")
 
@@ -163,9 +184,11 @@ def setup(kibana: str | None, json_: bool) -> None:
 def worker(metrics_port: int | None) -> None:
     """Enrich, count and index posts until a signal ends it. Start as many as there are partitions.
 
-    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed.
+    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed. SIGHUP has it load
+    the campaigns of HASHTIDE_CAMPAIGNS anew, between two batches; where they can't be used, those from before stay.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is consumed before Faust runs, and takes it over
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the worker runs (reload.py)
     from stream_jobs.worker import run
 
     settings = load(StreamSettings, os.environ)
