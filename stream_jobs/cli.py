@@ -146,8 +146,10 @@ def setup(kibana: str | None, add_partitions: bool, json_: bool) -> None:
     With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
     said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
     """
+    from producers.contract import POSTS_RAW
     from stream_jobs import kibana as dashboards
     from stream_jobs import topics
+    from stream_jobs.offsets import Offsets
     from stream_jobs.sinks import indices
     from stream_jobs.sinks.client import connection
 
@@ -155,6 +157,11 @@ def setup(kibana: str | None, add_partitions: bool, json_: bool) -> None:
     target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
     at = connection(settings)
     made = topics.setup(settings)
+    if add_partitions:
+        with Offsets(settings) as offsets:
+            behind = offsets.behind(POSTS_RAW) + offsets.behind(topics.POSTS_ENRICHED)
+        if behind:
+            log.warning("the workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
     grown = topics.add_partitions(settings) if add_partitions else []
     differing = {} if add_partitions else topics.differing(settings)
     put = indices.setup(at)

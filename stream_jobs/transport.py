@@ -42,7 +42,7 @@ PREFETCH_BACKOFF_S = 0.005
 """How long a broker is not asked for anything while records of one of its partitions wait to be taken. aiokafka's 0.1 s
 has partitions wait for each other."""
 
-METADATA_MAX_AGE_MS = 10_000
+METADATA_MAX_AGE_MS = 5_000
 """How soon partitions that were added to a topic are read. The client's own 5 minutes are to spare brokers with very
 many clients."""
 

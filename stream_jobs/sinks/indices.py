@@ -108,8 +108,8 @@ def check(where: Where) -> None:
 
 
 def _templates_there(client: Elasticsearch) -> dict[str, dict[str, Any]]:
-    found = client.indices.get_index_template(name="hashtide-*").body["index_templates"]
-    return {item["name"]: item["index_template"] for item in found}
+    answer = client.options(ignore_status=404).indices.get_index_template(name="hashtide-*").body  # 404: there is none
+    return {item["name"]: item["index_template"] for item in answer.get("index_templates", [])}
 
 
 def _refuse_newer_schema(where: Where, there: Mapping[str, Mapping[str, Any]]) -> None:
