@@ -49,7 +49,7 @@ def roll(trial: Trial, *modules: str) -> None:
 
 
 def newer_messages(trial: Trial) -> None:
-    """A message that only a newer version can read stops an old worker, which commits nothing; a newer one counts it."""
+    """A message that only a newer version can read stops an old worker, which commits none; a newer one counts it."""
     pipeline = trial.pipeline
     with contextlib.ExitStack() as stack:
         put_templates(trial, newer_templates())

@@ -225,3 +225,12 @@ async def test_what_is_not_sent_is_raised_and_nothing_is_told_as_done(enricher: 
     with pytest.raises(ConnectionError):
         await agent.handle(batch("posts.raw", 0, 0, [raw("1", "so it is")]))
     assert metric("hashtide_enriched_posts_total") == done
+
+
+async def test_posts_are_tagged_by_the_campaigns_of_now() -> None:
+    enriching = Enriching(own := Enricher(Campaigns([OTHER])))
+    post = raw("1", "#LightALantern #OpenTheHarbour")
+    await enriching.handle(0, post)
+    own.use(Campaigns([ROOT]))
+    await enriching.handle(1, post)
+    assert [m.campaigns for m in enriching.messages if isinstance(m, EnrichedPost)] == [("harbour",), ("lanterns",)]
