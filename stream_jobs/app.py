@@ -32,7 +32,8 @@ def create(settings: StreamSettings) -> BatchApp:
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     key, at = load_key(settings), connection(settings)
-    campaigns = load_campaigns(settings)
+    reload = Reload(lambda: load_campaigns(settings))
+    campaigns = reload.begin()
     labels = Labels.of(settings, [each.name for each in campaigns.all])
     enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags)
     found = topics.check(settings)
@@ -84,7 +85,8 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
     app.task(store.watch_clock)
-    app.task(Reload(campaigns, lambda: load_campaigns(settings), [enricher.use, labels.use]).run)
+    reload.tell(enricher.use, labels.use)
+    app.task(reload.run)
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)

@@ -195,7 +195,7 @@ def worker(metrics_port: int | None) -> None:
     the campaigns of HASHTIDE_CAMPAIGNS anew, between two batches; where they can't be used, those from before stay.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is consumed before Faust runs, and takes it over
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the worker runs (reload.py)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the campaigns are yet to be loaded
     from stream_jobs.worker import run
 
     settings = load(StreamSettings, os.environ)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from types import FrameType
 
 from producers.errors import HashtideError
 from stream_jobs import metrics
@@ -11,23 +12,37 @@ from stream_jobs.domain.campaign import Campaigns
 
 log = logging.getLogger(__name__)
 
+Use = Callable[[Campaigns], None]
+
 
 class Reload:
     """Loads campaigns when it is asked to, and hands them to all that use them. A post's campaigns travel with it from
     the enrich step on, so nothing that is counted changes."""
 
-    def __init__(
-        self, now: Campaigns, load: Callable[[], Campaigns], users: Sequence[Callable[[Campaigns], None]]
-    ) -> None:
+    def __init__(self, load: Callable[[], Campaigns]) -> None:
         """`load` reads files, and raises HashtideError or OSError where they can't be used."""
-        self._now, self._load, self._users = now, load, users
+        self._load = load
+        self._users: tuple[Use, ...] = ()
+        self._early = False
+
+    def begin(self) -> Campaigns:
+        """The campaigns for the start. From here on no SIGHUP is lost, nor does it end the process. Reads files; raises
+        what `load` does. On the main thread."""
+        signal.signal(signal.SIGHUP, self._note)
+        self._now = self._load()
         metrics.CAMPAIGNS_LOADED.set_to_current_time()
+        return self._now
+
+    def tell(self, *users: Use) -> None:
+        """Hand the campaigns to these whenever they are loaded anew."""
+        self._users = users
 
     async def run(self) -> None:
-        """Do it at every SIGHUP, until cancelled. On the main thread, in its loop."""
+        """Load them anew at every SIGHUP, until cancelled. On the main thread, in its loop."""
         asked = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came while the worker started comes now
+        if self._early:
+            asked.set()
         while True:
             await asked.wait()
             asked.clear()
@@ -47,6 +62,9 @@ class Reload:
         metrics.CAMPAIGNS_LOADED.set_to_current_time()
         log.info("the campaigns are loaded anew: %s", changes(self._now, campaigns))
         self._now = campaigns
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        self._early = True
 
 
 def changes(before: Campaigns, after: Campaigns) -> str:
