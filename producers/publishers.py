@@ -148,7 +148,7 @@ class _Member:
 
 def _serve(line: Connection, settings: ProducerSettings) -> None:
     """The process: publishes what comes, until the line is closed. A signal is for the parent, which then closes it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     logs.setup(settings.log_level)
     try:

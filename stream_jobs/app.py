@@ -17,6 +17,7 @@ from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.domain.retention import Keep
 from stream_jobs.labels import Labels
+from stream_jobs.reload import Reload
 from stream_jobs.retention import enforce
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
@@ -36,7 +37,8 @@ def create(settings: StreamSettings) -> BatchApp:
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     keys, at = load_keys(settings), connection(settings)
-    campaigns = load_campaigns(settings, Pseudonyms(keys).post)
+    reload = Reload(lambda: load_campaigns(settings, Pseudonyms(keys).post))
+    campaigns = reload.begin()
     labels = Labels.of(settings, [each.name for each in campaigns.all])
     enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
     keep = Keep.of(settings) if settings.retention else None
@@ -52,7 +54,8 @@ def create(settings: StreamSettings) -> BatchApp:
         bury,
         topic_id=found[POSTS_ENRICHED].id,
         key=keys.ledger,
-        cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
+        cached_counts=settings.cached_counts,
+        partitions=found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
         labels=labels,
         clock_ms=wall_clock_ms,
@@ -89,6 +92,8 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
     app.task(store.watch_clock)
+    reload.tell(enricher.use, labels.use)
+    app.task(reload.run)
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)

@@ -21,6 +21,7 @@ from producers.contract import (
 )
 from producers.identity import Pseudonyms
 from producers.intake import accept
+from producers.versions import NewerMessage
 from stream_jobs import enriched
 from stream_jobs.domain.windows import window_start_ms
 from stream_jobs.enriched import EnrichedPost, Recount
@@ -63,6 +64,12 @@ class Rules:
 
     def revive(self, letter: DeadLetter) -> Revived:
         """What is sent in place of the letter. Raises InvalidPost for one that is still what it was, and stays."""
+        try:
+            return self._revive(letter)
+        except NewerMessage as error:
+            raise InvalidPost("undecodable", str(error)) from None
+
+    def _revive(self, letter: DeadLetter) -> Revived:
         if letter.reason == "private":
             raise InvalidPost("private", "nothing of it was kept")
         if len(letter.payload) == MAX_PAYLOAD_BYTES:

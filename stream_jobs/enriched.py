@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from producers.contract import Canary, Gap, InvalidPost, Origin, problem
+from producers.versions import refuse_newer
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
@@ -86,8 +87,9 @@ def encode(message: Enriched) -> bytes:
 
 
 def decode(value: bytes) -> Enriched:
-    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable")."""
+    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable"), NewerMessage."""
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer(value)
         raise InvalidPost("undecodable", problem(error)) from None

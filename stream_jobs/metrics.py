@@ -112,6 +112,15 @@ NEWEST_EVENT = Gauge(
     ["partition"],
     unit="seconds",
 )
+CAMPAIGNS_LOADED = Gauge(
+    "hashtide_campaigns_loaded_timestamp_seconds",
+    "When this worker loaded the campaigns that it tags posts by: at its start, or at the last SIGHUP that went well",
+    unit="seconds",
+)
+CAMPAIGNS_NOT_LOADED = Counter(
+    "hashtide_campaigns_load_failures_total",
+    "SIGHUPs after which the campaigns could not be used, and those from before stayed; the log says why",
+)
 CLOCK_SKEW = Gauge(
     "hashtide_clock_skew_seconds",
     "Our clock minus that of `kafka` or `elasticsearch`, as far as the time that asking took cannot explain it: 0 when "

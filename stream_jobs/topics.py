@@ -28,6 +28,11 @@ CONFIGS: Final[dict[str, dict[str, str]]] = {
 """What each topic is made with, beside how long it is kept."""
 
 
+GROWING: Final = (POSTS_ENRICHED, POSTS_RAW)
+"""Topics that partitions can be added to, in this order: a post keeps its partition's number on its way, so what it
+goes on to must have it first. Not posts.dead: its letters are found by key, and would come to lie in two partitions."""
+
+
 class TopicsUnready(HashtideError):
     """The topics are not as the jobs need them. The message says what to do."""
 
@@ -121,26 +126,49 @@ def keep(settings: StreamSettings, otherwise: Iterable[Kept]) -> None:
                 raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {answers[resource.name]}")
 
 
-def check(settings: Common) -> dict[str, Topic]:
-    """The topics, all there and of equal partitions. Blocks. Raises TopicsUnready, KafkaUnreachable.
+def add_partitions(settings: StreamSettings) -> list[str]:
+    """Have posts.enriched and posts.raw be of HASHTIDE_PARTITIONS partitions; the names of those that got more.
 
-    Equal, because a post keeps its partition number from posts.raw to posts.enriched.
+    Producers and workers may run meanwhile. Harmless again and again. Blocks. Raises TopicsUnready (before anything is
+    changed, where a topic has more of them), KafkaUnreachable.
     """
+    wanted, added = settings.partitions, []
     with _admin(settings) as client:
-        present = set(client.list_topics())
-        missing = [name for name in CONFIGS if name not in present]
-        if missing:
-            raise TopicsUnready(
-                f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first"
-            )
-        topics = {
-            topic["name"]: Topic(str(topic["topic_id"]), len(topic["partitions"]))
-            for topic in client.describe_topics(list(CONFIGS))
-        }
+        there = _described(client, settings)
+        for name in GROWING:
+            if there[name].partitions > wanted:
+                raise TopicsUnready(
+                    f"{name} has {there[name].partitions} partitions and HASHTIDE_PARTITIONS is {wanted}: Kafka takes "
+                    "none away. Nothing was changed"
+                )
+        for name in GROWING:
+            if there[name].partitions < wanted:
+                try:
+                    client.create_partitions({name: wanted})
+                except KafkaError as error:
+                    raise TopicsUnready(f"partitions can't be added to {name}: {error}") from error
+                added.append(name)
+    return added
+
+
+def differing(settings: StreamSettings) -> dict[str, int]:
+    """The partitions of posts.enriched and posts.raw, where they are not as many as HASHTIDE_PARTITIONS. Blocks. Raises
+    TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        there = _described(client, settings)
+    return {name: there[name].partitions for name in GROWING if there[name].partitions != settings.partitions}
+
+
+def check(settings: Common) -> dict[str, Topic]:
+    """The topics, all there, and posts.enriched with at least as many partitions as posts.raw, for a post keeps its
+    partition's number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        topics = _described(client, settings)
     if topics[POSTS_ENRICHED].partitions < topics[POSTS_RAW].partitions:
         raise TopicsUnready(
             f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions and {POSTS_RAW} has "
-            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many"
+            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many "
+            f"(HASHTIDE_PARTITIONS={topics[POSTS_RAW].partitions} hashtide setup --add-partitions)"
         )
     return topics
 
@@ -169,6 +197,17 @@ def _kept(settings: Common) -> dict[str, dict[str, int]]:
 
 def _days(ms: int) -> str:
     return "for ever" if ms < 0 else f"{ms / DAY_MS:g} d"
+
+
+def _described(client: Any, settings: Common) -> dict[str, Topic]:
+    present = set(client.list_topics())
+    missing = [name for name in CONFIGS if name not in present]
+    if missing:
+        raise TopicsUnready(f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first")
+    return {
+        topic["name"]: Topic(str(topic["topic_id"]), len(topic["partitions"]))
+        for topic in client.describe_topics(list(CONFIGS))
+    }
 
 
 def _admin(settings: Common) -> closing[Any]:

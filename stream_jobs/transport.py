@@ -42,6 +42,10 @@ PREFETCH_BACKOFF_S = 0.005
 """How long a broker is not asked for anything while records of one of its partitions wait to be taken. aiokafka's 0.1 s
 has partitions wait for each other."""
 
+METADATA_MAX_AGE_MS = 5_000
+"""How soon partitions that were added to a topic are read. The client's own 5 minutes are to spare brokers with very
+many clients."""
+
 MEASURE_EVERY_S = 2.0
 TEND_EVERY_S = 10.0
 IDLE_S = 60.0
@@ -253,6 +257,7 @@ class BatchApp(faust.App):
     def __init__(self, *args: Any, batch_bytes: int, resources: Iterable[Resource], **options: Any) -> None:
         # Posts get to a third of their size by compression, and more: half of it, fetched, makes a batch.
         options |= {"TableManager": NoTables, "consumer_max_fetch_size": batch_bytes // 2}
+        options |= {"consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS}
         super().__init__(*args, **options)
         self.batch_bytes = batch_bytes
         self._resources = list(resources)

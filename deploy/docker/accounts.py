@@ -33,7 +33,8 @@ ROLES: Final[dict[str, dict[str, Any]]] = {
     # Which templates are there is told to nobody who may not also change them.
     "hashtide_setup": {
         "cluster": ["monitor", "manage_index_templates"],
-        "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index"]}],
+        # manage: an upgrade adds fields to the mappings of indices that are there
+        "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index", "manage"]}],
     },
     "hashtide_worker": {
         "cluster": ["monitor", "manage_index_templates"],

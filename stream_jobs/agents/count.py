@@ -14,6 +14,7 @@ from copy import copy
 from typing import Final, NamedTuple
 
 from producers.contract import EARLIEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
+from producers.versions import NewerMessage
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
@@ -75,6 +76,7 @@ class CountAgent:
         topic_id: str,
         key: bytes,
         cached_counts: int,
+        partitions: int = 1,
         grace_ms: int,
         labels: Labels,
         clock_ms: Callable[[], int],
@@ -82,12 +84,12 @@ class CountAgent:
         self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
         self._ledger = Ledger(key, topic_id)
         self._grace_ms, self._labels = grace_ms, labels
-        self._partitions: defaultdict[int, Partition] = defaultdict(
-            lambda: Partition(Cache(cached_counts), Watermark(), Lock())
-        )
+        self._cached_counts, self._shares = cached_counts, partitions
+        self._partitions: defaultdict[int, Partition] = defaultdict(lambda: Partition(Cache(), Watermark(), Lock()))
 
     async def handle(self, batch: Batch) -> None:
-        """Count a batch; back when the store has all of it. What the store raises comes through."""
+        """Count a batch; back when the store has all of it. What the store raises comes through. Raises NewerMessage,
+        and then nothing of it was counted."""
         partition = self._partitions[batch.partition]
         async with partition.lock:
             await self._handle(batch, partition)
@@ -152,6 +154,8 @@ class CountAgent:
                 if isinstance(message, EnrichedPost) and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
                     raise InvalidPost("undecodable", "created_at_ms is not in the years 2006 to 9999")
                 events.append(Event(record.offset, message, value))
+            except NewerMessage as error:
+                raise error.at(POSTS_ENRICHED, batch.partition, record.offset) from None
             except InvalidPost as error:
                 dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
         return events, dead
@@ -249,7 +253,8 @@ class CountAgent:
             else:
                 refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
         metrics.CORRECTED.inc(corrected)
-        cache.shrink()
+        # `partitions` is how many there were at the start. When some were added since, all get a smaller share.
+        cache.shrink(self._cached_counts // max(self._shares, len(self._partitions)))
         return list(refused.values())
 
     async def _read(self, partition: int, cache: Cache, needed: Iterable[CountKey]) -> None:

@@ -16,6 +16,10 @@ class Enricher:
         self._languages = Languages()
         self._regions = Regions()
 
+    def use(self, campaigns: Campaigns) -> None:
+        """Tag posts by these campaigns from now on."""
+        self._campaigns = campaigns
+
     def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
         """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
         tags = hashtags.of_post(post, repair=self._repair)

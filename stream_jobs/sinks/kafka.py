@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from producers.contract import POSTS_DEAD, DeadLetter, dead_letter_key, encode
@@ -56,6 +56,7 @@ class KafkaSink:
         """Send records to one partition, in order."""
 
         async def attempt() -> None:
+            await self._know(topic, partition)
             pending: list[asyncio.Future[Any]] = []
             asked_ms = wall_clock_ms()
             builder = self._producer.create_batch()
@@ -73,6 +74,14 @@ class KafkaSink:
                 clocks.told("kafka", asked_ms, wall_clock_ms(), done[0].timestamp)
 
         await _patiently(attempt, topic)
+
+    async def _know(self, topic: str, partition: int) -> None:
+        """See to it that the producer knows a partition: the consumer may have met one that was added just now, and
+        the producer would end with an AssertionError. Raises UnknownTopicOrPartitionError, which may pass."""
+        if partition not in await self._producer.partitions_for(topic):
+            await self._producer.client.force_metadata_update()
+            if partition not in await self._producer.partitions_for(topic):
+                raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Send dead letters to posts.dead."""

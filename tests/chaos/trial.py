@@ -60,14 +60,14 @@ class Trial:
                 self._publish(publisher, sending)
 
     @contextlib.contextmanager
-    def load(self, per_s: int) -> Iterator[None]:
-        """The endless mixture flows at this rate until the block is left; then Kafka has it."""
-        stop = threading.Event()
+    def load(self, per_s: int, of: Iterator[Sending] | None = None) -> Iterator[None]:
+        """The endless mixture, or another, flows at this rate until the block is left; then Kafka has it."""
+        stop, sendings = threading.Event(), of or self._load
 
         def flow() -> None:
             with Publisher(load(ProducerSettings, self.pipeline.environment)) as publisher:
                 while not stop.wait(CHUNK / per_s):
-                    for sending in islice(self._load, CHUNK):
+                    for sending in islice(sendings, CHUNK):
                         self._publish(publisher, sending)
 
         with ThreadPoolExecutor(1) as pool:

@@ -135,6 +135,7 @@ def test_60_000_posts_with_duplicates_equal_the_truth_key_by_key(pipeline: Pipel
 def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.json("setup", "--json") == {
         "topics_made": [],
+        "partitions_added": [],
         "templates_put": [
             "hashtide-canary",
             "hashtide-hashtag-volume",
@@ -142,6 +143,7 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
             "hashtide-posts",
             "hashtide-reply-volume",
         ],
+        "indices_extended": [],
     }
 
 

@@ -626,3 +626,16 @@ async def test_the_newest_post_of_a_batch_is_told_as_a_metric() -> None:
     counting = Counting()
     await counting.handle(0, post("1", "2017-10-15T20:00:30Z"), post("2", "2017-10-15T19:00:00Z"), partition=7)
     assert metric("hashtide_newest_event_timestamp_seconds", partition="7") == 1_508_097_630.0
+
+
+async def test_partitions_that_are_added_share_the_room_of_those_that_were_there() -> None:
+    counting = Counting(cached_counts=12, partitions=2)
+
+    async def cached_of(partition: int, first: int) -> float:
+        posts = [post(f"{partition}-{first}-{n}", f"2017-10-15T20:{n:02}:00Z") for n in range(20)]
+        await counting.handle(first, *posts, partition=partition)
+        return metric("hashtide_cached_counts", partition=str(partition))
+
+    assert [await cached_of(partition, 0) for partition in range(4)] == [6, 6, 4, 3]
+    assert [await cached_of(partition, 20) for partition in range(4)] == [3, 3, 3, 3]
+    assert counting.counts == {f"15 20:{minute:02} en": 8 for minute in range(20)}

@@ -246,3 +246,12 @@ async def test_a_root_is_met_under_its_address_and_under_what_intake_calls_it() 
         await enriching.handle(number, raw(str(number), "so it is", platform="bluesky", in_reply_to=answered))
     answers = [message.answers_root for message in enriching.messages if isinstance(message, EnrichedPost)]
     assert answers == [True, True, False]
+
+
+async def test_posts_are_tagged_by_the_campaigns_of_now() -> None:
+    enriching = Enriching(own := Enricher(Campaigns([OTHER])))
+    post = raw("1", "#LightALantern #OpenTheHarbour")
+    await enriching.handle(0, post)
+    own.use(Campaigns([ROOT]))
+    await enriching.handle(1, post)
+    assert [m.campaigns for m in enriching.messages if isinstance(m, EnrichedPost)] == [("harbour",), ("lanterns",)]

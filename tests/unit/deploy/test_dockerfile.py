@@ -145,7 +145,11 @@ def test_the_accounts_may_do_what_their_jobs_need_and_no_more() -> None:
         "write",
         "auto_configure",
     ]
-    assert accounts.ROLES["hashtide_setup"]["indices"][0]["privileges"] == ["view_index_metadata", "create_index"]
+    assert accounts.ROLES["hashtide_setup"]["indices"][0]["privileges"] == [
+        "view_index_metadata",
+        "create_index",
+        "manage",
+    ]
     assert accounts.ROLES["hashtide_retention"]["indices"][0]["privileges"] == [
         "read",
         "view_index_metadata",
