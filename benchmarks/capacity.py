@@ -12,7 +12,7 @@ from typing import Final
 import click
 from kafka.partitioner.default import murmur2
 
-from benchmarks.posts import KEY, start_ms
+from benchmarks.posts import NAMES, start_ms
 from producers import contract, formats
 from producers.contract import InvalidPost, Post
 from producers.intake import accept
@@ -37,7 +37,7 @@ def keyed(posts: int, seed: int) -> Iterator[tuple[int, list[CountKey]]]:
                 assert isinstance(outcome, Post | InvalidPost)
                 if isinstance(outcome, InvalidPost):
                     continue
-                post = accept(outcome, now_ms=now_ms, author_key=KEY, origin="synthetic", source="campaign")
+                post = accept(outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign")
             except InvalidPost:
                 continue
             assert isinstance(post, Post)

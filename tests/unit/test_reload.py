@@ -8,7 +8,7 @@ import pytest
 
 from producers.settings import WrongSetting
 from stream_jobs.app import load_campaigns
-from stream_jobs.domain.campaign import Campaign, Campaigns, WrongCampaign
+from stream_jobs.domain.campaign import Campaign, Campaigns, WrongCampaign, as_it_is
 from stream_jobs.reload import Reload, changes
 from stream_jobs.settings import StreamSettings
 from tests.unit.agents.counting import metric
@@ -106,7 +106,7 @@ async def test_a_file_that_is_gone_leaves_the_campaigns(tmp_path: Path, caplog: 
     file = tmp_path / "harbour.toml"
     file.write_text('name = "harbour"\ntags = ["OpenTheHarbour"]\n')
     used: list[Campaigns] = []
-    reload = Reload(lambda: load_campaigns(StreamSettings(campaigns=file)))
+    reload = Reload(lambda: load_campaigns(StreamSettings(campaigns=file), as_it_is))
     reload.tell(used.append)
     reload.begin()
     await reload.once()

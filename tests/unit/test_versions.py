@@ -26,6 +26,7 @@ from producers.contract import (
     decode_dead_letter,
     encode,
 )
+from producers.identity import Keys, Pseudonyms
 from producers.versions import SCHEMA, NewerMessage
 from stream_jobs import dlq, enriched
 from stream_jobs.agents.enrich import EnrichAgent
@@ -255,7 +256,7 @@ def test_dlq_replay_leaves_a_newer_message_a_letter(source: str) -> None:
 
 def replaying() -> Rules:
     topics = {"posts.raw": Topic("r", 4), "posts.enriched": Topic("t", 4)}
-    return Rules(topics, author_key=b"k" * 32, clock_ms=lambda: 1_508_162_400_000, matches=lambda _: True)
+    return Rules(topics, names=Pseudonyms(Keys(b"k" * 32)), clock_ms=lambda: 1_508_162_400_000, matches=lambda _: True)
 
 
 # Documents.

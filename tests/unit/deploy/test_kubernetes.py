@@ -18,10 +18,11 @@ from pydantic import ValidationError
 from deploy.docker.accounts import ROLES, USERS
 from deploy.kubernetes import generate
 from deploy.local.jars import ELASTICSEARCH_VERSION
-from producers.identity import load_key
+from producers.identity import load_keys
 from producers.settings import ProducerSettings, described, load
 from stream_jobs.app import load_campaigns
 from stream_jobs.cli import LATE
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import connection
 from stream_jobs.topics import CONFIGS
@@ -291,8 +292,8 @@ def test_every_pod_of_ours_starts_with_its_settings(
             assert settings.kafka == "hashtide-kafka-bootstrap:9093"
         if pod.component in ("worker", "producer"):
             load(ProducerSettings, variables)
-            assert len(load_key(settings)) == 64
-            assert [campaign.name for campaign in load_campaigns(settings).all] == ["metoo"]
+            assert len(load_keys(settings).author) == 64
+            assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
             assert settings.metrics_host == kubernetes.POD_IP
 
 
