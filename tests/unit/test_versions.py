@@ -295,6 +295,7 @@ DIGESTS = {
     ("hashtide-hashtag-volume", 1): "330f083f28805e94",
     ("hashtide-ingest-gaps", 1): "378652bdc11e91f8",
     ("hashtide-posts", 2): "e6ff735dca06e729",
+    ("hashtide-posts", 3): "bfe1460020c4684f",
     ("hashtide-reply-volume", 1): "48ae728c0fe9eda4",
 }
 """What each version of a template was. Add a line for a new version; never change one."""
