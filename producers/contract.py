@@ -15,6 +15,7 @@ POSTS_RAW: Final = "posts.raw"
 POSTS_DEAD: Final = "posts.dead"
 
 EARLIEST_MS: Final = 1_136_073_600_000  # 2006-01-01T00:00:00Z: no platform of ours had posts before
+LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000  # clocks of platforms and ours may differ by this much
 MAX_PAYLOAD_BYTES: Final = 1 << 20  # a line above this is refused unread
 MAX_ID_CHARS: Final = 512

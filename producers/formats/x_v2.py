@@ -165,9 +165,7 @@ def parse(payload: bytes) -> list[Outcome]:
         data, includes = bytes(line.data), _included(line.includes)
         if data.startswith(b"["):
             tweets = items(data)
-            if (
-                includes is not _NOTHING and len(tweets) > _MAX_PAGE
-            ):  # a text that is there once may be retweeted in each
+            if includes is not _NOTHING and len(tweets) > _MAX_PAGE:  # one long text may be retweeted in each of them
                 raise InvalidPost("too-large", f"a page of {len(tweets)} tweets, of {_MAX_PAGE} allowed")
             return [_item(item, includes) for item in tweets] or [Control("empty-page")]
         return [_outcome(data, includes)]

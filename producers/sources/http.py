@@ -1,8 +1,8 @@
 """HTTP as the sources need it: one client, and answers and failures as `Lost` or `Refused`.
 
 The other side is not trusted. No redirect is followed: it could lead into our own network. Nothing is unpacked, because
-a few bytes unpack to gigabytes: answers are asked for as they are, and one that is packed all the same is no answer. What
-is read whole is read up to MAX_ANSWER_BYTES, and for ANSWER_S.
+a few bytes unpack to gigabytes: answers are asked for as they are, and one that is packed all the same is no answer.
+What is read whole is read up to MAX_ANSWER_BYTES, and for ANSWER_S.
 """
 
 import time

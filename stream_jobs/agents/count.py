@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from producers.contract import EARLIEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
+from producers.contract import EARLIEST_MS, LATEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
@@ -30,9 +30,6 @@ from stream_jobs.transport import Batch
 
 FINALISED_AT_ONCE = 5_000
 CANARY_WAITS_S = 2.0
-
-
-LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 
 
 class Event(NamedTuple):
