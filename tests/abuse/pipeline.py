@@ -4,6 +4,7 @@ from typing import Any, Final, get_args
 
 from producers import formats
 from producers.contract import DeadLetter, Reason, decode_dead_letter, encode, key
+from producers.identity import Keys, Pseudonyms
 from producers.pipeline import Account, Intake
 from producers.sources.received import Received
 from stream_jobs.agents.enrich import EnrichAgent
@@ -14,6 +15,7 @@ from tests.unit.agents.counting import Counting
 from tests.unit.sources.fakes import Collecting
 
 NOW_MS: Final = 1_785_585_600_000  # 2026-08-01T12:00:00Z
+NAMES: Final = Pseudonyms(Keys(bytes(range(32))))
 ENRICHER: Final = Enricher(
     Campaigns([Campaign(name="lanterns", roots=("x:100",), tags=("LightALantern",), phrases=("me too",))])
 )
@@ -30,7 +32,7 @@ class Way:
             lambda received: formats.parse(received.payload, format),
             Account(),
             origin="live",
-            author_key=bytes(range(32)),
+            names=NAMES,
             clock_ms=lambda: NOW_MS,
         )
         self.sent, self.dead, self.counting = Sent(), Graveyard(), Counting()

@@ -16,7 +16,7 @@ from stream_jobs.dlq import read as read_letter
 from stream_jobs.dlq_revive import Rules
 from stream_jobs.enriched import DeletedPost, Recount
 from stream_jobs.topics import Topic
-from tests.abuse.pipeline import NOW_MS, REASONS, Way
+from tests.abuse.pipeline import NAMES, NOW_MS, REASONS, Way
 from tests.abuse.values import places, tampered, values
 from tests.unit.agents.counting import POST
 
@@ -85,7 +85,7 @@ def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
     if not index.entries or value is None:
         return
     topics = {name: Topic("id", 4) for name in ("posts.raw", "posts.enriched", "posts.dead")}
-    rules = Rules(topics, author_key=bytes(32), clock_ms=lambda: NOW_MS, matches=lambda post: True)
+    rules = Rules(topics, names=NAMES, clock_ms=lambda: NOW_MS, matches=lambda post: True)
     try:
         rules.revive(read_letter(value))
     except InvalidPost as error:
