@@ -17,9 +17,12 @@ POSTS_RAW: Final = "posts.raw"
 POSTS_DEAD: Final = "posts.dead"
 
 EARLIEST_MS: Final = 1_136_073_600_000  # 2006-01-01T00:00:00Z: no platform of ours had posts before
+LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000  # clocks of platforms and ours may differ by this much
 MAX_PAYLOAD_BYTES: Final = 1 << 20  # a line above this is refused unread
 MAX_ID_CHARS: Final = 512
+MAX_TEXT_CHARS: Final = 128 * 1024  # far above any platform's limit
+MAX_PARTS: Final = 10_000  # posts of one payload; a line of 1 MiB holds some 3,000 that are any
 
 Origin = Literal["live", "backfill", "replay", "synthetic"]
 """How a post came: as it happened, caught up after a gap, read again from a file, or made up."""
@@ -32,6 +35,7 @@ Reason = Literal[
     "no-text",
     "in-the-future",
     "before-2006",
+    "too-old",
     "too-large",
     "wrong-type",
     "unsupported-format",
@@ -41,6 +45,12 @@ Reason = Literal[
     "older-than-retention",
 ]
 """Why a payload or message became a dead letter. A closed set: it is a metric label."""
+
+
+Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
+"""What something is called, by its platform or here. Bounded where messages are read, too: Kafka has limits of its own,
+and a message that is larger behind the enrich step than before it would stop that for good."""
+Platform = Annotated[str, Meta(max_length=32)]
 
 
 class InvalidPost(ValueError):
@@ -55,21 +65,21 @@ class InvalidPost(ValueError):
 class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
     """One post, as its platform told it. Ids are strings, always, and belong to `platform`."""
 
-    platform: str
+    platform: Platform
     """Short name of the platform: x, mastodon, bluesky, or what a file says."""
-    post_id: str
+    post_id: Id
     created_at_ms: int
     """When it was posted, in milliseconds since the epoch, UTC."""
     text: str
     """Plain text, whole: of a repost, the original's."""
-    author: str | None = None
+    author: Id | None = None
     """The platform's author id when a format made it; its keyed hash once `intake.accept` has let it pass."""
-    in_reply_to: str | None = None
+    in_reply_to: Id | None = None
     """The post this one answers. A mention alone is no reply."""
-    conversation: str | None = None
+    conversation: Id | None = None
     """The first post of the thread, where the platform names it."""
-    quoted: str | None = None
-    reposted: str | None = None
+    quoted: Id | None = None
+    reposted: Id | None = None
     hashtags: tuple[str, ...] | None = None
     """The platform's own list, as written, without '#'. None: the platform gave none, look in the text."""
     lang: str | None = None
@@ -103,8 +113,8 @@ class PostDelete(
 ):
     """The platform says that a post is gone: its documents are emptied. Counts stay: it was posted."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     deleted_at_ms: int | None = None
 
 
@@ -114,7 +124,7 @@ Message = Post | PostEdit | PostDelete
 class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="gap"):
     """A time in which a source may have missed posts. It goes the way of a post, and becomes a document."""
 
-    source: str
+    source: Id
     """Which source and, where it has several, which of its hosts: `mastodon:example.social`."""
     from_ms: int
     to_ms: int

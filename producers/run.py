@@ -16,7 +16,7 @@ from producers import metrics
 from producers.contract import Gap, Origin, Post
 from producers.identity import Pseudonyms, load_keys
 from producers.interrupts import Interrupted, Interrupts
-from producers.pipeline import Account, Intake, Pace, Parse
+from producers.pipeline import DAY_MS, Account, Intake, Pace, Parse
 from producers.publisher import Publisher, PublishFailed
 from producers.publishers import Publishers
 from producers.settings import ProducerSettings, WrongSetting
@@ -41,11 +41,13 @@ def run(
     speed: float | None = None,
     total: int | None = None,
     jobs: int = 1,
+    max_age_days: int | None = None,
 ) -> None:
     """Send on what a source gives, until it ends or a signal comes; then the account, as JSON, on stdout.
 
-    `jobs`: how many processes publish. With `positions` the source is a stream, and a signal is its proper end;
-    without, the run is cut short, and exits with 130. Blocks. Raises HashtideError, OSError, EOFError.
+    `jobs`: how many processes publish. `max_age_days`: how old posts may be; None: any age. With `positions` the source
+    is a stream, and a signal is its proper end; without, the run is cut short, and exits with 130. Blocks. Raises
+    HashtideError, OSError, EOFError.
     """
     names = Pseudonyms(load_keys(settings))
     started = time.monotonic()
@@ -65,6 +67,7 @@ def run(
                 clock_ms=wall_clock_ms,
                 matches=matches,
                 pace=pace,
+                max_age_ms=None if max_age_days is None else max_age_days * DAY_MS,
             )
             checkpoints = None if positions is None else Checkpoints(publisher.flush, positions, time.monotonic)
             try:

@@ -63,6 +63,15 @@ class ProducerSettings(Common, frozen=True, kw_only=True):
     buffer_posts: Annotated[
         int, Meta(ge=1, le=1_000_000, description="posts sent and not yet acknowledged before reading pauses")
     ] = 20_000
+    live_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="days that a post of a live platform may be dated back: authors can write any date, and each "
+            "day takes three indices. Files may be of any time",
+        ),
+    ] = 30
     metrics_host: Annotated[str, Meta(description="address that /metrics listens on")] = "127.0.0.1"
     x_api: Annotated[str, Meta(pattern=r"^https?://[^\s/]+/?$", description="X's API, as a URL")] = "https://api.x.com"
     x_bearer_token: Annotated[

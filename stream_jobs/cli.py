@@ -16,9 +16,10 @@ import msgspec
 
 from producers import formats, logs
 from producers.errors import HashtideError
+from producers.escapes import escaped
 from producers.settings import PREFIX, Common, ProducerSettings, described, load, without_login
 from stream_jobs.settings import StreamSettings
-from stream_jobs.terminal import Moment, as_json, print_table
+from stream_jobs.terminal import Moment, as_json, print_json, print_table
 
 if TYPE_CHECKING:
     from producers.wanted import Wanted
@@ -249,16 +250,15 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
 
     settings = load(StreamSettings, os.environ)
     enricher = Enricher(load_campaigns(settings, as_it_is), repair_hashtags=settings.repair_hashtags)
-    names = Pseudonyms(load_keys(settings))
-    encode, failed = msgspec.json.Encoder().encode, False
+    names, failed = Pseudonyms(load_keys(settings)), False
     for path in paths or (STDIN,):
         for line in lines(path):
             for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), names=names):
                 if isinstance(result, InvalidPost):
-                    click.echo(f"{line.source} {line.position}: {result}", err=True)
+                    click.echo(escaped(f"{line.source} {line.position}: {result}"), err=True)
                     failed = True
                 else:
-                    click.echo(encode(result))
+                    print_json(result)
     if failed:
         sys.exit(1)
 
@@ -292,7 +292,7 @@ def counts(
     at = connection(load(StreamSettings, os.environ))
     result = sums(at, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
     if json_:
-        click.echo(msgspec.json.encode(result))
+        print_json(result)
     else:
         print_table(
             tuple(name for name, shown in (("start", interval), (by or "", by), ("count", True)) if shown),

@@ -159,11 +159,3 @@ def grouped(entries: Iterable[Entry]) -> list[Group]:
         for (reason, source), each in members.items()
     ]
     return sorted(groups, key=lambda group: (-group.count, group.reason, group.source))
-
-
-def escaped(text: str) -> str:
-    """The text with everything but letters, digits, marks, symbols and blanks written out (`\\x1b`): a terminal obeys
-    the rest, or turns the direction of the text around."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

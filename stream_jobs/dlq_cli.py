@@ -15,11 +15,12 @@ import msgspec
 
 from producers.contract import Post, Reason
 from producers.errors import HashtideError
+from producers.escapes import escaped
 from producers.settings import ProducerSettings, load
 from stream_jobs import topics
-from stream_jobs.dlq import EVERYTHING, WITHOUT_BYTES, Entry, Filter, Group, Index, UnknownLetter, escaped, grouped
+from stream_jobs.dlq import EVERYTHING, WITHOUT_BYTES, Entry, Filter, Group, Index, UnknownLetter, grouped
 from stream_jobs.dlq_topic import DeadTopic, opened
-from stream_jobs.terminal import Moment, as_json, print_table, progress
+from stream_jobs.terminal import Moment, as_json, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from producers.wanted import Wanted
@@ -97,21 +98,10 @@ def list_(chosen: Filter, each: bool, json_: bool) -> None:
             line = _line(entry)
             click.echo(f"{line['id']}  {line['at']}  {line['reason']:<24}  {escaped(entry.source)}")
     else:
-        from rich.markup import escape
-
         rows = [_row(group) for group in grouped(entries)]
         print_table(
             ("letters", "reason", "source", "newest", "bytes"),
-            [
-                (
-                    f"{row['letters']:,}",
-                    row["reason"],
-                    escape(escaped(row["source"])),
-                    row["newest"],
-                    f"{row['bytes']:,}",
-                )
-                for row in rows
-            ],
+            [(f"{row['letters']:,}", row["reason"], row["source"], row["newest"], f"{row['bytes']:,}") for row in rows],
         )
     click.echo(f"total {len(entries):,}")
 
@@ -138,7 +128,7 @@ def show(id_: str, raw: bool, json_: bool) -> None:
             raise NotKept(f"dead letter {newest.id} has no bytes: {NOT_KEPT}")
         stdout.write(letter.payload)
     elif json_:
-        click.echo(msgspec.json.encode({"id": newest.id, "at": _time(letter.at_ms)} | msgspec.structs.asdict(letter)))
+        print_json({"id": newest.id, "at": _time(letter.at_ms)} | msgspec.structs.asdict(letter))
     else:
         for name, value in (
             ("id", newest.id),

@@ -4,11 +4,12 @@ Values have gc=False wherever many are made: they can't be part of a cycle, and 
 nothing to go through. Measured, that is half of what enriching a post costs.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from producers.contract import Canary, Gap, InvalidPost, Origin, problem
+from producers.contract import EARLIEST_MS, LATEST_MS, Canary, Gap, Id, InvalidPost, Origin, Platform, problem
 from producers.versions import refuse_newer
 from stream_jobs.domain.campaign import Why
 
@@ -29,11 +30,11 @@ class EnrichedPost(
 ):
     """A post with its tags, and no more of its text, unless texts are to be stored."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     created_at_ms: int
     kind: Kind
-    in_reply_to: str | None = None
+    in_reply_to: Id | None = None
     answers_root: bool = False
     hashtags: tuple[str, ...] = ()
     """Distinct, in counting form."""
@@ -63,8 +64,8 @@ class EnrichedPost(
 class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="delete"):
     """A deletion on its way to the post's documents."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     deleted_at_ms: int | None = None
     raw: Position | None = None
 
@@ -72,7 +73,7 @@ class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field
 class Recount(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recount"):
     """An order to the count agent: count a window again from the ledger, for the partition that this lies in."""
 
-    window_ms: int
+    window_ms: Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
 
 
 Enriched = EnrichedPost | DeletedPost | Gap | Canary | Recount

@@ -13,7 +13,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Final, NamedTuple
 
-from producers.contract import EARLIEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
+from producers.contract import EARLIEST_MS, LATEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
 from producers.versions import NewerMessage
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
@@ -34,8 +34,6 @@ CANARY_WAITS_S = 2.0
 
 
 DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
-
-LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 
 
 class Event(NamedTuple):

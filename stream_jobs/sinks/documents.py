@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from producers.contract import Canary, Gap, Origin
+from producers.contract import LATEST_MS, Canary, Gap, Origin
 from stream_jobs.domain.windows import Status, day, window_start_ms
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
 from stream_jobs.sinks.store import Document, Found, Ref
@@ -324,7 +324,8 @@ def emptied(source: dict[str, Any], deleted_at_ms: int | None) -> bytes | None:
         {
             "@timestamp": source["@timestamp"],
             "ledger": source["ledger"],
-            "deleted_at": deleted_at_ms or source["@timestamp"],
+            # Of a time that no calendar has, the document would be refused, and what is deleted would stay.
+            "deleted_at": deleted_at_ms if 0 < (deleted_at_ms or 0) <= LATEST_MS else source["@timestamp"],
         }
     )
 

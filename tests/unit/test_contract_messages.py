@@ -138,11 +138,11 @@ def test_a_dead_letter_travels_with_its_bytes_in_base64() -> None:
 @given(
     st.builds(
         Post,
-        platform=st.text(),
-        post_id=st.text(),
+        platform=st.text(max_size=32),
+        post_id=st.text(max_size=512),
         created_at_ms=st.integers(-(2**63), 2**63 - 1),
         text=st.text(),
-        author=st.none() | st.text(),
+        author=st.none() | st.text(max_size=512),
         hashtags=st.none() | st.lists(st.text()).map(tuple),
         coordinates=st.none() | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2),
         lang_by=st.sampled_from(["platform", "author"]),

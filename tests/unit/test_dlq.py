@@ -1,7 +1,8 @@
 import pytest
 
 from producers.contract import DeadLetter, Reason, dead_letter_key, encode, without_payload
-from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, escaped, grouped
+from producers.escapes import escaped
+from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, grouped
 
 AUGUST_MS = 1_785_585_600_000  # 2026-08-01T12:00:00Z
 
