@@ -244,7 +244,7 @@ def test_a_redirect_of_a_websocket_is_not_followed() -> None:
 
 def test_a_websocket_frame_that_unpacks_to_more_than_its_bound_ends_the_connection() -> None:
     def play(connection: ServerConnection) -> None:
-        connection.send(bytes(64 * MIB))  # some 64 KiB on the wire
+        connection.send(bytes(8 * MIB))  # some 8 KiB on the wire
 
     server = serve(play, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -320,7 +320,8 @@ def test_an_instance_elsewhere_can_t_send_us_into_our_own_network(
     host: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def instance(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"configuration": {"urls": {"streaming": f"wss://{host}:9200/x"}}})
+        answer = b'{"configuration": {"urls": {"streaming": "wss://%s:9200/x"}}}' % host.encode()
+        return httpx.Response(200, content=iter([answer]))
 
     monkeypatch.setattr(
         "producers.sources.mastodon.leads_inside", lambda name: name != "a.example" and leads_inside(name)

@@ -205,7 +205,7 @@ def test_an_order_to_count_again_is_given_again_to_its_partition() -> None:
 
 
 def test_an_order_to_count_again_of_an_earlier_life_stays() -> None:
-    lost = letter(enriched.encode(Recount(window_ms=0)), source="posts.enriched", position="earlier-life:3:99")
+    lost = letter(enriched.encode(Recount(window_ms=WINDOW_MS)), source="posts.enriched", position="earlier-life:3:99")
     with pytest.raises(InvalidPost, match="of a partition that is no more"):
         rules().revive(lost)
 

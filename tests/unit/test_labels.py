@@ -137,7 +137,7 @@ async def test_what_has_no_label_of_its_own_is_other() -> None:
     await watched.counting.handle(
         0,
         live("1", language="eo", region="AQ", platform="threads"),
-        live("2", language="en,es", region='"}\n', platform="y" * 300),
+        live("2", language="en,es", region='"}\n', platform="y" * 32),
         live("3", campaigns=("of-another-file",)),
     )
     assert watched.grew == {

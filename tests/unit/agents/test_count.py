@@ -287,13 +287,13 @@ async def test_a_time_that_no_post_can_have_is_a_dead_letter_and_all_around_it_c
 
 async def test_a_post_that_the_ledger_refuses_is_a_dead_letter_and_all_around_it_counts() -> None:
     counting = Counting()
-    long = post("2", platform="x" * 40_000)
+    long = post("2", hashtags=("x" * 40_000,))
     await counting.handle(0, post("1"), long, post("3"))
     assert counting.counts == {"15 20:00 en": 2}
     assert counting.dead.letters == [
         DeadLetter(
             reason="refused-by-elasticsearch",
-            detail="document_parsing_exception: [platform]",
+            detail="document_parsing_exception: [hashtag]",
             source="posts.enriched",
             position=f"{TOPIC_ID}:0:1",
             payload=encode(long),
@@ -545,7 +545,7 @@ MIXED: tuple[Enriched | bytes, ...] = (
     b"no message",
     post("2", "2017-10-14T20:00:00Z", hashtags=("metoo",)),
     post("1", hashtags=("metoo",)),
-    post("3", platform="x" * 40_000),
+    post("3", hashtags=("x" * 40_000,)),
     post("2", "2017-10-14T20:00:00Z", edited_at_ms=1_508_100_000_000),
     Gap(source="x", from_ms=1_000, to_ms=2_000, reason="stalled"),
     deletion("1"),
