@@ -15,7 +15,7 @@ from producers.sources.link import Link
 from producers.sources.merged import merged, sleeper
 from producers.sources.positions import Positions
 from producers.sources.received import Items
-from producers.sources.reconnect import reconnecting, tries
+from producers.sources.reconnect import reconnecting, tried
 from producers.sources.secrets import mastodon_tokens, x_token
 from producers.wanted import Wanted
 
@@ -50,8 +50,8 @@ def x_(make_wanted: Callable[[], Wanted], dry_run: bool, backfill_minutes: int, 
 
     def put_rules_in_place() -> x_rules.Plan:
         rules = x_rules.rules(wanted, settings.x_rule_chars)
-        series = tries("X's stream rules", clock_ms=wall_clock_ms, sleep=sleep)
-        return series(x_rules.put_in_place, api, rules, dry_run=dry_run)
+        series = tried(x_rules.put_in_place, x.SOURCE, clock_ms=wall_clock_ms, sleep=sleep)
+        return series(api, rules, dry_run=dry_run)
 
     if dry_run:
         plan = put_rules_in_place()

@@ -2,13 +2,14 @@
 
 import functools
 import threading
-from typing import Self
+import time
+from typing import Final, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import RecordMetadata
 
-from producers import metrics
+from producers import metrics, outages
 from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
 from producers.errors import HashtideError
 from producers.kafka_clients import connect
@@ -16,6 +17,9 @@ from producers.settings import ProducerSettings
 
 MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's escapes
 DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
+LOOK_EVERY_S: Final = 1.0
+SILENCE_S: Final = 5.0
+"""Kafka has not acknowledged anything for so long, and should have: the log tells."""
 
 
 class PublishFailed(HashtideError):
@@ -51,6 +55,8 @@ class Publisher:
         for topic in (POSTS_RAW, POSTS_DEAD):  # these counters begin at 0
             self._acknowledged(topic)
         metrics.UNACKNOWLEDGED.set_function(lambda: self._sent - self._done)
+        self._brokers = settings.kafka
+        self._left = threading.Event()
 
     def publish(self, message: Sent) -> None:
         """Hand a message to Kafka, keyed by its post (or by its source, a gap). Raises PublishFailed."""
@@ -89,6 +95,7 @@ class Publisher:
         self._check()
 
     def __enter__(self) -> Self:
+        threading.Thread(target=self._watch, name="publisher-watch", daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -96,7 +103,19 @@ class Publisher:
             if kind is None:
                 self.flush()
         finally:
+            self._left.set()
             self._producer.close(timeout=5 if kind else None)
+
+    def _watch(self) -> None:
+        """Tell when Kafka acknowledges nothing, and when it does again. The client itself keeps that from everybody."""
+        outage, done, moved = outages.of("Kafka"), 0, time.monotonic()
+        while not self._left.wait(LOOK_EVERY_S):
+            waiting = self._sent - self._done
+            if done != self._done or not waiting:
+                outage.worked(self)
+                done, moved = self._done, time.monotonic()
+            elif time.monotonic() - moved >= SILENCE_S:
+                outage.failed(self, f"Kafka at {self._brokers} acknowledges nothing, {waiting:,} messages wait")
 
     def _on_acknowledged(self, record: RecordMetadata) -> None:
         """Called by the client's own thread, once a message; hot, so the metric's child is kept."""

@@ -150,7 +150,7 @@ def _serve(line: Connection, settings: ProducerSettings) -> None:
     """The process: publishes what comes, until the line is closed. A signal is for the parent, which then closes it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    logs.setup(settings.log_level)
+    logs.setup(settings)
     try:
         with Publisher(settings) as publisher:
             _publish(line, publisher)

@@ -51,6 +51,10 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="how much is logged, on stderr")
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        Meta(description="text for people, or JSON by the Elastic Common Schema; a line an event"),
+    ] = "text"
 
 
 class ProducerSettings(Common, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """`hashtide`: every command, its options, and what it prints. The work is done elsewhere."""
 
+import contextlib
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import msgspec
 from producers import formats, logs
 from producers.errors import HashtideError
 from producers.escapes import escaped
-from producers.settings import PREFIX, Common, ProducerSettings, described, load, without_login
+from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load, without_login
 from stream_jobs.settings import StreamSettings
 from stream_jobs.terminal import Moment, as_json, print_json, print_table
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
+    "doctor": "stream_jobs.doctor.cli",
     "forget": "stream_jobs.forget_cli",
     "key": "stream_jobs.key_cli",
     "produce": "producers.main",
@@ -344,13 +346,24 @@ def demo(posts: int, seed: int, keep: bool) -> None:
 
 def main() -> None:
     """The entry point: what goes wrong in a known way is a line on stderr and an exit status, not a traceback."""
+    settings = log_settings()
+    logs.setup(settings)
     try:
-        logs.setup(load(Common, os.environ).log_level)
         unknown_settings()
         cli(prog_name="hashtide", obj=wanted)
     except (HashtideError, OSError, EOFError) as error:
-        click.echo(f"hashtide: {error}", err=True)
+        if settings.log_format == "json":
+            log.critical("%s", error)
+        else:
+            click.echo("\n".join(map(escaped, f"hashtide: {error}".splitlines())), err=True)
         sys.exit(error.exit_status if isinstance(error, HashtideError) else 1)
+
+
+def log_settings() -> Common:
+    """How to log. A wrong setting is for the command to complain of, once it can be said; it logs as by default."""
+    with contextlib.suppress(WrongSetting):
+        return load(Common, os.environ)
+    return Common()
 
 
 def unknown_settings() -> None:

@@ -12,6 +12,8 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 log = logging.getLogger(__name__)
 
+DEFAULT_METRICS_PORT = 9464
+
 STUCK_S = 120.0
 """How long a worker may go without handling a batch that it has in hand, before it is no longer alive."""
 

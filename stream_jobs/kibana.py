@@ -1,7 +1,6 @@
 """Imports the packaged dashboards into Kibana: `hashtide setup --kibana`."""
 
 import json
-import logging
 import re
 from importlib.resources import files
 from typing import Any, Final
@@ -9,12 +8,11 @@ from typing import Any, Final
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from producers import outages
 from producers.errors import HashtideError
 from producers.settings import WrongSetting
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import Connection, LoginSettings
-
-log = logging.getLogger(__name__)
 
 IMPORT: Final = "/api/saved_objects/_import"
 """Kibana's API documentation, "Import saved objects": multipart, with the header kbn-xsrf."""
@@ -70,10 +68,13 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
     url = where.url
     headers = {"kbn-xsrf": "hashtide"} | ({"Authorization": where.authorization} if where.authorization else {})
 
+    outage, attempt = outages.of("Kibana"), object()
+
     def say(state: RetryCallState) -> None:
-        log.warning("no dashboards in Kibana at %s yet, trying again: %s", url, _error(state))
+        outage.failed(attempt, f"no dashboards in Kibana at {url} yet ({_error(state)})")
 
     def give_up(state: RetryCallState) -> Any:
+        outage.left(attempt)
         raise KibanaUnreachable(
             f"no answer from Kibana at {url} for {patience_s:g} s ({_error(state)}): "
             "is it running, and is the URL right?"
@@ -100,6 +101,7 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
             before_sleep=say,
             retry_error_callback=give_up,
         )(send)
+    outage.worked(attempt)
     return _titles(url, response)
 
 

@@ -22,6 +22,7 @@ from faust.types.tuples import ConsumerMessage
 
 from producers.contract import CANARY_KEY
 from stream_jobs import metrics
+from stream_jobs.broker_link import calm
 from stream_jobs.health import Progress
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        fetcher: Any = self._ensure_consumer()._fetcher  # aiokafka has options of some of these; Faust passes none
+        consumer: Any = self._ensure_consumer()
+        calm(consumer._client)
+        fetcher: Any = consumer._fetcher  # aiokafka has options of some of these; Faust passes none
         fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = FETCH_MIN_BYTES, FETCH_MAX_WAIT_MS
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
 
@@ -240,10 +243,22 @@ class NoTables(TableManager):
         await self.recovery.start()
 
 
+class CalmProducer(driver.Producer):
+    """Faust's own producer. We send nothing by it, but it is connected."""
+
+    logger = _services
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        calm(producer.client)
+        return producer
+
+
 class BatchTransport(driver.Transport):
     """Faust's transport with our consumer."""
 
     Consumer = BatchConsumer
+    Producer = CalmProducer
 
 
 class BatchApp(faust.App):

@@ -11,12 +11,10 @@ import faust
 from producers import logs
 from producers.settings import WrongSetting
 from stream_jobs import app, health
-from stream_jobs.health import Checks
+from stream_jobs.health import DEFAULT_METRICS_PORT, Checks
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connection
-
-DEFAULT_METRICS_PORT = 9464
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ def run(settings: StreamSettings) -> NoReturn:
     faust.Worker(
         worker_app,
         loglevel=settings.log_level.upper(),
-        logging_config=logs.config(settings.log_level),
+        logging_config=logs.config(settings),
         redirect_stdouts=False,
         loop=asyncio.get_event_loop(),
     ).execute_from_commandline()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Addresses, Stack, owned
+from producers import outages
 
 IN_CI = os.environ.get("CI") == "true"
 
@@ -23,6 +24,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def stack(servers: Stack) -> Addresses:
     """Where the servers answer."""
     return servers.addresses
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_away() -> None:
+    """What an earlier test's outage keeps quiet is news in this one."""
+    outages.of.cache_clear()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def passwords(folder: Path) -> dict[str, str]:
 def main(folder: str) -> None:
     """Make them all, or end with what is wrong and exit status 1 or 2."""
     settings = load(StreamSettings, os.environ)
-    logs.setup(settings.log_level)
+    logs.setup(settings)
     try:
         secrets = passwords(Path(folder))
         with session(connection(settings)) as client:

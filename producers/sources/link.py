@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Literal
 
-from producers import metrics
+from producers import metrics, outages
 from producers.contract import Gap
 from producers.sources.lost import Cause, Lost
 
@@ -42,6 +42,7 @@ class Link:
         metrics.LAST_PAYLOAD.labels(self.source).set(self.heard_ms / 1000)
         if not self.up:
             self.up = True
+            outages.of(self.source).worked(self)
             metrics.CONNECTIONS.labels(self.source).inc()
         return self.heard_ms
 

@@ -14,7 +14,7 @@ from producers.contract import MAX_ID_CHARS, InvalidPost
 from producers.formats.payload import items
 from producers.sources.http import ask
 from producers.sources.lost import Lost
-from producers.sources.reconnect import tries
+from producers.sources.reconnect import tried
 
 PAGE: Final = 40  # the largest that instances give
 MAX_PAGES: Final = 100  # of one catch-up: instances allow 300 requests in 5 minutes
@@ -51,8 +51,9 @@ class Timeline:
         Blocks; retries each page for PATIENCE_S. Raises Lost, Refused, TooMuch; what came before stands.
         """
         for _ in range(MAX_PAGES):
-            series = tries(self._source, clock_ms=self._clock_ms, sleep=self._sleep, stop=stop_before_delay(PATIENCE_S))
-            page, next_id = series(self._page, min_id)
+            patience = stop_before_delay(PATIENCE_S)
+            ask = tried(self._page, self._source, clock_ms=self._clock_ms, sleep=self._sleep, stop=patience)
+            page, next_id = ask(min_id)
             yield page
             if next_id is None or next_id == min_id:
                 return

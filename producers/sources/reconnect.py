@@ -6,20 +6,21 @@ time up to 16 s (network), 5 s doubling up to 320 s (HTTP errors), a minute doub
 (420, 429). A connection that brings something starts them afresh.
 """
 
-import logging
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Final, ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
+from producers import outages
 from producers.sources.link import Link
 from producers.sources.lost import Lost
 from producers.sources.received import Items
 
-log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NETWORK_STEP_S: Final = 0.25
 NETWORK_MAX_S: Final = 16.0
@@ -63,16 +64,22 @@ def limited_wait_s(failures: int, retry_at_ms: int | None, now_ms: int) -> float
 
 
 def tries(
-    source: str, *, clock_ms: Callable[[], int], sleep: Callable[[float], None], stop: stop_base = stop_never
+    source: str,
+    who: Hashable,
+    *,
+    clock_ms: Callable[[], int],
+    sleep: Callable[[float], None],
+    stop: stop_base = stop_never,
 ) -> Retrying:
     """A series of tries of one thing, each after a `Lost` and its wait, until `stop`: then the last `Lost` is raised.
 
-    What else is raised goes through at once.
+    What else is raised goes through at once. `who` waits in the source's outage, until the caller says that it is over.
     """
 
     def say(state: RetryCallState) -> None:
         lost = state.outcome.exception() if state.outcome else None
-        log.warning("%s: %s; trying again in %.2f s", source, lost, state.upcoming_sleep)
+        cause = lost.cause if isinstance(lost, Lost) else ""
+        outages.of(source).failed(who, f"{source}: {lost}", cause, state.upcoming_sleep)
 
     return Retrying(
         wait=WaitByCause(clock_ms),
@@ -82,6 +89,29 @@ def tries(
         before_sleep=say,
         reraise=True,
     )
+
+
+def tried(
+    call: Callable[P, T],
+    source: str,
+    *,
+    clock_ms: Callable[[], int],
+    sleep: Callable[[float], None],
+    stop: stop_base = stop_never,
+) -> Callable[P, T]:
+    """`call`, tried in such a series. Blocks; raises the last `Lost`, and what else is raised."""
+
+    def series(*args: P.args, **options: P.kwargs) -> T:
+        outage, who = outages.of(source), object()
+        try:
+            done = tries(source, who, clock_ms=clock_ms, sleep=sleep, stop=stop)(call, *args, **options)
+        except BaseException:
+            outage.left(who)
+            raise
+        outage.worked(who)
+        return done
+
+    return series
 
 
 def reconnecting(
@@ -95,7 +125,7 @@ def reconnecting(
     short = 0  # connections in a row that worked and ended within a moment
     while True:
         began_ms = clock_ms()
-        for attempt in tries(link.source, clock_ms=clock_ms, sleep=sleep):
+        for attempt in tries(link.source, link, clock_ms=clock_ms, sleep=sleep):
             try:
                 yield from connect()
                 raise Lost("ended")
@@ -103,7 +133,7 @@ def reconnecting(
                 worked = link.up
                 link.lost(lost)
                 if worked:
-                    log.warning("%s: %s; connecting again", link.source, lost)
+                    outages.of(link.source).failed(link, f"{link.source}: {lost}", lost.cause)
                     short = short + 1 if clock_ms() - began_ms < SHORT_MS else 0
                     if short > SHORT_AT_ONCE:  # a server that lets us in to throw us out would keep us busy with it
                         sleep(min(NETWORK_STEP_S * (short - SHORT_AT_ONCE), NETWORK_MAX_S))

@@ -1,7 +1,6 @@
 """The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -14,14 +13,13 @@ from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, JsonSerializer, NotFoundError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
+from producers import outages
 from producers.run import wall_clock_ms
 from stream_jobs import clocks, metrics
 from stream_jobs.sinks.client import Where, connect_async
 from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
 from stream_jobs.sinks.together import Line, Together
-
-log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 30.0
 MAX_WAIT_S = 5.0
@@ -75,6 +73,7 @@ class Elasticsearch:
 
     def __init__(self, where: Where, bulk_bytes: int) -> None:
         self._where, self._bulk_bytes = where, bulk_bytes
+        self._outage = outages.of("Elasticsearch")
         self._together = {
             operation: Together(partial(self._send, operation), bulk_bytes, MAX_DOCUMENTS, TooLarge)
             for operation in ("create", "put", "amend")
@@ -237,17 +236,26 @@ class Elasticsearch:
     async def _patiently(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """What an attempt returns in the end: the one place where anything is tried again."""
 
+        call = object()
+
         def say(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
-            metrics.BULK_RETRIES.labels(getattr(error, "reason", "")).inc()
-            log.warning("Elasticsearch does not do %s (%s), attempt %d", operation, error, state.attempt_number)
+            reason = getattr(error, "reason", "")
+            metrics.BULK_RETRIES.labels(reason).inc()
+            self._outage.failed(call, f"Elasticsearch does not do {operation} ({error})", reason)
 
-        return await AsyncRetrying(
-            retry=retry_if_exception_type(Passing),
-            wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
-            before_sleep=say,
-            reraise=True,
-        )(attempt)
+        try:
+            answer: T = await AsyncRetrying(
+                retry=retry_if_exception_type(Passing),
+                wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
+                before_sleep=say,
+                reraise=True,
+            )(attempt)
+        except BaseException:
+            self._outage.left(call)
+            raise
+        self._outage.worked(call)
+        return answer
 
     async def _once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """One request, timed. Raises Passing, TooLarge, ApiError."""

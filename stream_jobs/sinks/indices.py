@@ -11,6 +11,7 @@ from elastic_transport import TlsError, TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
+from producers import outages
 from producers.errors import HashtideError
 from stream_jobs.sinks import mappings
 from stream_jobs.sinks.client import API_KEY, CA, PASSWORD, USER, Connection, Where, connect
@@ -167,10 +168,13 @@ def session(where: Where) -> Iterator[Elasticsearch]:
     that is refused raises LoginRefused at once. What fails later, inside, is raised as ElasticsearchFailed.
     """
 
+    outage, attempt = outages.of("Elasticsearch"), object()
+
     def say(state: RetryCallState) -> None:
-        log.warning("no answer from Elasticsearch at %s, trying again", where)
+        outage.failed(attempt, f"no answer from Elasticsearch at {where}")
 
     def give_up(state: RetryCallState) -> Any:
+        outage.left(attempt)
         error = state.outcome.exception() if state.outcome else None
         raise ElasticsearchUnreachable(
             f"no answer from Elasticsearch at {where} for {CONNECT_FOR_S:.0f} s ({error}): "
@@ -186,8 +190,9 @@ def session(where: Where) -> Iterator[Elasticsearch]:
                 before_sleep=say,
                 retry_error_callback=give_up,
             )(client.cluster.health)
+            outage.worked(attempt)
         except (TlsError, AuthenticationException, AuthorizationException) as error:
-            raise LoginRefused(_why_refused(where, error)) from None
+            raise LoginRefused(why_refused(where, error)) from None
         try:
             yield client
         except (TransportError, ApiError) as error:
@@ -200,7 +205,8 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, TransportError | ApiError) and not refused
 
 
-def _why_refused(where: Where, error: Exception) -> str:
+def why_refused(where: Where, error: Exception) -> str:
+    """What a TlsError, AuthenticationException or AuthorizationException means; names the settings, and no secret."""
     if isinstance(error, TlsError):
         return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {CA} right?"
     login = where.login if isinstance(where, Connection) else ""

@@ -1,20 +1,19 @@
 """Messages back to Kafka: whole batches to the next topic, and dead letters."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, UnknownTopicOrPartitionError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
+from producers import outages
 from producers.contract import POSTS_DEAD, DeadLetter, dead_letter_key, encode
 from producers.publisher import MAX_MESSAGE_BYTES
 from producers.run import wall_clock_ms
 from stream_jobs import clocks
-
-log = logging.getLogger(__name__)
+from stream_jobs.broker_link import calm
 
 BATCH_BYTES = 256 * 1024
 LINGER_MS = 5
@@ -34,9 +33,18 @@ class KafkaSink:
 
     def __init__(self, brokers: str) -> None:
         self._brokers = brokers
+        self._outage = outages.of("Kafka")
+        self._renewing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        self._producer = AIOKafkaProducer(
+        self._producer = await self._connected()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def _connected(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
             bootstrap_servers=self._brokers.split(","),
             client_id="hashtide-worker",
             acks="all",
@@ -46,64 +54,92 @@ class KafkaSink:
             max_request_size=MAX_MESSAGE_BYTES,
             linger_ms=LINGER_MS,
         )
-        await self._producer.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._producer.stop()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        calm(producer.client)
+        return producer
 
     async def send(self, topic: str, partition: int, records: Sequence[Record]) -> None:
         """Send records to one partition, in order."""
 
-        async def attempt() -> None:
-            await self._know(topic, partition)
+        async def attempt(producer: AIOKafkaProducer) -> None:
+            await _know(producer, topic, partition)
             pending: list[asyncio.Future[Any]] = []
             asked_ms = wall_clock_ms()
-            builder = self._producer.create_batch()
+            builder = producer.create_batch()
             for key, value in records:
                 if builder.append(key=key, value=value, timestamp=None) is None:
-                    pending.append(await self._producer.send_batch(builder, topic, partition=partition))
-                    builder = self._producer.create_batch()
+                    pending.append(await producer.send_batch(builder, topic, partition=partition))
+                    builder = producer.create_batch()
                     builder.append(key=key, value=value, timestamp=None)
             if builder.record_count():
-                pending.append(await self._producer.send_batch(builder, topic, partition=partition))
+                pending.append(await producer.send_batch(builder, topic, partition=partition))
             done = await asyncio.gather(*pending)
             # Our topics have the time of appending (topics.py). What the first batch waited for its turn comes on top
             # of the answer's own time, so a busy moment hides a small skew, and makes none.
             if done and done[0].timestamp_type == LOG_APPEND_TIME:
                 clocks.told("kafka", asked_ms, wall_clock_ms(), done[0].timestamp)
 
-        await _patiently(attempt, topic)
-
-    async def _know(self, topic: str, partition: int) -> None:
-        """See to it that the producer knows a partition: the consumer may have met one that was added just now, and
-        the producer would end with an AssertionError. Raises UnknownTopicOrPartitionError, which may pass."""
-        if partition not in await self._producer.partitions_for(topic):
-            await self._producer.client.force_metadata_update()
-            if partition not in await self._producer.partitions_for(topic):
-                raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")
+        await self._patiently(attempt, topic)
 
     async def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Send dead letters to posts.dead."""
 
-        async def attempt() -> None:
+        async def attempt(producer: AIOKafkaProducer) -> None:
             pending = [
-                await self._producer.send(POSTS_DEAD, key=dead_letter_key(letter), value=encode(letter))
-                for letter in letters
+                await producer.send(POSTS_DEAD, key=dead_letter_key(letter), value=encode(letter)) for letter in letters
             ]
             await asyncio.gather(*pending)
 
-        await _patiently(attempt, POSTS_DEAD)
+        await self._patiently(attempt, POSTS_DEAD)
+
+    async def _patiently(self, attempt: Callable[[AIOKafkaProducer], Awaitable[None]], topic: str) -> None:
+        call = object()
+
+        async def once() -> None:
+            producer = self._producer
+            try:
+                await attempt(producer)
+            except OutOfOrderSequenceNumber:
+                await self._renew(producer)
+                raise
+
+        def say(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            self._outage.failed(call, f"Kafka does not take messages for {topic} ({error!r})", type(error).__name__)
+
+        try:
+            await AsyncRetrying(
+                retry=retry_if_exception(_may_pass),
+                wait=wait_exponential_jitter(multiplier=0.1, max=5),
+                before_sleep=say,
+                reraise=True,
+            )(once)
+        except BaseException:
+            self._outage.left(call)
+            raise
+        self._outage.worked(call)
+
+    async def _renew(self, broken: AIOKafkaProducer) -> None:
+        """Another producer in place of one that gave up on a batch: the broker waits for that batch's numbers, and
+        takes none that come after it. (aiokafka 0.14.0 never starts its numbers afresh.)"""
+        async with self._renewing:
+            if self._producer is broken:  # else another partition's batch was faster
+                self._producer = await self._connected()
+                self._stopping = asyncio.create_task(broken.stop())
 
 
-async def _patiently(attempt: Any, topic: str) -> None:
-    def say(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("Kafka does not take messages for %s (%r), trying again", topic, error)
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, OutOfOrderSequenceNumber) or (isinstance(error, KafkaError) and error.retriable)
 
-    await AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and error.retriable),
-        wait=wait_exponential_jitter(multiplier=0.1, max=5),
-        before_sleep=say,
-        reraise=True,
-    )(attempt)
+
+async def _know(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+    """See to it that the producer knows a partition: the consumer may have met one that was added just now, and the
+    producer would end with an AssertionError. Raises UnknownTopicOrPartitionError, which may pass."""
+    if partition not in await producer.partitions_for(topic):
+        await producer.client.force_metadata_update()
+        if partition not in await producer.partitions_for(topic):
+            raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")

@@ -143,7 +143,7 @@ def test_one_that_is_starting_is_waited_for(caplog: pytest.LogCaptureFixture) ->
     with running((503, b"Kibana server is not ready yet"), (429, b"")) as server:
         assert kibana.setup(Connection(server.url)) == TITLES
     assert server.requests == 3
-    assert "trying again: HTTP 503" in caplog.text
+    assert "yet (HTTP 503); trying again" in caplog.text
 
 
 def test_nobody_there_is_said_after_a_while() -> None:

@@ -13,9 +13,8 @@ import pytest
 from deploy.docker import accounts
 from producers.settings import Common, described
 from stream_jobs import health
-from stream_jobs.health import Checks, Progress
+from stream_jobs.health import DEFAULT_METRICS_PORT, Checks, Progress
 from stream_jobs.settings import StreamSettings
-from stream_jobs.worker import DEFAULT_METRICS_PORT
 from tests.conftest import needs
 from tests.unit.deploy import compose
 from tests.unit.deploy.compose import ROOT

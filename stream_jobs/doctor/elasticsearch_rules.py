@@ -1,0 +1,160 @@
+"""What is found in Elasticsearch, and what it means. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from stream_jobs.doctor.facts import Disk, Health, Index, Privileges, Template, Watermark
+from stream_jobs.doctor.findings import Finding, not_checked, ok, unless, warning, wrong
+from stream_jobs.doctor.local_rules import size
+
+UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
+"""Elasticsearch's reference, "Byte size units"."""
+SHOWN = 3
+BLOCKS = {
+    "read_only_allow_delete": "Elasticsearch set it because a disk was too full, and takes it away when there is room",
+    "read_only": "somebody set it",
+    "write": "somebody set it",
+    "read": "somebody set it",
+    "metadata": "somebody set it",
+}
+"""Elasticsearch's reference, "Index blocks"; the first sort goes by itself."""
+
+
+def version(server: Sequence[str], client: str) -> Finding:
+    """All nodes are of the client's major version: the client of 9 speaks to servers of 9."""
+    name, major = "elasticsearch version", client.partition(".")[0]
+    said = f"server {', '.join(server)}, client {client}"
+    if any(each.partition(".")[0] != major for each in server):
+        return wrong(name, f"{said}: they do not go together", f"bring Elasticsearch to version {major}")
+    if len(server) > 1:
+        return warning(name, f"nodes of {len(server)} versions: {said}", "end the upgrade that is under way")
+    return ok(name, said)
+
+
+def health(found: Health) -> list[Finding]:
+    """All shards have a node; if not, which, and why."""
+    name = "cluster health"
+    if found.status == "green":
+        return [ok(name, f"green, {found.nodes} node{'s' if found.nodes > 1 else ''}")]
+    why = f": {found.shard.index}: {found.shard.why}" if found.shard else ""
+    red = sorted(index for index, status in found.ours.items() if status == "red")
+    if red:
+        what = f"red: no primary shard for {shown(red)}{why}"
+        do = "bring the node back that has it, or restore a snapshot: nothing is counted there until then"
+        return [wrong(name, what, do)]
+    if found.status == "red":
+        return [warning(name, f"red, though no index of ours is{why}", "look at _cluster/health?level=indices")]
+    what = f"{found.status}: {found.unassigned} copies have no node, so a disk that dies takes them with it{why}"
+    return [warning(name, what, "add nodes, or bring back the one that is away")]
+
+
+def templates(found: Sequence[Template], wanted: Sequence[Template]) -> list[Finding]:
+    """Our index templates are there, of our version, and no other is put before them."""
+    name, findings = "index templates", []
+    there = {template.name: template for template in found}
+    if missing := [ours.name for ours in wanted if ours.name not in there]:
+        findings.append(wrong(name, f"missing: {', '.join(missing)}; no worker starts", "hashtide setup"))
+    for ours in wanted:
+        theirs = there.get(ours.name)
+        if theirs is not None and theirs.version != ours.version:
+            newer = theirs.version is not None and ours.version is not None and theirs.version > ours.version
+            what = f"{ours.name} is of version {theirs.version}, ours is {ours.version}: no worker of ours starts"
+            do = "a newer Hashtide was set up here: use that one" if newer else "hashtide setup"
+            findings.append(wrong(name, what, do))
+        for other in found:
+            strange = other.name not in {each.name for each in wanted}
+            if strange and other.priority >= ours.priority and overlapping(ours.patterns, other.patterns):
+                what = f"{other.name} (priority {other.priority}) comes before {ours.name} ({ours.priority})"
+                do = f"give it a priority below {ours.priority}, or patterns other than {', '.join(ours.patterns)}"
+                findings.append(wrong(name, what, do))
+    return unless(findings, ok(name, f"{len(wanted)}, of this version"))
+
+
+def indices(found: Sequence[Index], wanted: Mapping[str, int]) -> list[Finding]:
+    """Indices take documents, and are of today's schema. `wanted`: by pattern, the schema of our template."""
+    name, findings = "indices", []
+    for block, why in BLOCKS.items():
+        blocked = [index.name for index in found if block in index.blocks]
+        if blocked:
+            disk = "make room on the disks (check `disk`)" if block == "read_only_allow_delete" else "take it away"
+            do = f'{disk}: PUT /INDEX/_settings {{"index.blocks.{block}": null}}; workers wait until then'
+            findings.append(wrong(name, f"block {block} on {shown(blocked)}: {why}", do))
+    for pattern, schema in wanted.items():
+        older = [index.name for index in found if fnmatchcase(index.name, pattern) and (index.schema or 0) < schema]
+        if older:
+            what = f"of an older template than ours (schema below {schema}): {shown(older)}"
+            do = "they take no field that came later: docs/doctor.md, indices"
+            findings.append(warning(name, what, do))
+        newer = [index.name for index in found if fnmatchcase(index.name, pattern) and (index.schema or 0) > schema]
+        if newer:
+            what = f"of a newer template than ours (schema above {schema}): {shown(newer)}"
+            findings.append(warning(name, what, "a newer Hashtide runs here, too: bring this one up to it"))
+    return unless(findings, ok(name, f"{len(found)}, all of them take documents"))
+
+
+def disks(found: Sequence[Disk], watermarks: Sequence[Watermark]) -> list[Finding]:
+    """No disk is near the watermarks of Elasticsearch ("Disk-based shard allocation settings" in its reference)."""
+    name, findings = "disk", []
+    marks = {mark.name: mark for mark in watermarks}
+    if not found or not marks:
+        return [not_checked(name, "Elasticsearch does not tell of its disks")]
+    for disk in found:
+        needed = {name_: must_be_free(mark, disk.total_bytes) for name_, mark in marks.items()}
+        share = disk.free_bytes / disk.total_bytes if disk.total_bytes else 0.0
+        says = f"node {disk.node}: {size(disk.free_bytes)} free of {size(disk.total_bytes)} ({share:.0%})"
+        do = "make room: shorter retention, larger disks, more nodes"
+        if disk.free_bytes <= needed.get("flood_stage", 0):
+            findings.append(wrong(name, f"{says}, past the flood stage: its indices are read-only", do))
+        elif disk.free_bytes <= needed.get("high", 0):
+            findings.append(warning(name, f"{says}, past the high watermark: shards leave it", do))
+        elif disk.free_bytes <= needed.get("low", 0):
+            findings.append(warning(name, f"{says}, past the low watermark: it gets no new shards", do))
+    least = min(found, key=lambda disk: disk.free_bytes)
+    return unless(findings, ok(name, f"{size(least.free_bytes)} free at least, before all watermarks"))
+
+
+def privileges(found: Privileges, encrypted: bool, local: bool) -> Finding:
+    """What our login may do, and so what it is good for."""
+    name = "elasticsearch privileges"
+    if found.missing is None:
+        says = "security is off: whoever reaches Elasticsearch may do anything"
+        if local:
+            return ok(name, f"{says}. It is on this machine")
+        return warning(name, says, "switch security on, and give each job its account (docs/docker.md)")
+    able = [role for role, lacks in found.missing.items() if not lacks]
+    lacks = "; ".join(f"{role} lacks {', '.join(what)}" for role, what in found.missing.items() if what)
+    if not able:
+        return wrong(name, f"{found.user}: {lacks}", "give it the role of its job: deploy/docker/accounts.py has them")
+    if not encrypted and not local:
+        return warning(name, f"{found.user}: the login goes over the network unencrypted", "use https")
+    return ok(name, f"{found.user}: enough for {', '.join(able)}" + (f"; {lacks}" if lacks else ""))
+
+
+def overlapping(ours: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Whether an index that we would make is one of theirs."""
+    names = [pattern.replace("*", "2017.10.15") for pattern in ours]
+    return any(fnmatchcase(name, pattern) for name in names for pattern in theirs)
+
+
+def must_be_free(mark: Watermark, total_bytes: int) -> int:
+    """How many bytes a watermark wants free: a share of the disk, but no more than its headroom; or bytes."""
+    value = mark.value.strip()
+    if value.endswith("%") or re.fullmatch(r"[0-9.]+", value):
+        used = float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
+        free = round(total_bytes * (1 - used))
+        headroom = as_bytes(mark.max_headroom) if mark.max_headroom else None
+        return free if headroom is None else min(free, headroom)
+    return as_bytes(value) or 0
+
+
+def as_bytes(value: str) -> int | None:
+    """Elasticsearch's "200GB" in bytes; None for -1, and for what is none."""
+    parts = re.fullmatch(r"([0-9.]+)([a-z]+)", value.strip().lower())
+    return int(float(parts[1]) * UNITS[parts[2]]) if parts and parts[2] in UNITS else None
+
+
+def shown(names: Sequence[str]) -> str:
+    """Names for people; not a page of them."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
