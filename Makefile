@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality metrics bench kibana screenshots constraints wheel clean
+.PHONY: help demo test chaos lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ secrets: ## passwords, keys and a certificate for docker-compose.yml, into secre
 kibana: .venv/.developing .venv-kibana/.installed ## compile the Kibana dashboards; writes deploy/kibana/dashboards.ndjson
 	$(BIN)/python -m deploy.kibana.build
 
+kubernetes: .venv/.developing ## what deploy/kubernetes has of the rules and roles, made anew
+	$(BIN)/python -m deploy.kubernetes.generate
+
 wheel: .venv/.developing ## build dist/*.whl
 	$(BIN)/python -m build --wheel
 
@@ -57,9 +60,27 @@ constraints: .venv/.developing ## pin the whole tree anew, within the bounds of 
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-header --no-annotate \
 	  --extra backtest --extra dev --extra local --extra watch setup.cfg --output-file constraints.txt
+	$(MAKE) lock
+
+# The pins stay those of constraints.txt. The files of every platform and Python are in, so any of them can be checked.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+  --generate-hashes --constraint constraints.txt
+lock: .venv/.developing ## the pins with the hashes of their files: requirements.lock, and those of the image
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --extra backtest --extra dev --extra local --extra watch setup.cfg --output-file requirements.lock
+	$(LOCK) --extra watch setup.cfg --output-file deploy/docker/requirements.lock
+	echo setuptools | $(LOCK) - --output-file deploy/docker/build.lock
+
+# It asks PyPI's own database of advisories, or OSV's with ARGS='--vulnerability-service osv'. --strict: what could not be
+# looked up is no pass. `lock` first, where constraints.txt has changed.
+audit: .venv-audit/.installed ## known vulnerabilities of what is pinned; needs the network
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock $(ARGS)
+
+sbom: .venv/.developing ## what the image and the servers of `hashtide up` are made of; writes dist/hashtide.cdx.json
+	$(BIN)/python -m deploy.sbom
 
 clean: ## remove what was built and installed here
-	rm -rf .venv .venv-kibana build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-kibana build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -74,6 +95,12 @@ clean: ## remove what was built and installed here
 .venv/.developing: .venv/.created setup.cfg constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[backtest,dev,local,watch]'
 	@touch .venv/.installed $@
+
+# Of its own, so that what audits is not among what is audited.
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	PIP_CONSTRAINT= .venv-audit/bin/python -m pip install --quiet 'pip-audit>=2.9,<3'
+	@touch $@
 
 # The dashboards' compiler wants Python 3.12, whichever the project runs on: make kibana PYTHON312=...
 .venv-kibana/.installed: deploy/kibana/requirements.txt

@@ -58,6 +58,9 @@ class InMemory(Ledgerless):
     async def __aexit__(self, *_: object) -> None:
         pass
 
+    async def watch_clock(self) -> None:
+        pass
+
     async def put(self, documents: Sequence[Document]) -> list[Outcome]:
         self.documents.update((document.ref, document) for document in documents)
         return [DONE] * len(documents)

@@ -11,12 +11,14 @@ import msgspec
 from benchmarks import job
 from producers import formats
 from producers.contract import InvalidPost, Post
+from producers.identity import Keys, Pseudonyms
 from producers.intake import accept
 from producers.sources import campaign
 
 SEED: Final = 7
 HOURS: Final = 48
 KEY: Final = b"a key for benchmarks, no secret."
+NAMES: Final = Pseudonyms(Keys(KEY))
 
 _HOUR_MS: Final = 3_600_000
 _decode: Final = msgspec.json.Decoder().decode
@@ -51,7 +53,7 @@ def contract_posts(posts: int, seed: int = SEED) -> Iterator[Post]:
         for outcome in formats.parse(line, "native"):
             try:
                 if isinstance(outcome, Post):
-                    post = accept(outcome, now_ms=now_ms, author_key=KEY, origin="synthetic", source="campaign")
+                    post = accept(outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign")
                     assert isinstance(post, Post)
                     yield post
             except InvalidPost:

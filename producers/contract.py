@@ -5,18 +5,24 @@ and its duplicates land in the post's own partition, in order.
 """
 
 import hashlib
+import re
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from producers.versions import refuse_newer
+
 POSTS_RAW: Final = "posts.raw"
 POSTS_DEAD: Final = "posts.dead"
 
 EARLIEST_MS: Final = 1_136_073_600_000  # 2006-01-01T00:00:00Z: no platform of ours had posts before
+LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
 FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000  # clocks of platforms and ours may differ by this much
 MAX_PAYLOAD_BYTES: Final = 1 << 20  # a line above this is refused unread
 MAX_ID_CHARS: Final = 512
+MAX_TEXT_CHARS: Final = 128 * 1024  # far above any platform's limit
+MAX_PARTS: Final = 10_000  # posts of one payload; a line of 1 MiB holds some 3,000 that are any
 
 Origin = Literal["live", "backfill", "replay", "synthetic"]
 """How a post came: as it happened, caught up after a gap, read again from a file, or made up."""
@@ -29,6 +35,7 @@ Reason = Literal[
     "no-text",
     "in-the-future",
     "before-2006",
+    "too-old",
     "too-large",
     "wrong-type",
     "unsupported-format",
@@ -38,6 +45,12 @@ Reason = Literal[
     "older-than-retention",
 ]
 """Why a payload or message became a dead letter. A closed set: it is a metric label."""
+
+
+Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
+"""What something is called, by its platform or here. Bounded where messages are read, too: Kafka has limits of its own,
+and a message that is larger behind the enrich step than before it would stop that for good."""
+Platform = Annotated[str, Meta(max_length=32)]
 
 
 class InvalidPost(ValueError):
@@ -52,21 +65,21 @@ class InvalidPost(ValueError):
 class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
     """One post, as its platform told it. Ids are strings, always, and belong to `platform`."""
 
-    platform: str
+    platform: Platform
     """Short name of the platform: x, mastodon, bluesky, or what a file says."""
-    post_id: str
+    post_id: Id
     created_at_ms: int
     """When it was posted, in milliseconds since the epoch, UTC."""
     text: str
     """Plain text, whole: of a repost, the original's."""
-    author: str | None = None
+    author: Id | None = None
     """The platform's author id when a format made it; its keyed hash once `intake.accept` has let it pass."""
-    in_reply_to: str | None = None
+    in_reply_to: Id | None = None
     """The post this one answers. A mention alone is no reply."""
-    conversation: str | None = None
+    conversation: Id | None = None
     """The first post of the thread, where the platform names it."""
-    quoted: str | None = None
-    reposted: str | None = None
+    quoted: Id | None = None
+    reposted: Id | None = None
     hashtags: tuple[str, ...] | None = None
     """The platform's own list, as written, without '#'. None: the platform gave none, look in the text."""
     lang: str | None = None
@@ -100,8 +113,8 @@ class PostDelete(
 ):
     """The platform says that a post is gone: its documents are emptied. Counts stay: it was posted."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     deleted_at_ms: int | None = None
 
 
@@ -111,7 +124,7 @@ Message = Post | PostEdit | PostDelete
 class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="gap"):
     """A time in which a source may have missed posts. It goes the way of a post, and becomes a document."""
 
-    source: str
+    source: Id
     """Which source and, where it has several, which of its hosts: `mastodon:example.social`."""
     from_ms: int
     to_ms: int
@@ -146,9 +159,11 @@ class Control(msgspec.Struct, frozen=True):
 Parsed = Message | Control
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What could not go on, with all that is needed to look at it and to send it again."""
 
+    type: Literal["letter"] = "letter"
+    """Left out; one of a newer schema has it, and a number in it (producers/versions.py)."""
     reason: Reason
     detail: str
     source: str
@@ -156,8 +171,17 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     position: str
     """Where in the source: a line number, or `partition:offset`."""
     payload: bytes
-    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES."""
+    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES; none where they were not to be kept."""
     at_ms: int
+    size: int | None = None
+    """How many bytes there were, where they were not kept."""
+    digest: str | None = None
+    """BLAKE2b of 8 bytes over them, in hex, where they were not kept."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the bytes are here, as many as there were room for."""
+        return self.size is None
 
 
 _encoder = msgspec.json.Encoder()
@@ -177,8 +201,19 @@ def key(message: Sent) -> bytes:
 
 def dead_letter_key(letter: DeadLetter) -> bytes:
     """Where it came from and what it was, so that reading a source again makes no second dead letter."""
-    digest = hashlib.blake2b(letter.payload, digest_size=8).hexdigest()
-    return f"{letter.source}|{letter.position}|{digest}".encode()
+    return f"{letter.source}|{letter.position}|{letter.digest or _payload_digest(letter.payload)}".encode()
+
+
+def without_payload(letter: DeadLetter) -> DeadLetter:
+    """The letter without the bytes that could not go on; its key is the same, so it takes that one's place."""
+    if not letter.payload:
+        return letter
+    digest = _payload_digest(letter.payload)
+    return msgspec.structs.replace(letter, payload=b"", size=len(letter.payload), digest=digest)
+
+
+def _payload_digest(payload: bytes) -> str:
+    return hashlib.blake2b(payload, digest_size=8).hexdigest()
 
 
 def encode(message: Sent | DeadLetter) -> bytes:
@@ -187,11 +222,17 @@ def encode(message: Sent | DeadLetter) -> bytes:
 
 
 def decode(value: bytes) -> Sent:
-    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable")."""
+    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable"), NewerMessage."""
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        refuse_newer(value)
+        raise InvalidPost("undecodable", problem(error)) from None
+
+
+def problem(error: Exception) -> str:
+    """What a decoder has against a payload, without the value that it quotes: it may be anything."""
+    return re.sub("value '.*'", "value", str(error), flags=re.DOTALL)
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:

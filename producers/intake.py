@@ -1,5 +1,7 @@
 """The one door: what a format made is checked against the clock, loses its author's id, and is stamped."""
 
+from typing import Final
+
 import msgspec
 
 from producers.contract import (
@@ -12,24 +14,37 @@ from producers.contract import (
     PostDelete,
     PostEdit,
 )
-from producers.identity import hash_author
+from producers.identity import ADDRESS, Pseudonyms
+
+_IDS: Final = ("post_id", "in_reply_to", "conversation", "quoted", "reposted")
 
 
-def accept(message: Message, *, now_ms: int, author_key: bytes, origin: Origin, source: str) -> Message:
+def accept(message: Message, *, now_ms: int, names: Pseudonyms, origin: Origin, source: str) -> Message:
     """The message as it may be published.
 
-    A post's author becomes a keyed hash; origin and source are set. Raises InvalidPost for a post whose time can't be:
-    more than FUTURE_TOLERANCE_MS ahead of `now_ms`, or before EARLIEST_MS.
+    A post's author becomes a keyed hash, and so does every post's id that has an author in it; origin and source are
+    set. Raises InvalidPost for a post whose time can't be: more than FUTURE_TOLERANCE_MS ahead of `now_ms`, or before
+    EARLIEST_MS.
     """
     if isinstance(message, PostDelete):
-        return message
+        return msgspec.structs.replace(message, post_id=names.post(message.platform, message.post_id))
     if isinstance(message, PostEdit):
-        post = accept(message.post, now_ms=now_ms, author_key=author_key, origin=origin, source=source)
+        post = accept(message.post, now_ms=now_ms, names=names, origin=origin, source=source)
         assert isinstance(post, Post)
         return msgspec.structs.replace(message, post=post)
     if message.created_at_ms > now_ms + FUTURE_TOLERANCE_MS:
         raise InvalidPost("in-the-future", "created_at is more than 5 minutes ahead of this machine's clock")
     if message.created_at_ms < EARLIEST_MS:
         raise InvalidPost("before-2006", "created_at is before 2006")
-    author = None if message.author is None else hash_author(author_key, message.platform, message.author)
-    return msgspec.structs.replace(message, author=author, origin=origin, source=source)
+    author = None if message.author is None else names.author(message.platform, message.author)
+    # All ids at a glance: those of most platforms are no addresses, and then this is all that hiding costs.
+    ids = f"{message.post_id} {message.in_reply_to} {message.conversation} {message.quoted} {message.reposted}"
+    hidden = _hidden(message, names) if ADDRESS in ids else {}
+    return msgspec.structs.replace(message, author=author, origin=origin, source=source, **hidden)
+
+
+def _hidden(post: Post, names: Pseudonyms) -> dict[str, str]:
+    """The ids in a post that are addresses, as they may be published."""
+    ids = (post.post_id, post.in_reply_to, post.conversation, post.quoted, post.reposted)
+    pairs = zip(_IDS, ids, strict=True)
+    return {name: names.post(post.platform, id_) for name, id_ in pairs if id_ is not None and ADDRESS in id_}

@@ -1,4 +1,4 @@
-"""How a run is asked to end: SIGTERM, or Ctrl-C."""
+"""How a run is asked to end: SIGTERM, SIGHUP, or Ctrl-C."""
 
 import contextlib
 import signal
@@ -15,7 +15,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """SIGTERM and SIGINT end a run between two items, never inside one. A second signal ends it at once.
+    """SIGTERM, SIGINT and SIGHUP end a run between two items, never inside one. A second signal ends it at once.
 
     A context manager, for the main thread. While nothing is in hand, waiting for the next item or in `sleep`, a signal
     raises Interrupted there; otherwise it is noted, and `pull` ends with the item in hand.
@@ -26,7 +26,10 @@ class Interrupts:
         self._waiting = False
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._signalled) for number in (signal.SIGTERM, signal.SIGINT)}
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._signalled) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -73,6 +73,7 @@ def x_(make_wanted: Callable[[], Wanted], dry_run: bool, backfill_minutes: int, 
         parse=lambda received: formats.parse(received.payload, "x-v2"),
         origin="live",
         positions=positions,
+        max_age_days=settings.live_days,
     )
 
 
@@ -136,6 +137,7 @@ def mastodon_(
         parse=mastodon.Parser(),
         origin="live",
         positions=positions,
+        max_age_days=settings.live_days,
         matches=wanted.matches,
     )
 
@@ -180,5 +182,6 @@ def jetstream_(make_wanted: Callable[[], Wanted], hosts: tuple[str, ...], metric
         parse=lambda received: formats.parse(received.payload, "jetstream"),
         origin="live",
         positions=positions,
+        max_age_days=settings.live_days,
         matches=wanted.matches,
     )

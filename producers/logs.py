@@ -21,16 +21,16 @@ LEVELS: Final = {
     "aiokafka": "ERROR",
     "elastic_transport": "ERROR",
     "faust": "WARNING",
+    "httpcore": "WARNING",
     "httpx": "WARNING",
     "kafka": "ERROR",
     "kafka.net": "CRITICAL",
     "mode": "WARNING",
     "mode.timers": "ERROR",
+    "websockets": "WARNING",
 }
-"""From which level on clients are heard at all. At HASHTIDE_LOG_LEVEL=debug: whatever they say."""
-
-WITH_SECRETS: Final = {"aiokafka.conn": "INFO", "kafka": "INFO"}
-"""At debug they show all their settings and every request, and so the password of a login: never heard so far down."""
+"""From which level on clients are heard at all. At HASHTIDE_LOG_LEVEL=debug: from info on, since below that they log
+what goes over the wire, with all that is in it: names, texts, logins."""
 
 OF_OUTAGES: Final = {
     "aiokafka": (
@@ -73,7 +73,7 @@ def config(settings: Common) -> dict[str, Any]:
             }
         },
         "root": {"level": settings.log_level.upper(), "handlers": ["stderr"]},
-        "loggers": {name: {"level": at_least} for name, at_least in (LEVELS if calm else WITH_SECRETS).items()},
+        "loggers": {name: {"level": LEVELS[name] if calm else "INFO"} for name in LEVELS},
     }
 
 

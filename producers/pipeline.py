@@ -1,17 +1,19 @@
 """The way in, read from top to bottom: payload -> format -> door -> Kafka, and an account of what became of each."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from producers import metrics
 from producers.contract import (
+    EARLIEST_MS,
     MAX_PAYLOAD_BYTES,
     Control,
     DeadLetter,
     Gap,
     InvalidPost,
+    Message,
     Origin,
     Post,
     PostDelete,
@@ -19,9 +21,12 @@ from producers.contract import (
     Sent,
 )
 from producers.formats import Outcome
+from producers.identity import Pseudonyms
 from producers.intake import accept
 from producers.losses import Losses
 from producers.sources.received import Received
+
+DAY_MS: Final = 86_400_000
 
 Fate = Literal["posts", "edits", "deletes", "control", "filtered", "dead"]
 
@@ -93,15 +98,17 @@ class Intake:
         account: Account,
         *,
         origin: Origin,
-        author_key: bytes,
+        names: Pseudonyms,
         clock_ms: Callable[[], int],
         matches: Callable[[Post], bool] = lambda post: True,
         pace: Pace | None = None,
+        max_age_ms: int | None = None,
     ) -> None:
+        """`max_age_ms`: how old posts may be; older ones are `too-old`. None: any age."""
         self.account = account
         self._kafka, self._parse, self._origin, self._matches = kafka, parse, origin, matches
-        self._author_key, self._clock_ms, self._pace = author_key, clock_ms, pace
-        self._losses = Losses()
+        self._names, self._clock_ms, self._pace = names, clock_ms, pace
+        self._losses, self._max_age_ms = Losses(), max_age_ms
 
     def take(self, item: Received | Gap) -> None:
         """Send an item on, to `posts.raw` or with the reason to `posts.dead`.
@@ -111,28 +118,32 @@ class Intake:
         if isinstance(item, Gap):
             self._tell(item)
             return
-        kind = item.source.partition(":")[0]
+        kind, buried = item.source.partition(":")[0], False
         for outcome in self._parse(item):
-            fate = self._forward(item, kind, outcome)
+            fate, error = self._forward(item, kind, outcome)
+            if error is not None and not buried:  # the letter has all of the payload: one is enough for all its parts
+                self._kafka.bury(dead_letter(item, error, self._clock_ms()))
+                buried = True
             self.account.add(fate)
             metrics.PAYLOADS.labels(kind, fate).inc()
 
-    def _forward(self, item: Received, kind: str, outcome: Outcome) -> Fate:
+    def _forward(self, item: Received, kind: str, outcome: Outcome) -> tuple[Fate, InvalidPost | None]:
+        """What becomes of a part of a payload, and of a dead one why."""
         now_ms = self._clock_ms()
         if isinstance(outcome, Control):
             if outcome.estimated_loss and (gap := self._losses.told(item.source, outcome.estimated_loss, now_ms)):
                 self._tell(gap)
-            return "control"
+            return "control", None
         if item.firehose and isinstance(outcome, Post | PostEdit) and not self._matches(_post(outcome)):
-            return "filtered"
+            return "filtered", None
         try:
             if isinstance(outcome, InvalidPost):
                 raise outcome
             origin = item.origin or self._origin
-            message = accept(outcome, now_ms=now_ms, author_key=self._author_key, origin=origin, source=kind)
+            self._require_age(outcome, now_ms)
+            message = accept(outcome, now_ms=now_ms, names=self._names, origin=origin, source=kind)
         except InvalidPost as error:
-            self._kafka.bury(dead_letter(item, error, now_ms))
-            return "dead"
+            return "dead", error
         if not isinstance(message, PostDelete):
             self._losses.saw(item.source, _post(message).created_at_ms)
             if self._pace is not None:
@@ -140,11 +151,17 @@ class Intake:
         self._kafka.publish(message)
         match message:
             case Post():
-                return "posts"
+                return "posts", None
             case PostEdit():
-                return "edits"
+                return "edits", None
             case PostDelete():
-                return "deletes"
+                return "deletes", None
+
+    def _require_age(self, message: Message, now_ms: int) -> None:
+        if self._max_age_ms is None or isinstance(message, PostDelete):
+            return
+        if EARLIEST_MS <= _post(message).created_at_ms < now_ms - self._max_age_ms:
+            raise InvalidPost("too-old", f"created_at is more than {self._max_age_ms // DAY_MS} days back")
 
     def _tell(self, gap: Gap) -> None:
         self._kafka.publish(gap)

@@ -10,7 +10,7 @@ from kafka.errors import KafkaError
 from kafka.producer.future import RecordMetadata
 
 from producers import metrics, outages
-from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
+from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
 from producers.errors import HashtideError
 from producers.kafka_clients import connect, refusal
 from producers.settings import ProducerSettings
@@ -49,6 +49,7 @@ class Publisher:
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
             allow_auto_create_topics=False,
         )
+        self._keeps_payloads = settings.dead_letter_payloads
         self._room = threading.BoundedSemaphore(settings.buffer_posts)
         self._failure: BaseException | None = None
         self._sent = self._done = 0  # the second is written by the client's own thread alone
@@ -64,7 +65,11 @@ class Publisher:
         self.send(POSTS_RAW, key(message), encode(message))
 
     def bury(self, letter: DeadLetter) -> None:
-        """Hand a dead letter to Kafka, keyed by where it came from. Raises PublishFailed."""
+        """Hand a dead letter to Kafka, keyed by where it came from; without its bytes where none are kept.
+
+        Raises PublishFailed.
+        """
+        letter = letter if self._keeps_payloads else without_payload(letter)
         self.send(POSTS_DEAD, dead_letter_key(letter), encode(letter))
 
     def send(self, topic: str, key_: bytes | None, value: bytes | None, partition: int | None = None) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from prometheus_client import REGISTRY
 
 from producers import logs, metrics
-from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key
+from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
 from producers.errors import HashtideError
 from producers.publisher import Publisher, PublishFailed
 from producers.settings import ProducerSettings
@@ -47,6 +47,7 @@ class Publishers:
     publisher is behind. A publisher that fails, or dies, shows in the next call, or in `flush`: PublishFailed."""
 
     def __init__(self, settings: ProducerSettings, jobs: int) -> None:
+        self._keeps_payloads = settings.dead_letter_payloads
         self._members = [_Member(settings, number) for number in range(jobs)]
         metrics.UNACKNOWLEDGED.set_function(lambda: sum(each.unacknowledged for each in self._members))
 
@@ -54,6 +55,7 @@ class Publishers:
         self._deal((POSTS_RAW, key(message), encode(message)))
 
     def bury(self, letter: DeadLetter) -> None:
+        letter = letter if self._keeps_payloads else without_payload(letter)
         self._deal((POSTS_DEAD, dead_letter_key(letter), encode(letter)))
 
     def flush(self) -> None:
@@ -146,7 +148,7 @@ class _Member:
 
 def _serve(line: Connection, settings: ProducerSettings) -> None:
     """The process: publishes what comes, until the line is closed. A signal is for the parent, which then closes it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     logs.setup(settings)
     try:

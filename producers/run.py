@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from producers import metrics
 from producers.contract import Gap, Origin, Post
-from producers.identity import load_key
+from producers.identity import Pseudonyms, load_keys
 from producers.interrupts import Interrupted, Interrupts
-from producers.pipeline import Account, Intake, Pace, Parse
+from producers.pipeline import DAY_MS, Account, Intake, Pace, Parse
 from producers.publisher import Publisher, PublishFailed
 from producers.publishers import Publishers
 from producers.settings import ProducerSettings, WrongSetting
@@ -41,13 +41,15 @@ def run(
     speed: float | None = None,
     total: int | None = None,
     jobs: int = 1,
+    max_age_days: int | None = None,
 ) -> None:
     """Send on what a source gives, until it ends or a signal comes; then the account, as JSON, on stdout.
 
-    `jobs`: how many processes publish. With `positions` the source is a stream, and a signal is its proper end;
-    without, the run is cut short, and exits with 130. Blocks. Raises HashtideError, OSError, EOFError.
+    `jobs`: how many processes publish. `max_age_days`: how old posts may be; None: any age. With `positions` the source
+    is a stream, and a signal is its proper end; without, the run is cut short, and exits with 130. Blocks. Raises
+    HashtideError, OSError, EOFError.
     """
-    key = load_key(settings)
+    names = Pseudonyms(load_keys(settings))
     started = time.monotonic()
     account = Account()
     ended = "finished"
@@ -61,10 +63,11 @@ def run(
                 parse,
                 account,
                 origin=origin,
-                author_key=key,
+                names=names,
                 clock_ms=wall_clock_ms,
                 matches=matches,
                 pace=pace,
+                max_age_ms=None if max_age_days is None else max_age_days * DAY_MS,
             )
             checkpoints = None if positions is None else Checkpoints(publisher.flush, positions, time.monotonic)
             try:

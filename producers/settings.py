@@ -60,10 +60,16 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     author_key_file: Annotated[
         Path | None,
         Meta(
-            description="file with the key (32 bytes or more) that author and post ids are hashed under; "
-            "made in the state folder where unset. The same file for every producer and worker"
+            description="file with the key (32 bytes or more) that author and post ids are hashed under, or with the "
+            "keys that `hashtide key rotate` wrote; made in the state folder where unset. The same for all"
         ),
     ] = None
+    dead_letter_payloads: Annotated[
+        bool,
+        Meta(
+            description="keep the bytes of what became a dead letter; false: only why, whence, how many, and a digest"
+        ),
+    ] = True
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="how much is logged, on stderr")
     ] = "info"
@@ -83,6 +89,15 @@ class ProducerSettings(Common, frozen=True, kw_only=True):
     buffer_posts: Annotated[
         int, Meta(ge=1, le=1_000_000, description="posts sent and not yet acknowledged before reading pauses")
     ] = 20_000
+    live_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="days that a post of a live platform may be dated back: authors can write any date, and each "
+            "day takes three indices. Files may be of any time",
+        ),
+    ] = 30
     metrics_host: Annotated[str, Meta(description="address that /metrics listens on")] = "127.0.0.1"
     x_api: Annotated[str, Meta(pattern=r"^https?://[^\s/]+/?$", description="X's API, as a URL")] = "https://api.x.com"
     x_bearer_token: Annotated[

@@ -1,19 +1,25 @@
 """The composition root: settings in, a worker's app out. Read here what flows where."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from producers.contract import POSTS_RAW
-from producers.identity import load_key
+from producers.identity import Pseudonyms, load_keys
 from producers.kafka_security import security
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting
-from stream_jobs import canary, metrics, topics
+from stream_jobs import canary, metrics, retention_daily, topics
 from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.dead import without_payloads
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.enrich import Enricher
+from stream_jobs.domain.retention import Keep
 from stream_jobs.labels import Labels
+from stream_jobs.reload import Reload
+from stream_jobs.retention import enforce
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connection
@@ -31,22 +37,26 @@ def create(settings: StreamSettings) -> BatchApp:
     Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, KafkaRefused, TopicsUnready,
     ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
-    key, at = load_key(settings), connection(settings)
-    campaigns = load_campaigns(settings)
+    keys, at = load_keys(settings), connection(settings)
+    reload = Reload(lambda: load_campaigns(settings, Pseudonyms(keys).post))
+    campaigns = reload.begin()
     labels = Labels.of(settings, [each.name for each in campaigns.all])
-    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags)
+    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
+    keep = Keep.of(settings) if settings.retention else None
     found = topics.check(settings)
     indices.check(at)
 
     kafka = KafkaSink(settings)
     store = Elasticsearch(at, settings.bulk_bytes)
-    enrich = EnrichAgent(enricher, kafka.send, kafka.bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
+    bury = kafka.bury if settings.dead_letter_payloads else without_payloads(kafka.bury)
+    enrich = EnrichAgent(enricher, kafka.send, bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
     count = CountAgent(
         store,
-        kafka.bury,
+        bury,
         topic_id=found[POSTS_ENRICHED].id,
-        key=key,
-        cached_counts=settings.cached_counts // found[POSTS_ENRICHED].partitions,
+        key=keys.ledger,
+        cached_counts=settings.cached_counts,
+        partitions=found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
         labels=labels,
         clock_ms=wall_clock_ms,
@@ -85,14 +95,20 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
     app.task(store.watch_clock)
+    reload.tell(enricher.use, labels.use)
+    app.task(reload.run)
     if settings.canary:
         canary.register()
         app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)
+    if keep is not None:
+        retention_daily.register()
+        app.task(retention_daily.Daily(partial(enforce, at, keep), partial(app.has, POSTS_RAW, 0), wall_clock_ms).run)
     return app
 
 
-def load_campaigns(settings: StreamSettings) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example. Raises WrongSetting, WrongCampaign."""
+def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) -> Campaigns:
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns. Raises WrongSetting,
+    WrongCampaign."""
     if settings.campaigns is not None and not settings.campaigns.exists():
         raise WrongSetting(f"HASHTIDE_CAMPAIGNS={str(settings.campaigns)!r}: no such file or folder")
-    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS))
+    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS), called)

@@ -20,7 +20,7 @@ from producers.errors import HashtideError
 from producers.escapes import escaped
 from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load, without_login
 from stream_jobs.settings import StreamSettings
-from stream_jobs.terminal import Moment, as_json, print_table
+from stream_jobs.terminal import Moment, as_json, print_json, print_table
 
 if TYPE_CHECKING:
     from producers.wanted import Wanted
@@ -34,7 +34,10 @@ LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
     "doctor": "stream_jobs.doctor.cli",
+    "forget": "stream_jobs.forget_cli",
+    "key": "stream_jobs.key_cli",
     "produce": "producers.main",
+    "retention": "stream_jobs.retention_cli",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",
 }
@@ -79,8 +82,9 @@ def wanted() -> "Wanted":
     from producers.wanted import Terms, Wanted
     from stream_jobs.app import load_campaigns
     from stream_jobs.domain import hashtags
+    from stream_jobs.domain.campaign import as_it_is
 
-    campaigns = load_campaigns(load(StreamSettings, os.environ))
+    campaigns = load_campaigns(load(StreamSettings, os.environ), as_it_is)
     return Wanted(
         campaigns=tuple(
             Terms(each.name, each.tags + each.counter_tags, each.phrases if each.phrases_anywhere else (), each.roots)
@@ -135,15 +139,30 @@ def status(json_: bool) -> None:
 
 @cli.command()
 @click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
+@click.option("--alter-retention", is_flag=True, help="Have topics kept for as long as the settings say.")
+@click.option(
+    "--add-partitions", is_flag=True, help="Give posts.raw and posts.enriched HASHTIDE_PARTITIONS partitions."
+)
 @as_json
-def setup(kibana: str | None, json_: bool) -> None:
+def setup(kibana: str | None, alter_retention: bool, add_partitions: bool, json_: bool) -> None:
     """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
+
+    After an upgrade, before workers and producers of the new version start: indices that are there get the fields that
+    are new. What a newer version has made stays as it is.
+
+    Topics that are there and kept for another time than the settings (HASHTIDE_RETENTION_RAW_DAYS and the like) say are
+    named, and left: with --alter-retention Kafka is told, and what is older goes at once.
+
+    With --add-partitions, topics that are there get more partitions, also while producers and workers run; none can be
+    taken away. Do it when the workers are not behind: docs/upgrades.md says why.
 
     With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
     said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
     """
+    from producers.contract import POSTS_RAW
     from stream_jobs import kibana as dashboards
     from stream_jobs import topics
+    from stream_jobs.offsets import Offsets
     from stream_jobs.sinks import indices
     from stream_jobs.sinks.client import connection
 
@@ -151,14 +170,42 @@ def setup(kibana: str | None, json_: bool) -> None:
     target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
     at = connection(settings)
     made = topics.setup(settings)
+    otherwise = topics.kept_otherwise(settings)
+    if alter_retention:
+        topics.keep(settings, otherwise)
+    if add_partitions:
+        with Offsets(settings) as offsets:
+            behind = offsets.behind(POSTS_RAW) + offsets.behind(topics.POSTS_ENRICHED)
+        if behind:
+            log.warning("the workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
+    grown = topics.add_partitions(settings) if add_partitions else []
+    differing = {} if add_partitions else topics.differing(settings)
     put = indices.setup(at)
+    extended = indices.extend(at)
     imported = dashboards.setup(target) if target is not None else []
     if json_:
-        done = {"topics_made": made, "templates_put": put}
+        done = {
+            "topics_made": made,
+            "partitions_added": grown,
+            "retention_differs" if not alter_retention else "retention_altered": [each._asdict() for each in otherwise],
+            "templates_put": put,
+            "indices_extended": extended,
+        }
         click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
     else:
         click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
-        click.echo(f"index templates: {', '.join(put)} put")
+        for each in otherwise:
+            click.echo(f"{each}{': altered' if alter_retention else ' (setup --alter-retention)'}")
+        if grown:
+            click.echo(f"partitions: {', '.join(grown)} have {settings.partitions} now")
+        for name, partitions in differing.items():
+            remedy = "`--add-partitions` adds them" if partitions < settings.partitions else "none can be taken away"
+            click.echo(
+                f"{name} has {partitions} partitions, and HASHTIDE_PARTITIONS is {settings.partitions}: {remedy}"
+            )
+        click.echo(f"index templates: {', '.join(put) or 'none'} put")
+        if extended:
+            click.echo(f"new fields in {len(extended)} indices that were there")
         if imported:
             click.echo(f"in Kibana: {', '.join(imported)}")
 
@@ -168,9 +215,11 @@ def setup(kibana: str | None, json_: bool) -> None:
 def worker(metrics_port: int | None) -> None:
     """Enrich, count and index posts until a signal ends it. Start as many as there are partitions.
 
-    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed.
+    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed. SIGHUP has it load
+    the campaigns of HASHTIDE_CAMPAIGNS anew, between two batches; where they can't be used, those from before stay.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is consumed before Faust runs, and takes it over
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the campaigns are yet to be loaded
     from stream_jobs.worker import run
 
     settings = load(StreamSettings, os.environ)
@@ -195,24 +244,25 @@ def tag(paths: tuple[Path, ...], format_: str) -> None:
     Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
     """
     from producers.contract import InvalidPost
-    from producers.identity import load_key
+    from producers.identity import Pseudonyms, load_keys
     from producers.run import wall_clock_ms
     from producers.sources.file import STDIN, lines
     from stream_jobs.app import load_campaigns
+    from stream_jobs.domain.campaign import as_it_is
     from stream_jobs.domain.enrich import Enricher
     from stream_jobs.tagging import tag as tagged
 
     settings = load(StreamSettings, os.environ)
-    enricher, key = Enricher(load_campaigns(settings), repair_hashtags=settings.repair_hashtags), load_key(settings)
-    encode, failed = msgspec.json.Encoder().encode, False
+    enricher = Enricher(load_campaigns(settings, as_it_is), repair_hashtags=settings.repair_hashtags)
+    names, failed = Pseudonyms(load_keys(settings)), False
     for path in paths or (STDIN,):
         for line in lines(path):
-            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), author_key=key):
+            for result in tagged(line, format_, enricher, now_ms=wall_clock_ms(), names=names):
                 if isinstance(result, InvalidPost):
-                    click.echo(f"{line.source} {line.position}: {result}", err=True)
+                    click.echo(escaped(f"{line.source} {line.position}: {result}"), err=True)
                     failed = True
                 else:
-                    click.echo(encode(result))
+                    print_json(result)
     if failed:
         sys.exit(1)
 
@@ -246,7 +296,7 @@ def counts(
     at = connection(load(StreamSettings, os.environ))
     result = sums(at, campaign=campaign, by=by, interval=interval, from_=from_, to=to)
     if json_:
-        click.echo(msgspec.json.encode(result))
+        print_json(result)
     else:
         print_table(
             tuple(name for name, shown in (("start", interval), (by or "", by), ("count", True)) if shown),

@@ -17,6 +17,8 @@ from producers.contract import DeadLetter, Reason, decode_dead_letter
 from producers.errors import HashtideError
 
 ID_CHARS: Final = 12
+WITHOUT_BYTES: Final = "without-bytes"
+"""Why a letter that was not kept whole can't go back: told beside the reasons for which others stay."""
 
 _ID: Final = re.compile("[0-9a-f]{1,12}")
 _LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: what a datetime can show
@@ -36,7 +38,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     source: str
     at_ms: int
     size: int
-    """Bytes of its payload."""
+    """Bytes of its payload, kept or not."""
 
     @property
     def id(self) -> str:
@@ -70,7 +72,7 @@ class Index:
             reason=letter.reason,
             source=sys.intern(letter.source),
             at_ms=letter.at_ms,
-            size=len(letter.payload),
+            size=len(letter.payload) if letter.size is None else letter.size,
         )
 
     @property

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 import click
 import msgspec
@@ -18,9 +18,9 @@ from producers.errors import HashtideError
 from producers.escapes import escaped
 from producers.settings import ProducerSettings, load
 from stream_jobs import topics
-from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, grouped
+from stream_jobs.dlq import EVERYTHING, WITHOUT_BYTES, Entry, Filter, Group, Index, UnknownLetter, grouped
 from stream_jobs.dlq_topic import DeadTopic, opened
-from stream_jobs.terminal import Moment, as_json, print_table, progress
+from stream_jobs.terminal import Moment, as_json, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from producers.wanted import Wanted
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+
+NOT_KEPT: Final = "its bytes were not kept (HASHTIDE_DEAD_LETTER_PAYLOADS=false): send its source once more"
+
+
+class NotKept(HashtideError):
+    """The bytes of a dead letter are asked for, and were never kept."""
 
 
 @click.group()
@@ -92,21 +98,10 @@ def list_(chosen: Filter, each: bool, json_: bool) -> None:
             line = _line(entry)
             click.echo(f"{line['id']}  {line['at']}  {line['reason']:<24}  {escaped(entry.source)}")
     else:
-        from rich.markup import escape
-
         rows = [_row(group) for group in grouped(entries)]
         print_table(
             ("letters", "reason", "source", "newest", "bytes"),
-            [
-                (
-                    f"{row['letters']:,}",
-                    row["reason"],
-                    escape(escaped(row["source"])),
-                    row["newest"],
-                    f"{row['bytes']:,}",
-                )
-                for row in rows
-            ],
+            [(f"{row['letters']:,}", row["reason"], row["source"], row["newest"], f"{row['bytes']:,}") for row in rows],
         )
     click.echo(f"total {len(entries):,}")
 
@@ -129,9 +124,11 @@ def show(id_: str, raw: bool, json_: bool) -> None:
         raise UnknownLetter(f"dead letter {newest.id} is gone since a moment ago")
     _, letter = found
     if raw:
+        if not letter.kept:
+            raise NotKept(f"dead letter {newest.id} has no bytes: {NOT_KEPT}")
         stdout.write(letter.payload)
     elif json_:
-        click.echo(msgspec.json.encode({"id": newest.id, "at": _time(letter.at_ms)} | msgspec.structs.asdict(letter)))
+        print_json({"id": newest.id, "at": _time(letter.at_ms)} | msgspec.structs.asdict(letter))
     else:
         for name, value in (
             ("id", newest.id),
@@ -143,7 +140,10 @@ def show(id_: str, raw: bool, json_: bool) -> None:
             ("bytes", f"{newest.size:,}"),
         ):
             click.echo(f"{name:<8}  {escaped(value)}")
-        click.echo(f"\n{escaped(letter.payload.decode(errors='backslashreplace'))}")
+        if letter.kept:
+            click.echo(f"\n{escaped(letter.payload.decode(errors='backslashreplace'))}")
+        else:
+            click.echo(f"digest    {letter.digest}\n\n{NOT_KEPT}")
 
 
 @dlq.command()
@@ -155,10 +155,11 @@ def show(id_: str, raw: bool, json_: bool) -> None:
 def replay(make_wanted: Callable[[], "Wanted"], chosen: Filter, all_: bool, dry_run: bool, json_: bool) -> None:
     """Put letters back into the stream, after a fix. What is still wrong stays a letter: the exit status is then 1.
 
-    Payloads are read anew, with the format told from their shape. A letter that is back is taken out of posts.dead
-    once Kafka has acknowledged what it became. To replay one twice does no harm: a post counts once.
+    Payloads are read anew, with the format told from their shape; one whose bytes were not kept can't be. A letter that
+    is back is taken out of posts.dead once Kafka has acknowledged what it became. To replay one twice does no harm: a
+    post counts once.
     """
-    from producers.identity import load_key
+    from producers.identity import Pseudonyms, load_keys
     from producers.interrupts import Interrupted, Interrupts
     from producers.publisher import Publisher
     from producers.run import wall_clock_ms
@@ -172,7 +173,8 @@ def replay(make_wanted: Callable[[], "Wanted"], chosen: Filter, all_: bool, dry_
     def matches(post: Post) -> bool:
         return campaigns().matches(post)
 
-    rules = Rules(topics.check(settings), author_key=load_key(settings), clock_ms=wall_clock_ms, matches=matches)
+    names = Pseudonyms(load_keys(settings))
+    rules = Rules(topics.check(settings), names=names, clock_ms=wall_clock_ms, matches=matches)
     account, ended = Account(), "finished"
     failure: HashtideError | None = None
     with opened(settings) as topic:
@@ -239,6 +241,8 @@ def _print_account(account: "Account", dry_run: bool) -> None:
     click.echo(f"{account.replayed:,} of {account.selected:,} letters {done}, as {account.sent:,} messages")
     if account.stayed:
         print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])
+    if WITHOUT_BYTES in account.stayed:
+        click.echo(f"{WITHOUT_BYTES}: {NOT_KEPT}")
 
 
 def _ready() -> ProducerSettings:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from producers.contract import POSTS_DEAD, DeadLetter, InvalidPost
-from stream_jobs.dlq import Entry
+from stream_jobs.dlq import WITHOUT_BYTES, Entry
 from stream_jobs.dlq_revive import Record, Rules
 
 LETTERS_AT_ONCE: Final = 1_000
@@ -50,6 +50,9 @@ class Replay:
         self._done: list[Entry] = []
 
     def take(self, entry: Entry, letter: DeadLetter) -> None:
+        if not letter.kept:
+            self._account.stayed[WITHOUT_BYTES] += 1
+            return
         try:
             revived = self._rules.revive(letter)
         except InvalidPost as error:

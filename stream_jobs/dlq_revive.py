@@ -19,7 +19,9 @@ from producers.contract import (
     Post,
     PostEdit,
 )
+from producers.identity import Pseudonyms
 from producers.intake import accept
+from producers.versions import NewerMessage
 from stream_jobs import enriched
 from stream_jobs.domain.windows import window_start_ms
 from stream_jobs.enriched import EnrichedPost, Recount
@@ -54,14 +56,20 @@ class Rules:
         self,
         topics: Mapping[str, Topic],
         *,
-        author_key: bytes,
+        names: Pseudonyms,
         clock_ms: Callable[[], int],
         matches: Callable[[Post], bool],
     ) -> None:
-        self._topics, self._author_key, self._clock_ms, self._matches = topics, author_key, clock_ms, matches
+        self._topics, self._names, self._clock_ms, self._matches = topics, names, clock_ms, matches
 
     def revive(self, letter: DeadLetter) -> Revived:
         """What is sent in place of the letter. Raises InvalidPost for one that is still what it was, and stays."""
+        try:
+            return self._revive(letter)
+        except NewerMessage as error:
+            raise InvalidPost("undecodable", str(error)) from None
+
+    def _revive(self, letter: DeadLetter) -> Revived:
         if letter.reason == "private":
             raise InvalidPost("private", "nothing of it was kept")
         if len(letter.payload) == MAX_PAYLOAD_BYTES:
@@ -82,7 +90,7 @@ class Rules:
                 raise outcome
             if isinstance(outcome, Control) or (_of_firehose(letter) and not self._wants(outcome)):
                 continue
-            message = accept(outcome, now_ms=now_ms, author_key=self._author_key, origin="replay", source=kind)
+            message = accept(outcome, now_ms=now_ms, names=self._names, origin="replay", source=kind)
             records.append(_raw(message))
         return Revived(tuple(records))
 

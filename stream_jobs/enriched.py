@@ -4,11 +4,13 @@ Values have gc=False wherever many are made: they can't be part of a cycle, and 
 nothing to go through. Measured, that is half of what enriching a post costs.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from producers.contract import Canary, Gap, InvalidPost, Origin
+from producers.contract import EARLIEST_MS, LATEST_MS, Canary, Gap, Id, InvalidPost, Origin, Platform, problem
+from producers.versions import refuse_newer
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]
@@ -26,13 +28,13 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 class EnrichedPost(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"
 ):
-    """A post with its tags, and no more of its text."""
+    """A post with its tags, and no more of its text, unless texts are to be stored."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     created_at_ms: int
     kind: Kind
-    in_reply_to: str | None = None
+    in_reply_to: Id | None = None
     answers_root: bool = False
     hashtags: tuple[str, ...] = ()
     """Distinct, in counting form."""
@@ -55,13 +57,15 @@ class EnrichedPost(
     """Set when this is a later version of the post."""
     raw: Position | None = None
     """Where in posts.raw it came from: a second message from there is the enrich agent's own re-send."""
+    text: str | None = None
+    """Where texts are stored (HASHTIDE_STORE_TEXT), for the ledger."""
 
 
 class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="delete"):
     """A deletion on its way to the post's documents."""
 
-    platform: str
-    post_id: str
+    platform: Platform
+    post_id: Id
     deleted_at_ms: int | None = None
     raw: Position | None = None
 
@@ -69,7 +73,7 @@ class DeletedPost(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field
 class Recount(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recount"):
     """An order to the count agent: count a window again from the ledger, for the partition that this lies in."""
 
-    window_ms: int
+    window_ms: Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
 
 
 Enriched = EnrichedPost | DeletedPost | Gap | Canary | Recount
@@ -84,8 +88,9 @@ def encode(message: Enriched) -> bytes:
 
 
 def decode(value: bytes) -> Enriched:
-    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable")."""
+    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable"), NewerMessage."""
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidPost("undecodable", str(error)) from None
+        refuse_newer(value)
+        raise InvalidPost("undecodable", problem(error)) from None

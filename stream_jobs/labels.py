@@ -13,6 +13,7 @@ from prometheus_client import Counter as Metric
 
 from producers.settings import WrongSetting
 from stream_jobs import metrics
+from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.language import UNDETERMINED, normal_code
 from stream_jobs.enriched import EnrichedPost, Kind
 from stream_jobs.settings import StreamSettings
@@ -49,6 +50,11 @@ class Labels:
                     f"HASHTIDE_METRIC_REGIONS: posts are never tagged {code!r}: no country has this code"
                 )
         return cls(campaigns, settings.metric_platforms.split(","), languages, regions)
+
+    def use(self, campaigns: Campaigns) -> None:
+        """Have labels for these campaigns, too. Those from before keep theirs: their posts may still come."""
+        self._campaigns |= {campaign.name for campaign in campaigns.all}
+        self.begin()
 
     def begin(self) -> None:
         """Have all counters of campaigns begin at 0: of one that was not there, nobody sees the first increase."""

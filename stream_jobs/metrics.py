@@ -112,6 +112,15 @@ NEWEST_EVENT = Gauge(
     ["partition"],
     unit="seconds",
 )
+CAMPAIGNS_LOADED = Gauge(
+    "hashtide_campaigns_loaded_timestamp_seconds",
+    "When this worker loaded the campaigns that it tags posts by: at its start, or at the last SIGHUP that went well",
+    unit="seconds",
+)
+CAMPAIGNS_NOT_LOADED = Counter(
+    "hashtide_campaigns_load_failures_total",
+    "SIGHUPs after which the campaigns could not be used, and those from before stayed; the log says why",
+)
 CLOCK_SKEW = Gauge(
     "hashtide_clock_skew_seconds",
     "Our clock minus that of `kafka` or `elasticsearch`, as far as the time that asking took cannot explain it: 0 when "
@@ -135,6 +144,22 @@ CANARY_LATENCY = Histogram(
 CANARY_LAST_SEEN = Gauge(
     "hashtide_canary_last_seen_timestamp_seconds",
     "When the last canary that came through was found; until one has, when the first was sent",
+    registry=None,
+    unit="seconds",
+)
+
+# Registered only where workers enforce retention.
+RETENTION_DROPPED = Counter(
+    "hashtide_retention_dropped_indices_total", "Daily indices that this worker dropped as too old", registry=None
+)
+RETENTION_FAILED = Counter(
+    "hashtide_retention_failures_total",
+    "Times that retention did not drop all that is too old; it tries again after an hour",
+    registry=None,
+)
+RETENTION_LAST_SUCCESS = Gauge(
+    "hashtide_retention_last_success_timestamp_seconds",
+    "When this worker last dropped all that was too old; only of one that has had partition 0 of posts.raw",
     registry=None,
     unit="seconds",
 )

@@ -31,6 +31,11 @@ class Offsets:
         partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
         return dict(self._consumer.end_offsets(partitions))
 
+    def begins(self, topic: str) -> dict[TopicPartition, int]:
+        """For each partition the first offset that it still has, or would have."""
+        partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
+        return dict(self._consumer.beginning_offsets(partitions))
+
     def committed(self, topic: str) -> dict[TopicPartition, int]:
         """What the workers' group has committed of a topic; a partition without a commit is not there."""
         found = self._of_group(self._admin.list_group_offsets) or {}

@@ -7,6 +7,7 @@ theirs, it is told, and not mended.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -43,6 +44,8 @@ class Tally:
     """What the ledger and the count documents say of some whole windows."""
 
     def __init__(self) -> None:
+        self.whole = True
+        """Whether the ledger has every post that was counted. Where not, it says nothing of any count."""
         self.posts = 0
         """Entries of the ledger, the emptied ones included."""
         self._emptied: Counter[Group] = Counter()
@@ -83,11 +86,14 @@ class Tally:
         return self._emptied.total()
 
     def unverified(self) -> set[int]:
-        """Windows that are counted and have no ledger: dropped by retention, most likely. Nothing is told of them."""
-        return {found.source["@timestamp"] for found in self._counted.values()} - self._windows
+        """Windows that are counted and have no ledger, or not a whole one: it was dropped. Nothing is told of them."""
+        counted = {found.source["@timestamp"] for found in self._counted.values()}
+        return counted - self._windows if self.whole else counted
 
     def differences(self) -> list[Difference]:
         """What differs, in order of time."""
+        if not self.whole:
+            return []
         told: list[Difference] = []
         ahead: Counter[Group] = Counter()  # by how many posts reply volume is ahead, where some were emptied
         for ref in self._expected.keys() | self._counted.keys():
@@ -143,16 +149,30 @@ async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None 
     With `before`: of its partition alone, and as of there. Waits as the store does.
     """
     date = day(from_ms)
+    counts = f"{REPLY_VOLUME}-{date}*,{HASHTAG_VOLUME}-{date}*"
     async for attempt in AsyncRetrying(retry=retry_if_exception_type(ScanLost)):
         with attempt:
             result = Tally()
             async for page in store.scan(f"{POSTS}-{date}*", from_ms, to_ms):
                 for entry in page:
                     result.enter(entry.source, before)
-            async for page in store.scan(f"{REPLY_VOLUME}-{date}*,{HASHTAG_VOLUME}-{date}*", from_ms, to_ms):
+            async for page in store.scan(counts, from_ms, to_ms):
                 for count in page:
                     result.hold(count, before)
+            # After the scans: a ledger that another has replaced since would be told by the time of that one.
+            result.whole = ledger_is_whole(await store.made(f"{POSTS}-{date}*,{counts}"))
     return result
+
+
+def ledger_is_whole(made: Mapping[str, int]) -> bool:
+    """Of a day's indices and the moments that they were made: whether the ledger has been there from the beginning.
+
+    A post is in the ledger before it is counted. So a ledger made after counts is not the one that they were counted
+    by: that was dropped, by other means than `hashtide retention`, and a post that came late has made another.
+    """
+    ledgers = [moment for index, moment in made.items() if index.startswith(f"{POSTS}-")]
+    counts = [moment for index, moment in made.items() if not index.startswith(f"{POSTS}-")]
+    return not ledgers or not counts or max(ledgers) <= min(counts)
 
 
 def _group(source: dict[str, Any]) -> Group:

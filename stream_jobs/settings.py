@@ -7,6 +7,8 @@ from msgspec import Meta
 
 from producers.settings import Common
 
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+
 
 class StreamSettings(Common, frozen=True, kw_only=True):
     """Elasticsearch, topics, campaigns and the worker."""
@@ -33,6 +35,10 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
     ] = None
     repair_hashtags: Annotated[bool, Meta(description="read '# MeToo', as some scrapers write it, as #MeToo")] = False
+    store_text: Annotated[
+        bool,
+        Meta(description="keep the texts of posts in the ledger; else they go no further than enrichment"),
+    ] = False
     group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
     partitions: Annotated[
         int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")
@@ -40,6 +46,30 @@ class StreamSettings(Common, frozen=True, kw_only=True):
     replication: Annotated[
         int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` makes; 3 in production")
     ] = 1
+    retention: Annotated[
+        bool,
+        Meta(description="have the worker with partition 0 do what `hashtide retention` does, once a day"),
+    ] = False
+    retention_counts_days: Annotated[
+        Days | None, Meta(description="how long counts are kept, days; unset: for ever")
+    ] = None
+    retention_posts_days: Annotated[
+        Days | None,
+        Meta(
+            description="how long the ledger is kept, days; unset: for ever. Older posts are refused once it was "
+            "dropped, as nobody knows any more whether they were counted"
+        ),
+    ] = None
+    retention_gaps_days: Annotated[
+        Days | None, Meta(description="how long gaps and canaries are kept, days; unset: as long as counts")
+    ] = None
+    retention_raw_days: Annotated[
+        Days, Meta(description="how long `hashtide setup` has posts.raw kept, days: longer than workers may be down")
+    ] = 7
+    retention_enriched_days: Annotated[Days, Meta(description="the same of posts.enriched, days")] = 7
+    retention_dead_days: Annotated[
+        Days, Meta(description="the same of posts.dead, days: short, for it keeps what platforms sent")
+    ] = 7
     fetch_bytes: Annotated[
         int, Meta(ge=1024, le=64 << 20, description="about how large a batch of one partition is, unpacked, bytes")
     ] = 1 << 20

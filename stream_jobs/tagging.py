@@ -6,6 +6,7 @@ from typing import Any
 
 from producers import formats
 from producers.contract import Control, InvalidPost, PostDelete, PostEdit
+from producers.identity import Pseudonyms
 from producers.intake import accept
 from producers.sources.received import Received
 from stream_jobs.domain.enrich import Enricher
@@ -13,7 +14,7 @@ from stream_jobs.enriched import EnrichedPost
 
 
 def tag(
-    line: Received, format: str, enricher: Enricher, *, now_ms: int, author_key: bytes
+    line: Received, format: str, enricher: Enricher, *, now_ms: int, names: Pseudonyms
 ) -> Iterator[dict[str, Any] | InvalidPost]:
     """For each post (or edit) in a payload line its tags, ready for JSON, and for each bad one why."""
     for outcome in formats.parse(line.payload, format):
@@ -23,13 +24,12 @@ def tag(
             yield outcome
             continue
         try:
-            message = accept(outcome, now_ms=now_ms, author_key=author_key, origin="replay", source="file")
+            accept(outcome, now_ms=now_ms, names=names, origin="replay", source="file")
         except InvalidPost as error:
             yield error
             continue
-        assert not isinstance(message, PostDelete)
-        post = message.post if isinstance(message, PostEdit) else message
-        yield shown(enricher.enrich(post))
+        # As it came in, not as it is sent on: who asks here has the payload, and knows the post by its own id.
+        yield shown(enricher.enrich(outcome.post if isinstance(outcome, PostEdit) else outcome))
 
 
 def shown(post: EnrichedPost) -> dict[str, Any]:

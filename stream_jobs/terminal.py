@@ -1,15 +1,23 @@
-"""What commands share: options, tables, progress."""
+"""What commands share: options, tables, JSON, progress. What comes out of posts reaches a terminal by here alone."""
 
 import contextlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+import msgspec
+
+from producers.escapes import escaped, escaped_json
 
 as_json = click.option("--json", "json_", is_flag=True, help="JSON on stdout, for scripts.")
 
-NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "peak"})
+_encode = msgspec.json.Encoder().encode
+
+_JOINERS = "\u200c\u200d"
+
+NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "documents", "peak"})
 
 
 class Moment(click.ParamType):
@@ -26,16 +34,39 @@ class Moment(click.ParamType):
 
 
 def print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """A table on stdout; columns of numbers are right-aligned."""
+    """A table on stdout; columns of numbers are right-aligned. Cells are text: no markup, nothing that is obeyed, and
+    whatever runs from right to left leaves its neighbours where they are (UAX #9, FSI and PDI).
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    def cell(value: object) -> Text:
+        return Text("" if value is None else isolated(_harmless(str(value))))
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in NUMBERS else "left")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*map(cell, row))
     Console().print(table)
+
+
+def _harmless(text: str) -> str:
+    """`escaped`, but for joiners: what comes here of posts has them only where they are seen (domain/text.fold)."""
+    return "".join(char if char in _JOINERS else escaped(char) for char in text)
+
+
+def isolated(text: str) -> str:
+    """Text whose direction leaves its surroundings alone (UAX #9, FSI and PDI), where no <bdi> can be."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
+        return f"\u2068{text}\u2069"
+    return text
+
+
+def print_json(value: object) -> None:
+    """A line of JSON on stdout, which a terminal can show: what it would obey is written as \\u001b."""
+    click.echo(escaped_json(_encode(value).decode()))
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """Every topic, in the order of the flow, and what must be true of them before a worker starts."""
 
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, Final, NamedTuple
 
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from producers.contract import POSTS_DEAD, POSTS_RAW
@@ -17,18 +18,37 @@ POSTS_ENRICHED: Final = "posts.enriched"
 
 DAY_MS = 24 * 60 * 60 * 1000
 
-# Retention goes by the time of publishing, which Kafka itself writes: a post of 2017, published today, stays.
 _COMMON = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
 CONFIGS: Final[dict[str, dict[str, str]]] = {
-    POSTS_RAW: _COMMON | {"retention.ms": str(7 * DAY_MS)},
-    POSTS_ENRICHED: _COMMON | {"retention.ms": str(7 * DAY_MS)},
+    POSTS_RAW: _COMMON,
+    POSTS_ENRICHED: _COMMON,
     # A dead letter's key is where it came from: read again, the newer one replaces the older.
-    POSTS_DEAD: _COMMON | {"retention.ms": str(30 * DAY_MS), "cleanup.policy": "compact,delete"},
+    POSTS_DEAD: _COMMON | {"cleanup.policy": "compact,delete"},
 }
+"""What each topic is made with, beside how long it is kept."""
+
+
+GROWING: Final = (POSTS_ENRICHED, POSTS_RAW)
+"""Topics that partitions can be added to, in this order: a post keeps its partition's number on its way, so what it
+goes on to must have it first. Not posts.dead: its letters are found by key, and would come to lie in two partitions."""
 
 
 class TopicsUnready(HashtideError):
     """The topics are not as the jobs need them. The message says what to do."""
+
+
+class Kept(NamedTuple):
+    """A topic that is kept for another time than the settings say."""
+
+    topic: str
+    config: str
+    """`retention.ms`, or `segment.ms`: a record may lie that much longer, for Kafka removes whole segments."""
+    is_ms: int
+    """-1: for ever."""
+    wanted_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.config} is {_days(self.is_ms)}, the settings say {_days(self.wanted_ms)}"
 
 
 class Topic(NamedTuple):
@@ -44,7 +64,7 @@ def setup(settings: StreamSettings) -> list[str]:
 
     Raises TopicsUnready, KafkaUnreachable.
     """
-    made = []
+    made, kept = [], retention(settings)
     with _admin(settings) as client:
         present = set(client.list_topics())
         for name, configs in CONFIGS.items():
@@ -53,7 +73,7 @@ def setup(settings: StreamSettings) -> list[str]:
             wanted = {
                 "num_partitions": settings.partitions,
                 "replication_factor": settings.replication,
-                "configs": configs,
+                "configs": configs | {key: str(value) for key, value in kept[name].items()},
             }
             try:
                 client.create_topics({name: wanted}, wait_for_metadata=True)
@@ -65,28 +85,129 @@ def setup(settings: StreamSettings) -> list[str]:
     return made
 
 
-def check(settings: Common) -> dict[str, Topic]:
-    """The topics, all there and of equal partitions. Blocks. Raises TopicsUnready, KafkaUnreachable.
+def retention(settings: StreamSettings) -> dict[str, dict[str, int]]:
+    """How long each topic is kept, by the names of Kafka's documentation, "Topic configs".
 
-    Equal, because a post keeps its partition number from posts.raw to posts.enriched.
+    It goes by the time of publishing, which Kafka itself writes: a post of 2017, published today, stays. What platforms
+    sent lies in posts.dead: there, segments of a day have it gone a day after its time, in place of a week.
     """
+    return {
+        POSTS_RAW: {"retention.ms": settings.retention_raw_days * DAY_MS},
+        POSTS_ENRICHED: {"retention.ms": settings.retention_enriched_days * DAY_MS},
+        POSTS_DEAD: {"retention.ms": settings.retention_dead_days * DAY_MS, "segment.ms": DAY_MS},
+    }
+
+
+def kept_otherwise(settings: StreamSettings) -> list[Kept]:
+    """Topics that are there and kept for another time than the settings say. Blocks. Raises TopicsUnready,
+    KafkaUnreachable."""
+    found = _kept(settings)
+    return [
+        Kept(topic, config, is_ms, wanted_ms)
+        for topic, configs in retention(settings).items()
+        for config, wanted_ms in configs.items()
+        if (is_ms := found[topic][config]) != wanted_ms
+    ]
+
+
+def keep(settings: StreamSettings, otherwise: Iterable[Kept]) -> None:
+    """Have topics kept for as long as the settings say. What is older goes at once, for good. Blocks. Raises
+    TopicsUnready, KafkaUnreachable."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, each.topic, {each.config: str(each.wanted_ms)}) for each in otherwise
+    ]
     with _admin(settings) as client:
-        present = set(client.list_topics())
-        missing = [name for name in CONFIGS if name not in present]
-        if missing:
-            raise TopicsUnready(
-                f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first"
-            )
-        topics = {
-            topic["name"]: Topic(str(topic["topic_id"]), len(topic["partitions"]))
-            for topic in client.describe_topics(list(CONFIGS))
-        }
+        for resource in resources:
+            try:
+                answers = client.alter_configs([resource], incremental=True)["topic"]
+            except KafkaError as error:
+                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {error!r}") from error
+            if answers[resource.name] != "OK":
+                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {answers[resource.name]}")
+
+
+def add_partitions(settings: StreamSettings) -> list[str]:
+    """Have posts.enriched and posts.raw be of HASHTIDE_PARTITIONS partitions; the names of those that got more.
+
+    Producers and workers may run meanwhile. Harmless again and again. Blocks. Raises TopicsUnready (before anything is
+    changed, where a topic has more of them), KafkaUnreachable.
+    """
+    wanted, added = settings.partitions, []
+    with _admin(settings) as client:
+        there = _described(client, settings)
+        for name in GROWING:
+            if there[name].partitions > wanted:
+                raise TopicsUnready(
+                    f"{name} has {there[name].partitions} partitions and HASHTIDE_PARTITIONS is {wanted}: Kafka takes "
+                    "none away. Nothing was changed"
+                )
+        for name in GROWING:
+            if there[name].partitions < wanted:
+                try:
+                    client.create_partitions({name: wanted})
+                except KafkaError as error:
+                    raise TopicsUnready(f"partitions can't be added to {name}: {error}") from error
+                added.append(name)
+    return added
+
+
+def differing(settings: StreamSettings) -> dict[str, int]:
+    """The partitions of posts.enriched and posts.raw, where they are not as many as HASHTIDE_PARTITIONS. Blocks. Raises
+    TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        there = _described(client, settings)
+    return {name: there[name].partitions for name in GROWING if there[name].partitions != settings.partitions}
+
+
+def check(settings: Common) -> dict[str, Topic]:
+    """The topics, all there, and posts.enriched with at least as many partitions as posts.raw, for a post keeps its
+    partition's number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        topics = _described(client, settings)
     if topics[POSTS_ENRICHED].partitions < topics[POSTS_RAW].partitions:
         raise TopicsUnready(
             f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions and {POSTS_RAW} has "
-            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many"
+            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many "
+            f"(HASHTIDE_PARTITIONS={topics[POSTS_RAW].partitions} hashtide setup --add-partitions)"
         )
     return topics
+
+
+def kept_ms(settings: Common) -> dict[str, int | None]:
+    """For each topic how long a record stays in it at most, in milliseconds; None: for ever. Blocks.
+
+    A segment goes when its newest record is older than `retention.ms`, and takes records for `segment.ms` (Kafka's
+    documentation, "Topic configs"). Raises KafkaUnreachable, TopicsUnready.
+    """
+    return {
+        name: None if kept["retention.ms"] < 0 else kept["retention.ms"] + kept["segment.ms"]
+        for name, kept in _kept(settings).items()
+    }
+
+
+def _kept(settings: Common) -> dict[str, dict[str, int]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in CONFIGS]
+    with _admin(settings) as client:
+        try:
+            found = client.describe_configs(resources, config_filter="all")["topic"]
+        except KafkaError as error:
+            raise TopicsUnready(f"Kafka does not tell how long topics are kept: {error!r}") from error
+    return {name: {key: int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms")} for name in CONFIGS}
+
+
+def _days(ms: int) -> str:
+    return "for ever" if ms < 0 else f"{ms / DAY_MS:g} d"
+
+
+def _described(client: Any, settings: Common) -> dict[str, Topic]:
+    present = set(client.list_topics())
+    missing = [name for name in CONFIGS if name not in present]
+    if missing:
+        raise TopicsUnready(f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first")
+    return {
+        topic["name"]: Topic(str(topic["topic_id"]), len(topic["partitions"]))
+        for topic in client.describe_topics(list(CONFIGS))
+    }
 
 
 def _admin(settings: Common) -> closing[Any]:

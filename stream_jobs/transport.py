@@ -44,6 +44,10 @@ PREFETCH_BACKOFF_S = 0.005
 """How long a broker is not asked for anything while records of one of its partitions wait to be taken. aiokafka's 0.1 s
 has partitions wait for each other."""
 
+METADATA_MAX_AGE_MS = 5_000
+"""How soon partitions that were added to a topic are read. The client's own 5 minutes are to spare brokers with very
+many clients."""
+
 MEASURE_EVERY_S = 2.0
 TEND_EVERY_S = 10.0
 IDLE_S = 60.0
@@ -271,6 +275,7 @@ class BatchApp(faust.App):
     ) -> None:
         # Posts get to a third of their size by compression, and more: half of it, fetched, makes a batch.
         options |= {"TableManager": NoTables, "consumer_max_fetch_size": batch_bytes // 2}
+        options |= {"consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS}
         super().__init__(*args, **options)
         self.batch_bytes = batch_bytes
         self.settings = settings
@@ -321,6 +326,10 @@ class BatchApp(faust.App):
                     await tend(tp.partition, idle=behind == 0 and consumer.quiet_s(tp) >= IDLE_S)
 
         self.timer(TEND_EVERY_S)(each)
+
+    def has(self, topic: str, partition: int) -> bool:
+        """Whether this worker has a partition now: of a group, one has it at most, as Kafka sees to."""
+        return TP(topic, partition) in cast(BatchConsumer, self.consumer).assignment()
 
     async def _measure(self) -> None:
         """Note how far this worker is behind, in each partition that it has."""

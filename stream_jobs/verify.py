@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from producers.errors import HashtideError
 from producers.kafka_clients import connect
 from stream_jobs import topics
-from stream_jobs.domain.windows import WINDOW_MS
+from stream_jobs.domain.windows import WINDOW_MS, day
 from stream_jobs.enriched import Recount, encode
 from stream_jobs.offsets import Offsets
 from stream_jobs.recount import Difference, tally
@@ -49,6 +49,8 @@ class Verdict(msgspec.Struct, frozen=True):
     deleted: int
     windows_without_ledger: int
     """Counted, but with nothing to hold them against: their part of the ledger was dropped."""
+    days_without_ledger: list[str]
+    """The days that these are of, `2017.10.15`."""
     mended: int
     differences: list[Difference]
 
@@ -88,16 +90,18 @@ def _differences(settings: StreamSettings, stretches: Sequence[tuple[int, int]],
 
 async def _look(settings: StreamSettings, stretches: Sequence[tuple[int, int]], show: Show) -> Verdict:
     posts = deleted = without = 0
+    days: dict[str, None] = {}
     differences: list[Difference] = []
     async with Elasticsearch(connection(settings), settings.bulk_bytes) as store:
         for done, (from_ms, to_ms) in enumerate(stretches):
             show(done, len(stretches))
             result = await tally(store, from_ms, to_ms)
             posts, deleted = posts + result.posts, deleted + result.emptied
-            without += len(result.unverified())
+            without += len(unverified := result.unverified())
+            days |= dict.fromkeys(map(day, sorted(unverified)))
             differences += result.differences()
     show(len(stretches), len(stretches))
-    return Verdict(posts, deleted, without, 0, differences)
+    return Verdict(posts, deleted, without, list(days), 0, differences)
 
 
 def _place(difference: Difference) -> tuple[str, int, int, str]:

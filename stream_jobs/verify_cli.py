@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import click
-import msgspec
 
 from producers.settings import load
 from stream_jobs.counts import iso
 from stream_jobs.settings import StreamSettings
-from stream_jobs.terminal import Moment, as_json, print_table, progress
+from stream_jobs.terminal import Moment, as_json, print_json, print_table, progress
 from stream_jobs.verify import Verdict
 from stream_jobs.verify import verify as held_against_the_ledger
 
@@ -33,7 +32,7 @@ def verify(from_: datetime | None, to: datetime | None, repair: bool, json_: boo
     with progress("hours verified") as show:
         verdict = held_against_the_ledger(load(StreamSettings, os.environ), from_, to, repair, show)
     if json_:
-        click.echo(msgspec.json.encode(verdict))
+        print_json(verdict)
     else:
         _print_verdict(verdict)
     if verdict.differences:
@@ -50,7 +49,10 @@ def _print_verdict(verdict: Verdict) -> None:
         if more := len(verdict.differences) - len(rows):
             click.echo(f"and {more:,} more: --json has them all")
     if verdict.windows_without_ledger:
-        click.echo(f"{verdict.windows_without_ledger:,} windows are counted and have no ledger any more: not verified")
+        days = sorted(verdict.days_without_ledger)
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        windows = f"{verdict.windows_without_ledger:,} windows of {span}"
+        click.echo(f"{windows} are counted and have no ledger any more (docs/retention.md): not verified, and left")
     if verdict.mended:
         click.echo(f"{verdict.mended:,} counts mended")
     click.echo(

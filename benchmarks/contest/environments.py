@@ -88,11 +88,8 @@ def environment(name: str, packages: tuple[str, ...]) -> Path:
     if done.exists() and done.read_text() == "\n".join(packages):
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    if not Path(uv).exists():
-        raise NotMade("uv is not installed")
-    _command(uv, "venv", "--quiet", "--python", sys.executable, str(folder))
-    _command(uv, "pip", "install", "--quiet", "--python", str(python), *packages)
+    _command(sys.executable, "-m", "venv", str(folder))
+    _command(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
     done.write_text("\n".join(packages))
     return python
 

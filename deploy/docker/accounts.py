@@ -33,11 +33,16 @@ ROLES: Final[dict[str, dict[str, Any]]] = {
     # Which templates are there is told to nobody who may not also change them.
     "hashtide_setup": {
         "cluster": ["monitor", "manage_index_templates"],
-        "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index"]}],
+        # manage: an upgrade adds fields to the mappings of indices that are there
+        "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index", "manage"]}],
     },
     "hashtide_worker": {
         "cluster": ["monitor", "manage_index_templates"],
         "indices": [{"names": PATTERNS, "privileges": [*LOOK, "write", "auto_configure"]}],
+    },
+    "hashtide_retention": {
+        "cluster": ["monitor", "manage_index_templates"],
+        "indices": [{"names": PATTERNS, "privileges": [*LOOK, "monitor", "delete", "delete_index"]}],
     },
     "hashtide_watch": {"cluster": ["monitor"], "indices": [{"names": PATTERNS, "privileges": LOOK}]},
 }
@@ -45,6 +50,7 @@ ROLES: Final[dict[str, dict[str, Any]]] = {
 USERS: Final[dict[str, list[str]]] = {
     "hashtide_setup": ["hashtide_setup", "kibana_admin"],  # it imports the dashboards
     "hashtide_worker": ["hashtide_worker"],
+    "hashtide_retention": ["hashtide_retention"],
     "hashtide_watch": ["hashtide_watch"],
 }
 """Every user, and its roles."""

@@ -4,9 +4,8 @@ from typing import Final
 
 from lxml import etree
 
-from producers.contract import InvalidPost
+from producers.contract import MAX_TEXT_CHARS, InvalidPost
 
-_MAX_CHARS: Final = 128 * 1024  # far above any server's limit; a tag with very many attributes costs quadratic time
 _BREAKS: Final = (("<br", "\n<br"), ("</p>", "</p>\n\n"), ("<li", "\n<li"), ("</div>", "</div>\n"))
 _PARSER: Final = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, collect_ids=False)
 _QUOTE_LINES: Final = etree.XPath("//*[contains(concat(' ', @class, ' '), ' quote-inline ')]")
@@ -21,8 +20,8 @@ def plain_text(html: str) -> str:
     """
     if "<" not in html and "&" not in html:
         return html.strip()
-    if len(html) > _MAX_CHARS:
-        raise InvalidPost("too-large", f"content has more than {_MAX_CHARS} characters")
+    if len(html) > MAX_TEXT_CHARS:  # a tag with very many attributes costs quadratic time
+        raise InvalidPost("too-large", f"content has more than {MAX_TEXT_CHARS} characters")
     for tag, with_break in _BREAKS:
         html = html.replace(tag, with_break)
     # The element around it: content may be empty, or begin with what looks like an XML declaration.

@@ -133,7 +133,9 @@ def parse(payload: bytes) -> list[Outcome]:
         return [Control(event.kind)]
     if event.commit is None:
         raise InvalidPost("not-a-post", "no event of a kind that we know")
-    at_ms = None if event.time_us is None else event.time_us // 1000
+    at_ms = None
+    if event.time_us is not None and event.commit.operation != "create":  # which has a time of its own
+        at_ms = time_ms(event.time_us // 1000, "time_us")
     return [_committed(event.did, event.commit, at_ms)]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from producers.contract import MAX_ID_CHARS, InvalidPost, Parsed
+from producers.contract import MAX_ID_CHARS, MAX_PARTS, MAX_TEXT_CHARS, InvalidPost, Parsed, problem
 
 Outcome = Parsed | InvalidPost
 """What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""
@@ -73,7 +73,7 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw) -> T:
         except msgspec.DecodeError:
             return decoder.decode(_mended(bytes(data)))
     except msgspec.ValidationError as error:
-        raise InvalidPost("wrong-type", str(error)) from None
+        raise InvalidPost("wrong-type", problem(error)) from None
     except (ValueError, RecursionError) as error:
         raise InvalidPost("not-json", str(error) if isinstance(error, msgspec.DecodeError) else "") from None
 
@@ -86,8 +86,11 @@ def _mended(data: bytes) -> str:
 
 
 def items(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
-    """The elements of a JSON array, unread. Raises InvalidPost: not-json, wrong-type."""
-    return decode(_RAW_LIST, data)
+    """The elements of a JSON array, unread. Raises InvalidPost: not-json, wrong-type, too-large."""
+    found = decode(_RAW_LIST, data)
+    if len(found) > MAX_PARTS:
+        raise InvalidPost("too-large", f"a list of {len(found)}, of {MAX_PARTS} allowed")
+    return found
 
 
 def is_absent(data: msgspec.Raw) -> bool:
@@ -114,9 +117,14 @@ def optional_id(value: Id, what: str) -> str | None:
 
 
 def required_text(value: str | None, what: str = "text") -> str:
-    """A text that must be there, and may be empty: some posts are a picture alone. Raises InvalidPost: no-text."""
+    """A text that must be there, and may be empty: some posts are a picture alone.
+
+    Raises InvalidPost: no-text, too-large.
+    """
     if value is None:
         raise InvalidPost("no-text", f"{what} is missing")
+    if len(value) > MAX_TEXT_CHARS:
+        raise InvalidPost("too-large", f"{what} has more than {MAX_TEXT_CHARS} characters")
     return value
 
 

@@ -148,6 +148,7 @@ class _Deletion(msgspec.Struct, frozen=True):
     timestamp_ms: Time = None
 
 
+_MOST_LOST: Final = 10**12  # more than there are; what is beyond has no place in a document
 _TWEET: Final = msgspec.json.Decoder(_Tweet)
 _LIMIT: Final = msgspec.json.Decoder(_Limit)
 _DELETION: Final = msgspec.json.Decoder(_Deletion)
@@ -183,7 +184,7 @@ def _control(keys: dict[str, msgspec.Raw]) -> Parsed | None:
         return _deleted(decode(_DELETION, keys["delete"]))
     if "limit" in keys:
         # X counts from the start of the connection: a source takes the difference from one notice to the next.
-        return Control("limit", estimated_loss=max(0, decode(_LIMIT, keys["limit"]).track))
+        return Control("limit", estimated_loss=min(max(0, decode(_LIMIT, keys["limit"]).track), _MOST_LOST))
     if "errors" in keys or "error" in keys:
         return Control("error")
     return next((Control(name) for name in CONTROLS if name in keys), None)

@@ -152,6 +152,7 @@ _REDACTION: Final = msgspec.json.Decoder(_Redaction)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _EVENTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = _Includes({}, {}, {})
+_MAX_PAGE: Final = 500  # as X makes them ("Full-archive search", max_results)
 
 
 def parse(payload: bytes) -> list[Outcome]:
@@ -163,7 +164,10 @@ def parse(payload: bytes) -> list[Outcome]:
     if not is_absent(line.data):
         data, includes = bytes(line.data), _included(line.includes)
         if data.startswith(b"["):
-            return [_item(item, includes) for item in items(data)] or [Control("empty-page")]
+            tweets = items(data)
+            if includes is not _NOTHING and len(tweets) > _MAX_PAGE:  # one long text may be retweeted in each of them
+                raise InvalidPost("too-large", f"a page of {len(tweets)} tweets, of {_MAX_PAGE} allowed")
+            return [_item(item, includes) for item in tweets] or [Control("empty-page")]
         return [_outcome(data, includes)]
     if not is_absent(line.errors) or line.title is not None:
         return [Control("disconnect" if b"operational-disconnect" in payload else "error")]

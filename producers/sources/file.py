@@ -2,6 +2,7 @@
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,10 +26,18 @@ def lines(path: Path) -> Iterator[Received]:
         # Where a pipe can't tell, progress has no total, and position is the line's number alone.
         tell = raw.tell if raw.seekable() else lambda: 0
         number = 0
-        while payload := file.readline(MAX_PAYLOAD_BYTES + 2):
+        while payload := _line(file, path):
             number += 1
-            if len(payload) > MAX_PAYLOAD_BYTES and not payload.endswith(b"\n"):
-                rest = payload
-                while rest and not rest.endswith(b"\n"):
-                    rest = file.readline(1 << 16)
             yield Received(source, f"line {number}", payload.rstrip(b"\r\n")[: MAX_PAYLOAD_BYTES + 1], tell())
+
+
+def _line(file: IO[bytes], path: Path) -> bytes:
+    """The next line, or its beginning; nothing at the end."""
+    try:
+        payload = rest = file.readline(MAX_PAYLOAD_BYTES + 2)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            while rest and not rest.endswith(b"\n"):
+                rest = file.readline(1 << 16)
+    except zlib.error as error:
+        raise OSError(f"{path} is damaged: {error}") from None
+    return payload

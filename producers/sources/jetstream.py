@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.sync.client import connect as connect_websocket
+from websockets.sync.client import reconnect
 
-from producers.contract import FUTURE_TOLERANCE_MS, Gap
+from producers.contract import FUTURE_TOLERANCE_MS, MAX_PAYLOAD_BYTES, Gap
 from producers.sources.link import Link
 from producers.sources.lost import Lost, Refused, answer_error
 from producers.sources.received import Items, Mark, Received
@@ -37,11 +37,18 @@ OVERLAP_US: Final = 5_000_000  # hosts differ by less ("it may be prudent to rew
 
 _OPEN_S: Final = 10.0
 _CLOSE_S: Final = 2.0
-_MAX_FRAME: Final = 16 << 20
+_MAX_FRAME: Final = 16 << 20  # unpacked
 _OLD_MS: Final = 60 * 60 * 1000  # a cursor younger than this is within what any host keeps
 _FIRST_US: Final = 10**15  # v2 takes smaller cursors for sequence numbers
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _JUMP_MS: Final = 60 * 1000  # the whole network is never silent for so long
+
+
+class _Connect(reconnect):
+    """One connection. Follows no redirect: it could lead into our own network."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -100,7 +107,7 @@ class Jetstream:
         cursor_us = None if self._cursor_us is None else max(self._cursor_us - OVERLAP_US, 0)
         opened_ms = self._clock_ms()
         try:
-            with connect_websocket(
+            with _Connect(
                 subscription(url, cursor_us),
                 open_timeout=_OPEN_S,
                 close_timeout=_CLOSE_S,
@@ -142,7 +149,8 @@ class Jetstream:
             mark = Mark(SOURCE, "cursor_us", time_us)
         replayed = time_us is not None and replayed_until_ms is not None and time_us // 1000 < replayed_until_ms
         origin: Literal["backfill"] | None = "backfill" if replayed else None
-        yield Received(SOURCE, f"cursor {time_us}", data, mark=mark, origin=origin, firehose=True)
+        payload = data[: MAX_PAYLOAD_BYTES + 1]
+        yield Received(SOURCE, f"cursor {time_us}", payload, mark=mark, origin=origin, firehose=True)
         if frame.error is not None:
             raise self._told(frame.error)
 

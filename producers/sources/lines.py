@@ -38,7 +38,8 @@ class LineBuffer:
         self.pending += len(part)
         part = part[: MAX_PAYLOAD_BYTES + 1 - self._kept]
         self._kept += len(part)
-        self._parts.append(part)
+        if part:
+            self._parts.append(part)
 
     def _taken(self) -> bytes:
         line = b"".join(self._parts)

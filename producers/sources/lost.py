@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from producers.errors import HashtideError
+from producers.escapes import escaped
 
 Cause = Literal["ended", "notice", "network", "stalled", "http-error", "rate-limited", "too-slow", "cursor-too-old"]
 """Why a connection was lost: closed; closed with a notice; broken or never made; silent for too long; answered by an
@@ -13,13 +14,14 @@ HTTP error, or by 420 or 429; closed because we read too slowly; refused because
 is a metric label."""
 
 _RATE_LIMITED: Final = (420, 429)
+_SAID_CHARS: Final = 200
 
 
 class Lost(Exception):
     """A connection has ended, or could not be made. Making another one is right."""
 
     def __init__(self, cause: Cause, detail: str = "", *, retry_at_ms: int | None = None, cut: bool = False) -> None:
-        super().__init__(f"{cause}: {detail}" if detail else cause)
+        super().__init__(f"{cause}: {said(detail)}" if detail else cause)
         self.cause: Cause = cause
         self.retry_at_ms = retry_at_ms
         """When the server lets us in again, where it says so."""
@@ -33,12 +35,17 @@ class Refused(HashtideError):
 
 def answer_error(what: str, status: int, headers: Mapping[str, str], body: str, now_ms: int) -> Lost | Refused:
     """What an HTTP answer other than success means: only 5xx, 408, 420 and 429 are worth another try."""
-    said = f"HTTP {status} {' '.join(body.split())[:200]}".rstrip()
+    answer = f"HTTP {status} {said(body)}".rstrip()
     if status in _RATE_LIMITED:
-        return Lost("rate-limited", said, retry_at_ms=retry_at_ms(headers, now_ms))
+        return Lost("rate-limited", answer, retry_at_ms=retry_at_ms(headers, now_ms))
     if status >= 500 or status == 408:
-        return Lost("http-error", said)
-    return Refused(f"{what}: {said}")
+        return Lost("http-error", answer)
+    return Refused(f"{what}: {answer}")
+
+
+def said(text: str) -> str:
+    """What another side said, for the log: its beginning, in one line that no terminal obeys."""
+    return escaped(" ".join(text[: 4 * _SAID_CHARS].split())[:_SAID_CHARS])
 
 
 def retry_at_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
@@ -57,7 +64,7 @@ def retry_at_ms(headers: Mapping[str, str], now_ms: int) -> int | None:
     for name, read in readers:
         try:
             return read(headers[name])
-        except (KeyError, ValueError, OverflowError):
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError):  # the last four out of dates
             continue
     return None
 

@@ -21,7 +21,9 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError, connect_sse
 
 from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost, PostDelete
 from producers.formats import Outcome, mastodon
-from producers.sources.http import check, failures_as_lost
+from producers.sources.http import ask, check, failures_as_lost
+from producers.sources.inside import leads_inside
+from producers.sources.lines import LineBuffer
 from producers.sources.link import Link
 from producers.sources.lost import Lost, Refused
 from producers.sources.mastodon_timeline import Timeline, TooMuch, before, id_at, later, status_id
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 STALL_S: Final = 60.0  # an instance sends a heartbeat every 15 seconds
 URIS: Final = 50_000  # local ids remembered for each instance: those that deletions and replies can be told of
 
-_MAX_LINE_BYTES: Final = 4 * MAX_PAYLOAD_BYTES  # what is longer is no event, and would only fill the memory
+_MAX_EVENT_BYTES: Final = 4 * MAX_PAYLOAD_BYTES  # what is longer is no event, and would only fill the memory
 
 
 class Stream(NamedTuple):
@@ -55,6 +57,23 @@ class Stream(NamedTuple):
         if self.tag is not None:
             return f"/api/v1/timelines/tag/{quote(self.tag, safe='')}", {}
         return "/api/v1/timelines/public", {"local": "true"} if self.path == "public/local" else {}
+
+
+class _Urls(msgspec.Struct, frozen=True):
+    streaming: str | None = None
+
+
+class _Configuration(msgspec.Struct, frozen=True):
+    urls: _Urls = _Urls()
+
+
+class _About(msgspec.Struct, frozen=True):
+    """What an instance says of itself: the part that is read."""
+
+    configuration: _Configuration = _Configuration()
+
+
+_ABOUT: Final = msgspec.json.Decoder(_About)
 
 
 class Instance:
@@ -83,15 +102,17 @@ class Instance:
 
     def _asked(self) -> str | None:
         """`configuration.urls.streaming` ("Instance"); None for an instance that does not say."""
-        with failures_as_lost():
-            response = self.client.get("/api/v2/instance")
         try:
-            check(self.source, response, self._clock_ms)
-            url = urlsplit(response.json()["configuration"]["urls"]["streaming"])
-        except (Refused, ValueError, KeyError, TypeError, AttributeError):
+            answer = ask(self.source, self.client, "GET", "/api/v2/instance", self._clock_ms)
+            url = urlsplit(_ABOUT.decode(answer.body).configuration.urls.streaming or "")
+            host = url.hostname
+        except (Refused, ValueError, RecursionError):  # also what is no JSON, or not of this shape
             return None
-        if url.scheme not in ("wss", "https") and self.client.base_url.scheme == "https":
+        if host is None or (url.scheme not in ("wss", "https") and self.client.base_url.scheme == "https"):
             return None  # a token does not leave in the clear
+        if leads_inside(host) and not leads_inside(self.client.base_url.host):
+            log.warning("%s names a streaming server inside our own network: not asked", self.source)
+            return None
         return f"{'https' if url.scheme in ('wss', 'https') else 'http'}://{url.netloc}{url.path.rstrip('/')}"
 
 
@@ -140,6 +161,7 @@ class MastodonStream:
 
     def _live(self, events: EventSource) -> Items:
         events.response.stream = _Watched(events.response.stream, self.link.heard)
+        events.response.encoding = "utf-8"  # always ("Server-sent events"); what the header says may be any codec
         try:
             for event in events.iter_sse():
                 yield self._received(event)
@@ -186,13 +208,14 @@ class _Watched(httpx.SyncByteStream):
         self._body, self._heard = body, heard
 
     def __iter__(self) -> Iterator[bytes]:
-        unended = 0
+        """Raises Lost for an event without an end: of very many lines, or of a very long one."""
+        lines, event = LineBuffer(), 0
         for piece in self._body:
             self._heard()
-            end = piece.rfind(b"\n")
-            unended = unended + len(piece) if end < 0 else len(piece) - end
-            if unended > _MAX_LINE_BYTES:
-                raise Lost("http-error", "a line without an end")
+            for line, size in lines.feed(piece):
+                event = 0 if not line else event if line.startswith(b":") else event + size
+            if event + lines.pending > _MAX_EVENT_BYTES:
+                raise Lost("http-error", "an event without an end")
             yield piece
 
     def close(self) -> None:

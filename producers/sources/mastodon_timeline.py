@@ -10,9 +10,9 @@ import httpx
 import msgspec
 from tenacity import stop_before_delay
 
-from producers.contract import InvalidPost
+from producers.contract import MAX_ID_CHARS, InvalidPost
 from producers.formats.payload import items
-from producers.sources.http import check, failures_as_lost
+from producers.sources.http import ask
 from producers.sources.lost import Lost
 from producers.sources.reconnect import tried
 
@@ -61,17 +61,24 @@ class Timeline:
         raise TooMuch(f"more than {MAX_PAGES * PAGE} statuses to catch up on")
 
     def _page(self, min_id: str) -> tuple[list[bytes], str | None]:
-        with failures_as_lost():
-            response = self._client.get(self._path, params=self._params | {"min_id": min_id, "limit": str(PAGE)})
-        check(self._source, response, self._clock_ms)
+        params = self._params | {"min_id": min_id, "limit": str(PAGE)}
+        response, body = ask(self._source, self._client, "GET", self._path, self._clock_ms, params=params)
         try:
-            statuses = [bytes(status) for status in items(response.content)]
+            statuses = [bytes(status) for status in items(body)]
         except InvalidPost:
             raise Lost("http-error", "a timeline that is no list of statuses") from None
         if not statuses:
             return [], None
-        newer = httpx.URL(response.links.get("prev", {}).get("url", "")).params.get("min_id")
-        return statuses[::-1], newer or status_id(statuses[0])
+        return statuses[::-1], _newer(response) or status_id(statuses[0])
+
+
+def _newer(response: httpx.Response) -> str | None:
+    """From where on the next page is, as the answer says it ("Pagination"); None where it says nothing of use."""
+    try:
+        min_id = httpx.URL(response.links.get("prev", {}).get("url", "")).params.get("min_id")
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return min_id if min_id and len(min_id) <= MAX_ID_CHARS else None
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -82,12 +89,12 @@ _STATUS: Final = msgspec.json.Decoder(_Status)
 
 
 def status_id(status: bytes | str) -> str | None:
-    """The instance's own id of a status in JSON; None for what is none."""
+    """The instance's own id of a status in JSON; None for what is none, or too long for one."""
     try:
         found = _STATUS.decode(status).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if found is None else str(found)
+    return None if found is None or len(str(found)) > MAX_ID_CHARS else str(found)
 
 
 def later(one: str | None, other: str | None) -> str | None:

@@ -26,6 +26,9 @@ NETWORK_STEP_S: Final = 0.25
 NETWORK_MAX_S: Final = 16.0
 HTTP_FIRST_S: Final = 5.0
 HTTP_MAX_S: Final = 320.0
+SHORT_MS: Final = 1_000
+SHORT_AT_ONCE: Final = 5
+"""After more connections in a row that worked, and did not last so long, the next one waits."""
 LIMITED_FIRST_S: Final = 60.0
 LIMITED_MAX_S: Final = 900.0  # the length of X's rate limit windows: no server's clock makes us wait longer
 
@@ -119,7 +122,9 @@ def reconnecting(
     `connect` makes a connection and gives what it brings; it never just ends, but raises Lost, or what is for a person
     to look at (Refused): that goes through.
     """
+    short = 0  # connections in a row that worked and ended within a moment
     while True:
+        began_ms = clock_ms()
         for attempt in tries(link.source, link, clock_ms=clock_ms, sleep=sleep):
             try:
                 yield from connect()
@@ -129,6 +134,9 @@ def reconnecting(
                 link.lost(lost)
                 if worked:
                     outages.of(link.source).failed(link, f"{link.source}: {lost}", lost.cause)
+                    short = short + 1 if clock_ms() - began_ms < SHORT_MS else 0
+                    if short > SHORT_AT_ONCE:  # a server that lets us in to throw us out would keep us busy with it
+                        sleep(min(NETWORK_STEP_S * (short - SHORT_AT_ONCE), NETWORK_MAX_S))
                     break  # at once, and counting from the start
                 with attempt:
                     raise

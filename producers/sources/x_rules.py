@@ -11,14 +11,17 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from producers.sources.http import check, failures_as_lost
-from producers.sources.lost import Lost, Refused
+from producers.sources.http import ask
+from producers.sources.lost import Lost, Refused, said
 from producers.wanted import Terms, Wanted
 
 log = logging.getLogger(__name__)
 
 PATH: Final = "/2/tweets/search/stream/rules"
 OURS: Final = "hashtide:"
+
+MAX_PAGES: Final = 100
+"""Of rules: no access level has room for more than a few."""
 
 _OR: Final = " OR "
 
@@ -99,7 +102,7 @@ class _Problem(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.title, self.detail, *self.details)))
+        return said(" ".join(filter(None, (self.title, self.detail, *self.details))))
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -125,12 +128,13 @@ class RulesApi:
         """All rules that stand there, whoever made them."""
         found: list[Rule] = []
         params: dict[str, str] = {}
-        while True:
+        for _ in range(MAX_PAGES):
             answer = self._ask("GET", params=params)
             found.extend(answer.data)
             if not answer.meta.next_token:
                 return found
             params = {"pagination_token": answer.meta.next_token}
+        raise Lost("http-error", f"more than {MAX_PAGES} pages of rules")
 
     def add(self, rules: Sequence[Rule], *, dry_run: bool) -> dict[str, str]:
         """Add rules, or only have them checked. Gives, by their values, what X says of those that it does not take."""
@@ -151,13 +155,11 @@ class RulesApi:
             raise Refused(f"X's stream rules: {answer.errors[0]}")
 
     def _ask(self, method: str, **request: Any) -> _Answer:
-        with failures_as_lost():
-            response = self._client.request(method, PATH, **request)
-        if response.status_code != 400:  # which has the reasons, rule by rule, as success has
-            check("X's stream rules", response, self._clock_ms)
+        # A 400 has the reasons, rule by rule, as success has.
+        response, body = ask("X's stream rules", self._client, method, PATH, self._clock_ms, taken=(400,), **request)
         try:
-            return _ANSWER.decode(response.content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _ANSWER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Lost("http-error", f"HTTP {response.status_code} with an answer that is none") from None
 
 

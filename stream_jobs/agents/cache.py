@@ -16,8 +16,7 @@ class Cache:
     read. That saves nearly every read of a stream that moves on: most keys of a new window are new.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._generation = -1
         self._counts: OrderedDict[CountKey, Count] = OrderedDict()
         self._whole_after_ms: int | None = None
@@ -60,9 +59,9 @@ class Cache:
         self._counts.pop(key, None)
         self._miss(key)
 
-    def shrink(self) -> None:
-        """Keep the bound. Between batches alone: within one, a key that was just read must stay."""
-        while len(self._counts) > self._most:
+    def shrink(self, most: int) -> None:
+        """Keep no more than `most`. Between batches alone: within one, a key that was just read must stay."""
+        while len(self._counts) > most:
             self._miss(self._counts.popitem(last=False)[0])
 
     def _miss(self, key: CountKey) -> None:

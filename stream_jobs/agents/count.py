@@ -1,9 +1,9 @@
 """The count agent: each post once, whatever comes twice.
 
 A batch of one partition of posts.enriched goes through four steps, top to bottom: decode; the ledger says which posts
-are new; the counts take them in; what was refused for good is buried. An order to count a window again sets its counts
-to what the ledger says. Every step may be done again after a crash: the
-ledger holds each post's offset, and a count document's version is the last offset it includes, plus one.
+are new; the counts take them in; what was refused for good, or is older than the ledger, is buried. An order to count a
+window again sets its counts to what the ledger says. Every step may be done again after a crash: the ledger holds each
+post's offset, and a count document's version is the last offset it includes, plus one.
 """
 
 from asyncio import Lock, timeout
@@ -13,7 +13,8 @@ from contextlib import suppress
 from copy import copy
 from typing import Final, NamedTuple
 
-from producers.contract import EARLIEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
+from producers.contract import EARLIEST_MS, LATEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
+from producers.versions import NewerMessage
 from stream_jobs import metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, letter
@@ -22,7 +23,8 @@ from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, 
 from stream_jobs.labels import Labels
 from stream_jobs.recount import tally
 from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, CountKey, Ledger
+from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME, CountKey, Ledger
+from stream_jobs.sinks.emptying import empty_posts
 from stream_jobs.sinks.store import Found, Outcome, Store
 from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
@@ -31,7 +33,7 @@ FINALISED_AT_ONCE = 5_000
 CANARY_WAITS_S = 2.0
 
 
-LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: a later day is none that an index can be named by
+DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
 
 
 class Event(NamedTuple):
@@ -72,6 +74,7 @@ class CountAgent:
         topic_id: str,
         key: bytes,
         cached_counts: int,
+        partitions: int = 1,
         grace_ms: int,
         labels: Labels,
         clock_ms: Callable[[], int],
@@ -79,12 +82,12 @@ class CountAgent:
         self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
         self._ledger = Ledger(key, topic_id)
         self._grace_ms, self._labels = grace_ms, labels
-        self._partitions: defaultdict[int, Partition] = defaultdict(
-            lambda: Partition(Cache(cached_counts), Watermark(), Lock())
-        )
+        self._cached_counts, self._shares = cached_counts, partitions
+        self._partitions: defaultdict[int, Partition] = defaultdict(lambda: Partition(Cache(), Watermark(), Lock()))
 
     async def handle(self, batch: Batch) -> None:
-        """Count a batch; back when the store has all of it. What the store raises comes through."""
+        """Count a batch; back when the store has all of it. What the store raises comes through. Raises NewerMessage,
+        and then nothing of it was counted."""
         partition = self._partitions[batch.partition]
         async with partition.lock:
             await self._handle(batch, partition)
@@ -149,6 +152,8 @@ class CountAgent:
                 if isinstance(message, EnrichedPost) and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
                     raise InvalidPost("undecodable", "created_at_ms is not in the years 2006 to 9999")
                 events.append(Event(record.offset, message, value))
+            except NewerMessage as error:
+                raise error.at(POSTS_ENRICHED, batch.partition, record.offset) from None
             except InvalidPost as error:
                 dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
         return events, dead
@@ -178,7 +183,8 @@ class CountAgent:
         found = await self._store.get([self._ledger.ref(post) for _, post in known])
         edits = []
         for (event, post), entry in zip(known, found, strict=True):
-            if entry is None:  # dropped since, with its index: by retention, so nobody asks for its count any more
+            if entry is None:  # dropped a moment ago, with its index: whether it is counted, nobody knows any more
+                dead.append(self._refused(partition, event, DROPPED))
                 continue
             at = documents.ledger_position(entry.source, "at")
             if at == Position(self._topic_id, partition, event.offset):
@@ -245,7 +251,8 @@ class CountAgent:
             else:
                 refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
         metrics.CORRECTED.inc(corrected)
-        cache.shrink()
+        # `partitions` is how many there were at the start. When some were added since, all get a smaller share.
+        cache.shrink(self._cached_counts // max(self._shares, len(self._partitions)))
         return list(refused.values())
 
     async def _read(self, partition: int, cache: Cache, needed: Iterable[CountKey]) -> None:
@@ -284,17 +291,10 @@ class CountAgent:
                 return
 
     async def _delete(self, deletions: Sequence[DeletedPost]) -> None:
-        """Empty the ledger documents of deleted posts. What was counted stays counted: it was posted."""
-        waiting = {self._ledger.id(deletion): deletion for deletion in deletions}
-        while waiting:
-            again = {}
-            for entry in await self._store.locate(f"{POSTS}-*", list(waiting)):
-                deletion = waiting[entry.ref.id]
-                body = documents.emptied(entry.source, deletion)
-                if body is not None and not await self._amended(entry, body):
-                    again[entry.ref.id] = deletion
-            metrics.DELETIONS.inc(len(waiting) - len(again))
-            waiting = again
+        if deletions:
+            deleted = {self._ledger.id(deletion): deletion.deleted_at_ms for deletion in deletions}
+            await empty_posts(self._store, deleted)
+            metrics.DELETIONS.inc(len(deleted))
 
     async def _keep_gaps(self, partition: int, gaps: Sequence[Event]) -> list[DeadLetter]:
         """Keep a document of each gap; one that is there already was told twice."""
@@ -317,7 +317,8 @@ class CountAgent:
         return outcome.status != "conflict"
 
     def _refused(self, partition: int, event: Event, outcome: Outcome) -> DeadLetter:
-        return self._letter(partition, event.offset, event.value, "refused-by-elasticsearch", outcome.detail)
+        reason: Reason = "older-than-retention" if outcome.status == "dropped" else "refused-by-elasticsearch"
+        return self._letter(partition, event.offset, event.value, reason, outcome.detail)
 
     def _letter(self, partition: int, offset: int, value: bytes, reason: Reason, detail: str) -> DeadLetter:
         return letter(

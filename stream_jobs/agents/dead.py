@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from producers.contract import MAX_PAYLOAD_BYTES, DeadLetter, Reason
+from producers.contract import MAX_PAYLOAD_BYTES, DeadLetter, Reason, without_payload
 from stream_jobs import metrics
 
 
@@ -11,6 +11,15 @@ class Bury(Protocol):
     """Sends dead letters to posts.dead; back when Kafka has them."""
 
     async def __call__(self, letters: Sequence[DeadLetter]) -> None: ...
+
+
+def without_payloads(bury: Bury) -> Bury:
+    """Buries letters without the bytes that could not go on."""
+
+    async def buried(letters: Sequence[DeadLetter]) -> None:
+        await bury([without_payload(each) for each in letters])
+
+    return buried
 
 
 def letter(

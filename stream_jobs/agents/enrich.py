@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from producers.contract import POSTS_RAW, Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
+from producers.versions import NewerMessage
 from stream_jobs import metrics
 from stream_jobs.agents.dead import Bury, letter
 from stream_jobs.domain.enrich import Enricher
@@ -28,13 +29,15 @@ class EnrichAgent:
         self._topic_id, self._clock_ms = topic_id, clock_ms
 
     async def handle(self, batch: Batch) -> None:
-        """Enrich a batch; back when Kafka has all of it."""
+        """Enrich a batch; back when Kafka has all of it. Raises NewerMessage, and then nothing of it was sent."""
         records, dead, canaries = [], [], 0
         for record in batch.records:
             try:
                 enriched = self._enrich(batch.partition, record)
                 records.append((record.key, encode(enriched)))
                 canaries += enriched.__class__ is Canary
+            except NewerMessage as error:
+                raise error.at(POSTS_RAW, batch.partition, record.offset) from None
             except InvalidPost as error:
                 dead.append(self._letter(batch.partition, record, error))
         if records:

@@ -15,6 +15,8 @@ from stream_jobs.doctor.findings import Finding, not_checked
 LIMIT_S: Final = 8.0
 """For one question. The clients' own limits are below it; this one is for what they do not bound."""
 
+KNOCK_S: Final = 2.0
+
 T = TypeVar("T")
 
 
@@ -76,14 +78,34 @@ def short(error: BaseException) -> str:
     return f"{type(error).__name__} {said}".rstrip()
 
 
-def speaks_tls(host: str, port: int, limit_s: float = 2.0) -> bool:
-    """Whether somebody there answers a TLS handshake. Sends nothing, trusts nothing."""
+def place(address: str) -> tuple[str, int]:
+    """host:port, or [host]:port, taken apart."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def knock(address: str) -> str:
+    """Why nobody listens at host:port; empty where somebody does. Blocks for KNOCK_S at most."""
+    try:
+        with socket.create_connection(place(address), timeout=KNOCK_S):
+            return ""
+    except TimeoutError:
+        return f"no answer within {KNOCK_S:.0f} s"
+    except socket.gaierror:
+        return "no such host"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+
+
+def speaks_tls(address: str) -> bool:
+    """Whether somebody at host:port answers a TLS handshake. Sends nothing else, and trusts nothing. Blocks for
+    KNOCK_S at most."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection((host, port), limit_s) as plain, context.wrap_socket(plain):
+        with socket.create_connection(place(address), KNOCK_S) as plain, context.wrap_socket(plain):
             return True
     except ssl.SSLError as error:
-        return "WRONG_VERSION_NUMBER" not in str(error) and "record layer" not in str(error).lower()
+        return "CERTIFICATE_REQUIRED" in str(error)
     except OSError:
         return False

@@ -3,7 +3,6 @@
 Everything blocks, for some seconds at most, and raises kafka.errors.KafkaError; KafkaUnreachable at the start.
 """
 
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
@@ -11,7 +10,7 @@ from typing import Any, Final, Self
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, KafkaError
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 
 from producers.contract import POSTS_DEAD, decode_dead_letter
 from producers.kafka_clients import connect
@@ -19,25 +18,10 @@ from producers.settings import Common
 from stream_jobs.doctor.facts import Broker, Group, Kafka, Letters, Position, Topic
 
 PATIENCE_S: Final = 4.0
-KNOCK_S: Final = 2.0
 ANSWER_MS: Final = 4_000
 READ_S: Final = 3.0
 LAST_LETTERS: Final = 20
 """Of each partition of posts.dead: the newest record may be one that drops a letter."""
-
-
-def knock(address: str) -> str:
-    """Why nobody listens at host:port; empty where somebody does. Blocks for KNOCK_S at most."""
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S):
-            return ""
-    except TimeoutError:
-        return f"no answer within {KNOCK_S:.0f} s"
-    except socket.gaierror:
-        return "no such host"
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
 
 
 class Brokers:
@@ -195,6 +179,3 @@ def _operations(found: Mapping[str, Any]) -> frozenset[str] | None:
     """What we may do with something; None where Kafka does not say."""
     told = found.get("authorized_operations")
     return frozenset(told) if isinstance(told, list | tuple | set | frozenset) else None
-
-
-__all__ = ["Brokers", "KafkaError", "knock"]

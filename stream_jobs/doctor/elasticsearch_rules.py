@@ -142,7 +142,7 @@ def must_be_free(mark: Watermark, total_bytes: int) -> int:
     value = mark.value.strip()
     if value.endswith("%") or re.fullmatch(r"[0-9.]+", value):
         used = float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
-        free = int(total_bytes * (1 - used))
+        free = round(total_bytes * (1 - used))
         headroom = as_bytes(mark.max_headroom) if mark.max_headroom else None
         return free if headroom is None else min(free, headroom)
     return as_bytes(value) or 0

@@ -11,13 +11,13 @@ from elastic_transport import TlsError, TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException
 
 from producers.errors import HashtideError
+from producers.kafka_clients import KafkaUnreachable
 from producers.run import wall_clock_ms
 from producers.settings import WrongSetting, load
 from stream_jobs import topics as our_topics
-from stream_jobs.app import PACKAGED_CAMPAIGNS, load_campaigns
 from stream_jobs.doctor import elasticsearch_rules, here, kafka_rules, local_rules
-from stream_jobs.doctor.asking import Asking, judged, short, speaks_tls, within
-from stream_jobs.doctor.broker import Brokers, knock
+from stream_jobs.doctor.asking import Asking, judged, knock, short, speaks_tls, within
+from stream_jobs.doctor.broker import Brokers
 from stream_jobs.doctor.facts import Health, Skew
 from stream_jobs.doctor.findings import Finding, not_checked, ok, warning, wrong
 from stream_jobs.doctor.store import Store, wanted_schemas, wanted_templates
@@ -25,6 +25,7 @@ from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import Connection, connection
 from stream_jobs.sinks.indices import why_refused
 
+CONNECT_S: Final = 12.0
 CLOSE_S: Final = 2.0
 
 OF_SETTINGS: Final = ("author key", "state folder", "campaigns", "metrics port")
@@ -75,8 +76,11 @@ def examine(environ: Mapping[str, str], now_ms: Callable[[], int] = wall_clock_m
 
 
 def _campaigns(settings: StreamSettings) -> Finding:
+    from stream_jobs.app import PACKAGED_CAMPAIGNS, load_campaigns  # takes a second or two, with all that it brings
+    from stream_jobs.domain.campaign import as_it_is
+
     try:
-        names = [each.name for each in load_campaigns(settings).all]
+        names = [each.name for each in load_campaigns(settings, as_it_is).all]
     except HashtideError as error:
         return local_rules.campaigns([], str(error), packaged=False)
     return local_rules.campaigns(names, "", packaged=settings.campaigns in (None, PACKAGED_CAMPAIGNS))
@@ -133,12 +137,15 @@ def _reach_kafka(settings: StreamSettings, brokers: Brokers, stack: ExitStack) -
     if len(away) == len(addresses):
         return wrong(name, f"nobody listens at {told}", "is Kafka running, and is HASHTIDE_KAFKA right?")
     try:
-        within(3 * CLOSE_S + 6, brokers.__enter__)
+        within(CONNECT_S, brokers.__enter__)
     except Exception as error:  # whatever a client makes of a server that is no Kafka, or of another protocol
-        host, _, port = next(address for address in addresses if address not in away).rpartition(":")
-        tls = " It speaks TLS." if speaks_tls(host.strip("[]"), int(port)) else " It does not speak TLS."
-        says = f"somebody listens at {host}:{port}, but: {short(error)}.{tls}"
-        return wrong(name, says, "is it Kafka, with the protocol and login of HASHTIDE_KAFKA_...? Its log has more")
+        address = next(address for address in addresses if address not in away)
+        if isinstance(error, HashtideError) and not isinstance(error, KafkaUnreachable):
+            return wrong(name, str(error), "docs/doctor.md, kafka connection")
+        why = "no answer as of Kafka" if isinstance(error, KafkaUnreachable) else short(error)
+        tls = "it speaks TLS" if speaks_tls(address) else "it speaks no TLS"
+        do = "is it Kafka, with the protocol and login that are set here? Its own log has more"
+        return wrong(name, f"somebody listens at {address}, but: {why}; {tls}", do)
     stack.callback(_closed, lambda: brokers.__exit__(None, None, None))
     if away:
         return warning(name, f"some of HASHTIDE_KAFKA are away: {told}", "bring them back, or take them out of it")
@@ -165,11 +172,8 @@ def _elasticsearch(settings: StreamSettings, stack: ExitStack) -> Iterator[Findi
         yield from (not_checked(check, "no Elasticsearch") for check in OF_ELASTICSEARCH)
         return
     versions = asking.ask("elasticsearch version", store.versions)
-    yield from judged(
-        "elasticsearch version",
-        lambda found: elasticsearch_rules.version(found, installed_version("elasticsearch")),
-        versions,
-    )
+    client = installed_version("elasticsearch")
+    yield from judged("elasticsearch version", lambda found: elasticsearch_rules.version(found, client), versions)
     unknown = not_checked("cluster health", "this login may not ask: it lacks `monitor`")
     yield from judged("cluster health", elasticsearch_rules.health, health or unknown)
     templates = asking.ask("index templates", store.templates)
@@ -196,7 +200,7 @@ def _reach_elasticsearch(at: Connection, store: Store) -> tuple[Health | None, F
     name = "elasticsearch connection"
     login = f", login by {at.login}" if at.login else ", without a login"
     try:
-        return within(CLOSE_S + 8, store.health), ok(name, f"{at.url} answers{login}")
+        return within(CONNECT_S, store.health), ok(name, f"{at.url} answers{login}")
     except TlsError as error:
         return None, wrong(name, why_refused(at, error), "docs/docker.md has how to make certificates")
     except AuthenticationException as error:
@@ -208,10 +212,11 @@ def _reach_elasticsearch(at: Connection, store: Store) -> tuple[Health | None, F
         return None, wrong(name, f"Elasticsearch at {at.url} answers with an error: {short(error)}", do)
     except (TransportError, TimeoutError) as error:
         parts = urlsplit(at.url)
-        tls = parts.scheme == "http" and speaks_tls(parts.hostname or "", parts.port or 80)
-        do = "it speaks TLS: begin HASHTIDE_ELASTICSEARCH with https" if tls else ""
-        why = f"no answer from Elasticsearch at {at.url}: {short(error)}"
-        return None, wrong(name, why, do or "is it running, and is HASHTIDE_ELASTICSEARCH right?")
+        address = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+        why = f"no answer from Elasticsearch at {at.url}: {knock(address) or short(error)}"
+        if parts.scheme == "http" and speaks_tls(address):
+            return None, wrong(name, f"{why}; it speaks TLS", "begin HASHTIDE_ELASTICSEARCH with https")
+        return None, wrong(name, why, "is it running, and is HASHTIDE_ELASTICSEARCH right?")
 
 
 def _elasticsearch_clock(found: Skew) -> Finding:

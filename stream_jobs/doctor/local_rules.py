@@ -5,6 +5,8 @@ from stream_jobs.doctor.facts import Folder, Key, Metrics, Package, Settings
 from stream_jobs.doctor.findings import Finding, ok, unless, warning, wrong
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
+PUBLIC = ("_CA_FILE", "_CERT_FILE", "_CERTIFICATE_FILE")
+"""Settings whose files are no secrets."""
 GB = 1 << 30
 FEW_BYTES, SCARCE_BYTES = 1 * GB, 64 << 20
 """Free space of the state folder at which to warn, and at which nothing can be written before long."""
@@ -24,7 +26,7 @@ def settings(found: Settings) -> list[Finding]:
         elif file.mode & 0o022:
             what = f"{file.setting}={file.path!r}: others may change it (mode {file.mode:03o})"
             findings.append(warning(name, what, f"chmod go-w {file.path}"))
-        elif file.mode & 0o004:
+        elif file.mode & 0o004 and not file.setting.endswith(PUBLIC):
             what = f"{file.setting}={file.path!r}: everybody on this machine may read it (mode {file.mode:03o})"
             findings.append(warning(name, what, f"chmod o-r {file.path}"))
     for variable in found.unknown:
@@ -41,7 +43,7 @@ def key(found: Key) -> Finding:
     if not found.fingerprint:
         do = "give every producer and worker the same file, HASHTIDE_AUTHOR_KEY_FILE"
         return warning(name, f"there is none; the first command that needs one makes it in {found.path}", do)
-    says = f"fingerprint {found.fingerprint}: must be the same on every machine"
+    says = f"fingerprint {found.fingerprint}: must be the same everywhere"
     if found.made_here:
         do = "with more machines than this one: the same file for all, HASHTIDE_AUTHOR_KEY_FILE"
         return ok(name, f"{says}; it lies in this machine's state folder. {do}")

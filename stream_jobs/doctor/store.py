@@ -1,4 +1,4 @@
-"""What is found in Elasticsearch. Reads only. A question blocks for ANSWER_S at most, and raises what the client does."""
+"""What is found in Elasticsearch. Reads only. A question blocks for ANSWER_S at most, and raises as the client does."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing

@@ -5,7 +5,7 @@ A campaign is a TOML file (docs/campaigns.md). All that is compared goes through
 
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -57,10 +57,19 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     why: tuple[Why, ...]
 
 
-class Campaigns:
-    """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks."""
+def as_it_is(platform: str, post_id: str) -> str:
+    """A post's id, which nothing has hidden."""
+    return post_id
 
-    def __init__(self, campaigns: Iterable[Campaign]) -> None:
+
+class Campaigns:
+    """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks.
+
+    `called`: what a root, by platform and id, is called in the posts to be matched: as_it_is in those that a platform
+    sent, producers.identity.Pseudonyms.post in those that intake has let in.
+    """
+
+    def __init__(self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = as_it_is) -> None:
         self.all: Final = tuple(campaigns)
         self._order: Final = {campaign.name: place for place, campaign in enumerate(self.all)}
         self._by_tag: Final[dict[str, list[str]]] = defaultdict(list)
@@ -76,7 +85,8 @@ class Campaigns:
                     index[form].append(campaign.name)
             for root in campaign.roots:
                 platform, _, post_id = root.partition(":")
-                self._by_root[platform, post_id].append(campaign.name)
+                for name in {post_id, called(platform, post_id)}:
+                    self._by_root[platform, name].append(campaign.name)
             for phrase in dict.fromkeys(map(words, campaign.phrases)):
                 self._phrases[phrase.split()[0]].append((phrase, campaign.name))
 

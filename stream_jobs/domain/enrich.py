@@ -1,4 +1,4 @@
-"""What the enrich step makes of a post: its tags, and nothing more of its text."""
+"""What the enrich step makes of a post: its tags, and nothing more of its text, unless texts are to be stored."""
 
 from producers.contract import Post
 from stream_jobs.domain import hashtags
@@ -11,10 +11,14 @@ from stream_jobs.enriched import EnrichedPost, Kind, Position
 class Enricher:
     """Tags posts. Made once: loads the language detector and the tables of regions."""
 
-    def __init__(self, campaigns: Campaigns, *, repair_hashtags: bool = False) -> None:
-        self._campaigns, self._repair = campaigns, repair_hashtags
+    def __init__(self, campaigns: Campaigns, *, repair_hashtags: bool = False, store_text: bool = False) -> None:
+        self._campaigns, self._repair, self._store_text = campaigns, repair_hashtags, store_text
         self._languages = Languages()
         self._regions = Regions()
+
+    def use(self, campaigns: Campaigns) -> None:
+        """Tag posts by these campaigns from now on."""
+        self._campaigns = campaigns
 
     def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
         """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
@@ -43,6 +47,7 @@ class Enricher:
             origin=post.origin,
             edited_at_ms=edited_at_ms,
             raw=raw,
+            text=post.text if self._store_text else None,
         )
 
 

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Final
 
+from idna.core import valid_contextj
+
 _LOOKS: Final = frozenset((*range(0xFE00, 0xFE10), *range(0x20D0, 0x2100), *range(0xE0100, 0xE01F0)))
 """Marks that choose an emoji's look, and are no part of a word."""
 # Han, kana, and the scripts of Thailand, Laos, Myanmar and Cambodia put no space between words: a character is a word.
@@ -13,6 +15,17 @@ _UNSPACED: Final = frozenset(
         *range(0x3400, 0xA000), *range(0xF900, 0xFB00), *range(0x20000, 0x323B0),
     )
 )  # fmt: skip
+
+
+# Default_Ignorable_Code_Point (DerivedCoreProperties.txt) without ZWNJ and ZWJ: fillers, variation selectors, tags,
+# controls of direction, and points kept free for more of them.
+_IGNORABLE: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_ZWNJ, _ZWJ = _JOINERS = "\u200c\u200d"
+_INVISIBLE: Final = re.compile(f"{_IGNORABLE.pattern[:-1]}{_JOINERS}]")
+_AROUND: Final = 16
 
 
 def _class_of(letters: list[int]) -> str:
@@ -57,13 +70,41 @@ del _LETTER_POINTS, _DIGIT_POINTS, _IN_WORDS, _LOOKS, _UNSPACED  # 22 MB that no
 
 def fold(text: str) -> str:
     """Text in the form in which it is compared: NFKC and casefold (Unicode Standard, 3.13, "Default Case Algorithms"),
-    and one i for the four of Turkish, where the capital of ı is I. Accents stay. Folding twice changes nothing.
+    without what nobody can see, and one i for the four of Turkish, where the capital of ı is I. Accents stay. Folding
+    twice changes nothing.
     """
     if text.isascii():
         return text.lower()
+    if _INVISIBLE.search(text):
+        text = _visible(text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     # NFKC again at the end: what lost its dot may compose with the mark behind it.
     return unicodedata.normalize("NFKC", folded.casefold().replace("i\u0307", "i").replace("ı", "i"))
+
+
+def _visible(text: str) -> str:
+    """Text without its default ignorable characters, as in NFKC_Casefold; joiners stay where they can be seen.
+
+    ZWNJ and ZWJ are letters' shapes in Persian, Hindi and Sinhala, and hold families of emoji together. UAX #31, 2.3.1,
+    says where (A1, A2, B), and so does RFC 5892, A.1 and A.2, which idna has.
+    """
+    text = unicodedata.normalize("NFKC", _IGNORABLE.sub("", unicodedata.normalize("NFKC", text)))
+    if _ZWNJ not in text and _ZWJ not in text:
+        return text
+    kept = [char for at, char in enumerate(text) if char not in _JOINERS or _shapes(text, at)]
+    return "".join(kept)
+
+
+def _shapes(text: str, at: int) -> bool:
+    """Whether the joiner there changes the look of what is around it."""
+    before, behind = text[at - 1 : at], text[at + 1 : at + 2]
+    if text[at] == _ZWJ and before and behind and unicodedata.category(behind) == "So":
+        return unicodedata.category(before) in ("So", "Sk")  # Sk: an emoji's skin
+    try:
+        # Around it only: what it looks at beside that are marks, and a text may have very many joiners.
+        return valid_contextj(text[max(0, at - _AROUND) : at + _AROUND], min(at, _AROUND))
+    except ValueError:  # a character that Unicode does not have yet
+        return False
 
 
 def words(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from producers.contract import Canary, Gap, Origin
+from producers.contract import LATEST_MS, Canary, Gap, Origin
 from stream_jobs.domain.windows import Status, day, window_start_ms
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
 from stream_jobs.sinks.store import Document, Found, Ref
@@ -246,6 +246,8 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={
     ledger: "_Positions"
     edited_at: int | None = None
     """Of an edit that stands in for a post that was never seen."""
+    text: str | None = None
+    """Where the texts of posts are stored."""
 
 
 class _Positions(msgspec.Struct, frozen=True, gc=False):
@@ -254,11 +256,13 @@ class _Positions(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ledger:
-    """Makes the ledger's documents: one for each post, under a keyed hash of what it is called."""
+    """Makes the ledger's documents: one for each post, under a keyed hash of what it is called.
+
+    `key` is the ledger's own (producers.identity.Keys.ledger), of 32 bytes.
+    """
 
     def __init__(self, key: bytes, topic: str) -> None:
-        self._key = hashlib.blake2b(key, digest_size=32, person=b"hashtide-ledger").digest()
-        self._topic = topic
+        self._key, self._topic = key, topic
 
     def id(self, message: EnrichedPost | DeletedPost) -> str:
         """The same for every copy of a post within one life of the topic, and for nothing else."""
@@ -288,6 +292,7 @@ class Ledger:
             post.author,
             _Positions(position, post.raw),
             post.edited_at_ms,
+            post.text,
         )
         return Document(self.ref(post), _json.encode(entry))
 
@@ -301,14 +306,17 @@ def ledger_position(source: dict[str, Any], which: Literal["at", "raw"]) -> Posi
 def edited(source: dict[str, Any], post: EnrichedPost) -> bytes | None:
     """The ledger document with an edit noted; None where that edit, or a later one, is noted already.
 
-    What was counted stays as it was: an edit moves no count, and drill-down agrees with the counts.
+    What was counted stays as it was: an edit moves no count, and drill-down agrees with the counts. But of the text,
+    where it is stored, only the newest is kept: what its author took back is not ours.
     """
     if "deleted_at" in source or (source.get("edited_at") or 0) >= (post.edited_at_ms or 0):
         return None
-    return _json.encode(source | {"edited_at": post.edited_at_ms})
+    changed = source | {"edited_at": post.edited_at_ms}
+    changed.pop("text", None)
+    return _json.encode(changed if post.text is None else changed | {"text": post.text})
 
 
-def emptied(source: dict[str, Any], deletion: DeletedPost) -> bytes | None:
+def emptied(source: dict[str, Any], deleted_at_ms: int | None) -> bytes | None:
     """The ledger document with nothing left but what dedupes the post; None where it is empty already."""
     if "deleted_at" in source:
         return None
@@ -316,7 +324,8 @@ def emptied(source: dict[str, Any], deletion: DeletedPost) -> bytes | None:
         {
             "@timestamp": source["@timestamp"],
             "ledger": source["ledger"],
-            "deleted_at": deletion.deleted_at_ms or source["@timestamp"],
+            # Of a time that no calendar has, the document would be refused, and what is deleted would stay.
+            "deleted_at": deleted_at_ms if 0 < (deleted_at_ms or 0) <= LATEST_MS else source["@timestamp"],
         }
     )
 

@@ -1,6 +1,7 @@
 """The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -30,6 +31,11 @@ MAX_HITS = 10_000  # index.max_result_window's default
 SCAN_KEPT = "10m"  # how long a scan may wait for its next page
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
+
+GONE = re.compile(r"no such index \[[^ \[\]]+\]")
+"""Why a document was not written whose index went while the bulk was under way."""
+FENCED = "forbids index auto creation"
+"""Why one was not written whose index would have to be made first, where a template of retention.py forbids it."""
 
 T = TypeVar("T")
 
@@ -142,6 +148,11 @@ class Elasticsearch:
         search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs, **WHOLE)
         found = (await self._ask("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
         return -1 if found is None else int(found)
+
+    async def made(self, pattern: str) -> dict[str, int]:
+        ask = partial(self._client.indices.get_settings, index=pattern, name="index.creation_date")
+        found = (await self._ask("made", ask)).body
+        return {index: int(held["settings"]["index"]["creation_date"]) for index, held in found.items()}
 
     async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
         await self._ask("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
@@ -288,11 +299,17 @@ def _outcome(result: dict[str, Any]) -> Outcome | None:
         return Outcome("conflict")
     if status in PASSING or error.get("type") == "cluster_block_exception":
         return None
+    if error.get("type") == "index_not_found_exception":
+        if FENCED in error["reason"]:
+            return Outcome("dropped", "retention has dropped the indices of its day")
+        if GONE.fullmatch(error["reason"]):
+            return None  # the next try meets the fence, or makes the index anew
     return _refused(error.get("type", str(status)), error.get("reason", ""))
 
 
 def _refused(kind: str, detail: str) -> Outcome:
     metrics.REFUSED.inc()
+    detail = detail.partition(" Preview of field's value")[0]  # it goes on with what is in the document
     return Outcome("refused", f"{kind}: {detail}"[:500])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber
+from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, UnknownTopicOrPartitionError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential_jitter
 
 from producers import outages
@@ -69,6 +69,7 @@ class KafkaSink:
         """Send records to one partition, in order."""
 
         async def attempt(producer: AIOKafkaProducer) -> None:
+            await _know(producer, topic, partition)
             pending: list[asyncio.Future[Any]] = []
             asked_ms = wall_clock_ms()
             builder = producer.create_batch()
@@ -136,3 +137,12 @@ class KafkaSink:
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, OutOfOrderSequenceNumber) or (isinstance(error, KafkaError) and error.retriable)
+
+
+async def _know(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+    """See to it that the producer knows a partition: the consumer may have met one that was added just now, and the
+    producer would end with an AssertionError. Raises UnknownTopicOrPartitionError, which may pass."""
+    if partition not in await producer.partitions_for(topic):
+        await producer.client.force_metadata_update()
+        if partition not in await producer.partitions_for(topic):
+            raise UnknownTopicOrPartitionError(f"{topic} has no partition {partition}")

@@ -34,9 +34,10 @@ class Found(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one document of a bulk. `refused` is for good: writing it again would not help."""
+    """What became of one document of a bulk. `refused` is for good: writing it again would not help; so is `dropped`:
+    retention has dropped its index, which is not made again."""
 
-    status: Literal["done", "conflict", "refused"]
+    status: Literal["done", "conflict", "refused", "dropped"]
     detail: str = ""
 
 
@@ -87,6 +88,10 @@ class Store(Protocol):
 
         Dear: refreshes those indices first.
         """
+        ...
+
+    async def made(self, pattern: str) -> dict[str, int]:
+        """When each index that matches `pattern` was made, in milliseconds, by name."""
         ...
 
     def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[Sequence[Found]]:

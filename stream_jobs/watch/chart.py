@@ -7,7 +7,8 @@ is drawn as text of an SVG picture, tooltip included (`richText`), so that no HT
 from collections.abc import Iterable, Sequence, Set
 from typing import Any, Final
 
-from stream_jobs.watch import names, words
+from stream_jobs.terminal import isolated
+from stream_jobs.watch import words
 from stream_jobs.watch.model import SERIES, Gap, Seen, Series
 from stream_jobs.watch.periods import Period
 
@@ -111,7 +112,7 @@ def _bars(series: Series | None, colour: str) -> dict[str, Any]:
     return {
         "type": "bar",
         "stack": "posts",
-        "name": names.isolated(series.name) if series else "",
+        "name": isolated(series.name) if series else "",
         "data": list(series.values) if series else [],
         "itemStyle": {"color": colour},
         "barCategoryGap": "12%",

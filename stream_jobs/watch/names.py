@@ -43,13 +43,6 @@ def _visible(character: str) -> str:
     return character
 
 
-def isolated(text: str) -> str:
-    """Text whose direction leaves its surroundings alone (UAX #9, FSI and PDI), where no <bdi> can be."""
-    if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
-        return f"\u2068{text}\u2069"
-    return text
-
-
 @lru_cache(maxsize=4096)
 def name(dimension: Dimension, key: str) -> str:
     """What a key is called in English (CLDR), safe to show: `pt` Portuguese, `IN` India, a tag with its #."""

@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_jobs.sinks.client import Where
+from stream_jobs.terminal import isolated
 from stream_jobs.watch import queries, words
 from stream_jobs.watch.feed import Feed, Known
 from stream_jobs.watch.model import TOP, Ask, Rate, Row, Seen
-from stream_jobs.watch.names import Dimension, isolated, name
+from stream_jobs.watch.names import Dimension, name
 
 EVERY_S = 3.0
 TABLE_WIDTH = 48

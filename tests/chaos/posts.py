@@ -43,13 +43,13 @@ def mixed(originals: Iterable[Post], draw: random.Random, partitions: int) -> It
     """
     sent: list[Post | PostEdit] = []
     for post in originals:
-        first = _edit(post, draw) if draw.random() < UNSEEN else post
+        first = edited(post, draw) if draw.random() < UNSEEN else post
         sent.append(first)
         yield Sending(first)
         if draw.random() < COPIES:
             yield Sending(draw.choice(sent), draw.randrange(partitions))
         if draw.random() < EDITS:
-            yield Sending(_edit(_post(draw.choice(sent)), draw))
+            yield Sending(edited(_post(draw.choice(sent)), draw))
         if draw.random() < DELETIONS:
             gone = _post(draw.choice(sent))
             at_ms = gone.created_at_ms + draw.randrange(HOUR_MS)
@@ -60,7 +60,7 @@ def _post(message: Post | PostEdit) -> Post:
     return message.post if isinstance(message, PostEdit) else message
 
 
-def _edit(post: Post, draw: random.Random) -> PostEdit:
+def edited(post: Post, draw: random.Random) -> PostEdit:
     """A later version that would count elsewhere, if it counted."""
     changed = msgspec.structs.replace(post, text=f"{post.text} #WeToo #Edited", place_country="NZ", hashtags=None)
     return PostEdit(post=changed, edited_at_ms=post.created_at_ms + draw.randrange(1, HOUR_MS))

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from deploy.local.stack import Stack
 from producers.contract import POSTS_RAW, Message, Origin, PostDelete, PostEdit, encode, key
-from producers.identity import load_key
+from producers.identity import load_keys
 from producers.publisher import Publisher
 from producers.run import wall_clock_ms
 from producers.settings import ProducerSettings, load
 from stream_jobs import topics
 from stream_jobs.app import load_campaigns
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost
 from stream_jobs.settings import StreamSettings
@@ -59,14 +60,14 @@ class Trial:
                 self._publish(publisher, sending)
 
     @contextlib.contextmanager
-    def load(self, per_s: int) -> Iterator[None]:
-        """The endless mixture flows at this rate until the block is left; then Kafka has it."""
-        stop = threading.Event()
+    def load(self, per_s: int, of: Iterator[Sending] | None = None) -> Iterator[None]:
+        """The endless mixture, or another, flows at this rate until the block is left; then Kafka has it."""
+        stop, sendings = threading.Event(), of or self._load
 
         def flow() -> None:
             with Publisher(load(ProducerSettings, self.pipeline.environment)) as publisher:
                 while not stop.wait(CHUNK / per_s):
-                    for sending in islice(self._load, CHUNK):
+                    for sending in islice(sendings, CHUNK):
                         self._publish(publisher, sending)
 
         with ThreadPoolExecutor(1) as pool:
@@ -107,7 +108,7 @@ class Trial:
         ledger = self.pipeline.ledger()
         assert len(ledger) == posts
         settings = self.pipeline.settings
-        ids = Ledger(load_key(settings), topics.check(settings)[POSTS_ENRICHED].id)
+        ids = Ledger(load_keys(settings).ledger, topics.check(settings)[POSTS_ENRICHED].id)
         first, edited, deleted = dict[str, Message](), dict[str, int](), set[str]()
         for message in self._sent:
             post = message.post if isinstance(message, PostEdit) else message
@@ -141,7 +142,7 @@ class Trial:
 
 @cache
 def _enricher(campaigns: Path | None) -> Enricher:
-    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns)))
+    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns), as_it_is))
 
 
 def begin(environment: dict[str, str], folder: Path, servers: Stack, seed: str) -> Trial:

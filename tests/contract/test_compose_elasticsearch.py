@@ -119,6 +119,7 @@ def test_the_accounts_are_made(url: str, made: Path, environment: dict[str, str]
     for name, roles in (
         ("hashtide_setup", ["hashtide_setup", "kibana_admin"]),
         ("hashtide_worker", ["hashtide_worker"]),
+        ("hashtide_retention", ["hashtide_retention"]),
         ("hashtide_watch", ["hashtide_watch"]),
     ):
         assert said.pop(f"/_security/user/{name}") == {"password": secret[name], "roles": roles}
@@ -127,7 +128,7 @@ def test_the_accounts_are_made(url: str, made: Path, environment: dict[str, str]
     (those,) = watch["indices"]
     assert {"reply-volume-*", "hashtag-volume-*", "posts-*", "ingest-gaps"} <= set(those["names"])
     assert those["privileges"] == ["read", "view_index_metadata", "maintenance"]
-    assert set(said) == {"/_security/role/hashtide_worker", "/_security/role/hashtide_setup"}
+    assert set(said) == {f"/_security/role/hashtide_{name}" for name in ("worker", "setup", "retention")}
 
 
 def test_accounts_that_can_not_be_made_end_with_the_reason(

@@ -72,7 +72,7 @@ async def test_a_whole_bulk_that_is_turned_away_document_by_document_is_tried_ag
 
 async def test_outcomes_keep_their_places_whatever_is_tried_again(url: str, day: str) -> None:
     bulk = documents(day, "abcdef")
-    bulk[2] = bulk[2]._replace(body=b'{"text":"so it is"}')
+    bulk[2] = bulk[2]._replace(body=b'{"handle":"so_it_is"}')
     async with Elasticsearch(url, bulk_bytes=1 << 20) as real:
         await real.create([bulk[4]])
     async with (

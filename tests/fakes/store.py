@@ -10,7 +10,7 @@ import msgspec
 from stream_jobs.sinks.indices import templates
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 
-Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "scan"]
+Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "made", "scan"]
 T = TypeVar("T")
 
 
@@ -60,7 +60,8 @@ class FakeStore:
     `interrupt` is awaited at every Step: before a bulk's first write, between any two, and after the last one before
     the answer. There it may raise, be cancelled, or wait while another worker goes on. `order` says in which order the
     documents of a bulk of n are written: Elasticsearch promises none. `refusal` is why a document is refused, or "".
-    `searchable` is what `find` sees, as of the last refresh; None: everything.
+    `dropped` are the indices that retention has dropped. `searchable` is what `find` sees, as of the last refresh:
+    everything, where it is None.
     """
 
     def __init__(self, documents: dict[Ref, Held] | None = None, interrupt: Interrupt = never) -> None:
@@ -68,6 +69,7 @@ class FakeStore:
         self.interrupt = interrupt
         self.order: Callable[[int], Iterable[int]] = range
         self.refusal: Callable[[str, dict[str, Any]], str] = template_refusal
+        self.dropped: set[str] = set()
         self.searchable: dict[Ref, Held] | None = None
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
@@ -120,6 +122,21 @@ class FakeStore:
         found = [_found(ref, held) for ref, held in self.documents.items() if _in(ref.index, pattern)]
         yield [f for f in found if from_ms <= f.source["@timestamp"] < to_ms]
 
+    async def made(self, pattern: str) -> dict[str, int]:
+        await self.interrupt(Step("made", 0, 1))
+        first: dict[str, int] = {}
+        for number, ref in enumerate(self.documents):  # in the order in which they were made
+            if _in(ref.index, pattern):
+                first.setdefault(ref.index, number)
+        return first
+
+    def drop(self, index: str, *, fenced: bool = True) -> None:
+        """Delete an index with all that is in it; where it is `fenced`, for good."""
+        for ref in [ref for ref in self.documents if ref.index == index]:
+            del self.documents[ref]
+        if fenced:
+            self.dropped.add(index)
+
     async def _bulk(self, operation: Operation, items: Sequence[T], write: Callable[[T], Outcome]) -> list[Outcome]:
         if not items:
             return []
@@ -131,6 +148,8 @@ class FakeStore:
         return [outcomes[i] for i in range(len(items))]
 
     def _write(self, ref: Ref, body: bytes, version: int, conflict: bool) -> Outcome:
+        if ref.index in self.dropped:
+            return Outcome("dropped", "retention has dropped the indices of its day")
         if conflict:
             return Outcome("conflict")
         if problem := self.refusal(ref.index, msgspec.json.decode(body)):
@@ -154,7 +173,7 @@ def _found(ref: Ref, held: Held) -> Found:
 
 def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:
     def value(name: str) -> Any:
-        return reduce(lambda object_, key: object_[key], name.split("."), source)
+        return reduce(lambda object_, key: object_.get(key, {}), name.split("."), source)
 
     return all(value(name) == wanted for name, wanted in values.items())
 
@@ -193,6 +212,8 @@ def _refusal(properties: dict[str, Any], source: dict[str, Any]) -> str:
 
 def _fits(type_: str, value: Any) -> bool:
     match type_:
+        case "text":
+            return isinstance(value, str)
         case "keyword":
             return isinstance(value, str) and len(value.encode()) <= MAX_TERM_BYTES
         case "boolean":

@@ -7,6 +7,7 @@ from pathlib import Path
 from producers.run import wall_clock_ms
 from producers.sources import campaign
 from stream_jobs.app import load_campaigns
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.settings import StreamSettings
 from tests.integration.pipeline import Pipeline
@@ -122,7 +123,7 @@ def test_60_000_posts_with_duplicates_equal_the_truth_key_by_key(pipeline: Pipel
 
     expected = truth(
         campaign.payloads(60_000, 7, START_MS),
-        Enricher(load_campaigns(StreamSettings())),
+        Enricher(load_campaigns(StreamSettings(), as_it_is)),
         now_ms=wall_clock_ms(),
         origin="synthetic",
     )
@@ -134,6 +135,7 @@ def test_60_000_posts_with_duplicates_equal_the_truth_key_by_key(pipeline: Pipel
 def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.json("setup", "--json") == {
         "topics_made": [],
+        "partitions_added": [],
         "templates_put": [
             "hashtide-canary",
             "hashtide-hashtag-volume",
@@ -141,6 +143,7 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
             "hashtide-posts",
             "hashtide-reply-volume",
         ],
+        "indices_extended": [],
     }
 
 

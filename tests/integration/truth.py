@@ -6,11 +6,13 @@ from typing import Any
 
 from producers import formats
 from producers.contract import InvalidPost, Message, Origin, Post, PostDelete, PostEdit
+from producers.identity import Keys, Pseudonyms
 from producers.intake import accept
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.sinks.documents import count_keys
 
 KEY = b"k" * 32
+NAMES = Pseudonyms(Keys(KEY))
 
 
 def truth(payloads: Iterable[bytes], enricher: Enricher, *, now_ms: int, origin: Origin) -> Counter[tuple[Any, ...]]:
@@ -24,7 +26,7 @@ def accepted(payloads: Iterable[bytes], *, now_ms: int, origin: Origin) -> Itera
         for outcome in formats.parse(payload, "native"):
             try:
                 if isinstance(outcome, Post):
-                    post = accept(outcome, now_ms=now_ms, author_key=KEY, origin=origin, source="truth")
+                    post = accept(outcome, now_ms=now_ms, names=NAMES, origin=origin, source="truth")
                     assert isinstance(post, Post)
                     yield post
             except InvalidPost:

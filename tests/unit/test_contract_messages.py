@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from producers.contract import (
     decode_dead_letter,
     encode,
     key,
+    without_payload,
 )
 from stream_jobs import enriched
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position
@@ -136,11 +138,11 @@ def test_a_dead_letter_travels_with_its_bytes_in_base64() -> None:
 @given(
     st.builds(
         Post,
-        platform=st.text(),
-        post_id=st.text(),
+        platform=st.text(max_size=32),
+        post_id=st.text(max_size=512),
         created_at_ms=st.integers(-(2**63), 2**63 - 1),
         text=st.text(),
-        author=st.none() | st.text(),
+        author=st.none() | st.text(max_size=512),
         hashtags=st.none() | st.lists(st.text()).map(tuple),
         coordinates=st.none() | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 2),
         lang_by=st.sampled_from(["platform", "author"]),
@@ -255,3 +257,26 @@ def test_any_json_is_a_message_or_a_named_error(value: object) -> None:
 def test_an_error_names_its_reason_with_and_without_a_detail() -> None:
     assert str(InvalidPost("no-id")) == "no-id"
     assert str(InvalidPost("no-id", "neither id nor id_str")) == "no-id: neither id nor id_str"
+
+
+def test_a_dead_letter_without_its_bytes_says_how_many_they_were_and_takes_the_place_of_the_whole_one() -> None:
+    whole = DeadLetter(
+        reason="not-json", detail="cut off", source="file:a.jsonl", position="3", payload=b"\xff\x00{", at_ms=1
+    )
+    bare = without_payload(whole)
+    assert encode(bare) == (
+        b'{"reason":"not-json","detail":"cut off","source":"file:a.jsonl","position":"3","payload":"","at_ms":1,'
+        b'"size":3,"digest":"bf2b334eead7bf8e"}'
+    )
+    assert decode_dead_letter(encode(bare)) == bare
+    assert dead_letter_key(bare) == dead_letter_key(whole)
+    assert (whole.kept, bare.kept) == (True, False)
+    assert without_payload(bare) == bare
+    nothing = msgspec.structs.replace(whole, payload=b"")
+    assert without_payload(nothing) == nothing
+
+
+def test_what_is_wrong_with_a_message_is_told_without_what_is_in_it() -> None:
+    with pytest.raises(InvalidPost) as raised:
+        decode(b'{"type":"Ines \'Invented\'","text":"so it is"}')
+    assert str(raised.value) == "undecodable: Invalid value - at `$.type`"

@@ -1,5 +1,6 @@
 """Random histories of a group of workers, and what must hold at the end of each, whatever happened on the way."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -10,13 +11,17 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Position, Recount, encode
-from tests.fakes.group import Group
+from stream_jobs.sinks.documents import Ledger
+from stream_jobs.sinks.emptying import empty_authors, empty_posts
+from tests.fakes.group import KEY, TOPIC, Group
+from tests.fakes.store import FakeStore
 
 PARTITIONS: Final = 2
 WORKERS: Final = 3
 WINDOWS_MS: Final = (1_508_111_940_000, 1_508_112_000_000)  # the last of 15 October 2017, the first of the 16th
 TAGS: Final = ((), ("metoo",), ("yotambien", "metoo"), ("yotambien",))
 DELETED_AT_MS: Final = 1_508_200_000_000
+AUTHOR: Final = "5d41402abc4b2a76b9719d911017c592"
 
 Counts = Counter[tuple[str, int, str]]
 """Family, window, and language or hashtag."""
@@ -41,7 +46,8 @@ class History:
         self.raw: list[tuple[Version, Position]] = []  # what lies in posts.raw, and where
         self.sent: dict[tuple[int, int], Version] = {}  # by partition and offset
         self.deletes = self.damaged = False
-        self.deleted: set[str] = set()  # deleted behind a copy of themselves, in its partition
+        self.deleted: set[str] = set()  # deleted behind a copy of themselves, in its partition, or emptied from outside
+        self._ledger = Ledger(KEY, TOPIC)
 
     # Every move takes a number from 0 to 255, and makes of it what it needs.
 
@@ -77,6 +83,25 @@ class History:
             self.group.log[partition].append(encode(deletion))
             if any(at[0] == partition and version.post_id == post_id for at, version in self.sent.items()):
                 self.deleted.add(post_id)
+
+    def forget(self, n: int) -> None:
+        """Somebody empties what the ledger has of a post, or of the author of all: from outside, and at once."""
+        if not self.posts or self.damaged:
+            return
+        self.deletes = True
+        store = FakeStore(self.group.documents)
+        if n & 1:
+            whose = [post.post_id for post in self.posts]
+            done = asyncio.run(empty_authors(store, [AUTHOR], DELETED_AT_MS))
+        else:
+            whose = [self.posts[-1 - (n >> 1) % len(self.posts)].post_id]
+            ids = [self._ledger.id(DeletedPost(platform="x", post_id=post_id)) for post_id in whose]
+            done = asyncio.run(empty_posts(store, dict.fromkeys(ids, DELETED_AT_MS)))
+        SEEN["documents emptied from outside"] += done.emptied
+        there = {ref.id for ref in self.group.documents if ref.index.startswith("posts-")}
+        self.deleted |= {
+            post_id for post_id in whose if self._ledger.id(DeletedPost(platform="x", post_id=post_id)) in there
+        }
 
     def damage(self, n: int) -> None:
         """Someone loses a count document, or writes a wrong number into one. In histories without deletions alone: what
@@ -158,7 +183,7 @@ class History:
             region=None,
             region_source=None,
             region_confidence=0.0,
-            author="5d41402abc4b2a76b9719d911017c592",
+            author=AUTHOR,
             edited_at_ms=version.edited_at_ms,
             raw=raw,
         )
@@ -211,6 +236,7 @@ MOVES: Final = (
     *[History.resend] * 2,
     History.edit,
     History.delete,
+    History.forget,
     *[History.fetch] * 6,
     *[History.step] * 6,
     *[History.finish] * 4,
@@ -268,3 +294,4 @@ def test_the_histories_had_everything_go_wrong_that_can() -> None:
     assert SEEN["corrected counts"] > 100
     assert SEEN["damaged counts"] > 10
     assert SEEN["deletions"] > 100
+    assert SEEN["documents emptied from outside"] > 100

@@ -1,6 +1,6 @@
 import pytest
 
-from producers.contract import DeadLetter, Reason, dead_letter_key, encode
+from producers.contract import DeadLetter, Reason, dead_letter_key, encode, without_payload
 from producers.escapes import escaped
 from stream_jobs.dlq import EVERYTHING, Entry, Filter, Group, Index, UnknownLetter, grouped
 
@@ -195,3 +195,10 @@ def test_groups_have_the_largest_first_and_the_newest_time() -> None:
 )
 def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> None:
     assert escaped(text) == shown
+
+
+def test_the_index_knows_how_many_bytes_there_were_where_they_were_not_kept() -> None:
+    letter = DeadLetter(reason="not-json", detail="", source="stdin", position="1", payload=b"{..", at_ms=1)
+    index = Index()
+    index.see(0, 0, b"k", encode(without_payload(letter)))
+    assert [entry.size for entry in index.entries] == [3]

@@ -3,7 +3,8 @@ from collections import Counter
 
 import pytest
 
-from producers.contract import DeadLetter
+from producers.contract import DeadLetter, without_payload
+from producers.identity import Keys, Pseudonyms
 from producers.publisher import PublishFailed
 from stream_jobs import enriched
 from stream_jobs.dlq import Entry
@@ -34,7 +35,7 @@ class Kafka:
 
 def replay(kafka: Kafka | None, account: Account) -> Replay:
     topics = {"posts.raw": Topic("raw-life", 4), "posts.enriched": Topic("this-life", 4)}
-    rules = Rules(topics, author_key=bytes(32), clock_ms=lambda: AUGUST_MS, matches=lambda post: True)
+    rules = Rules(topics, names=Pseudonyms(Keys(bytes(32))), clock_ms=lambda: AUGUST_MS, matches=lambda post: True)
     return Replay(rules, kafka, account)
 
 
@@ -148,3 +149,12 @@ def test_without_kafka_it_is_only_told_what_would_become_of_them() -> None:
     run.take(*buried(2, b"["))
     run.settle()
     assert account == Account(replayed=1, sent=1, stayed=Counter({"not-json": 1}))
+
+
+def test_a_letter_whose_bytes_were_not_kept_stays_and_is_told_so() -> None:
+    account = Account()
+    run = replay(None, account)
+    entry, letter = buried(1, native(1))
+    run.take(entry, without_payload(letter))
+    run.settle()
+    assert (account.replayed, account.sent, account.stayed) == (0, 0, {"without-bytes": 1})

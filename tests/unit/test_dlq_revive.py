@@ -5,6 +5,7 @@ import pytest
 
 from producers import contract
 from producers.contract import Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, Reason
+from producers.identity import Keys, Pseudonyms
 from stream_jobs import enriched
 from stream_jobs.dlq_revive import Record, Revived, Rules
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Recount
@@ -17,7 +18,7 @@ TOPICS = {"posts.raw": Topic("raw-life", 4), "posts.enriched": Topic("this-life"
 
 
 def rules(matches: Callable[[Post], bool] = lambda post: False) -> Rules:
-    return Rules(TOPICS, author_key=bytes(range(32)), clock_ms=lambda: AUGUST_MS, matches=matches)
+    return Rules(TOPICS, names=Pseudonyms(Keys(bytes(range(32)))), clock_ms=lambda: AUGUST_MS, matches=matches)
 
 
 def letter(
@@ -204,7 +205,7 @@ def test_an_order_to_count_again_is_given_again_to_its_partition() -> None:
 
 
 def test_an_order_to_count_again_of_an_earlier_life_stays() -> None:
-    lost = letter(enriched.encode(Recount(window_ms=0)), source="posts.enriched", position="earlier-life:3:99")
+    lost = letter(enriched.encode(Recount(window_ms=WINDOW_MS)), source="posts.enriched", position="earlier-life:3:99")
     with pytest.raises(InvalidPost, match="of a partition that is no more"):
         rules().revive(lost)
 

@@ -1,14 +1,16 @@
 import pytest
 
 from producers.contract import InvalidPost, Message, Post, PostDelete, PostEdit
+from producers.identity import Keys, Pseudonyms
 from producers.intake import accept
 
 NOW_MS = 1_508_162_400_000  # 2017-10-16T14:00:00Z
 KEY = b"0123456789abcdef0123456789abcdef"
+NAMES = Pseudonyms(Keys(KEY))
 
 
 def accepted(message: Message) -> Message:
-    return accept(message, now_ms=NOW_MS, author_key=KEY, origin="backfill", source="file")
+    return accept(message, now_ms=NOW_MS, names=NAMES, origin="backfill", source="file")
 
 
 def post(created_at_ms: int = 1_508_097_630_000, author: str | None = None, platform: str = "x") -> Post:
@@ -76,3 +78,45 @@ def test_an_edit_is_let_through_as_its_post_is() -> None:
 def test_a_deletion_goes_through_as_it_is() -> None:
     deletion = PostDelete(platform="x", post_id="1", deleted_at_ms=NOW_MS + 10**9)
     assert accepted(deletion) == deletion
+
+
+DID = "did:plc:ines0000000000000000000"
+URI = f"at://{DID}/app.bsky.feed.post/"
+
+
+def test_ids_that_have_an_author_in_them_are_hidden() -> None:
+    message = accepted(
+        Post(
+            platform="bluesky",
+            post_id=f"{URI}1",
+            created_at_ms=NOW_MS,
+            text="so it is",
+            in_reply_to=f"{URI}2",
+            conversation=f"{URI}1",
+            quoted=f"{URI}3",
+            reposted=f"{URI}4",
+        )
+    )
+    assert isinstance(message, Post)
+    ids = (message.post_id, message.in_reply_to, message.conversation, message.quoted, message.reposted)
+    assert ids == tuple(NAMES.post("bluesky", f"{URI}{number}") for number in (1, 2, 1, 3, 4))
+    assert DID not in repr(message)
+    edit = accepted(
+        PostEdit(
+            post=Post(platform="bluesky", post_id=f"{URI}1", created_at_ms=1_508_097_630_000, text=""), edited_at_ms=2
+        )
+    )
+    assert isinstance(edit, PostEdit)
+    assert edit.post.post_id == message.post_id
+    assert accepted(PostDelete(platform="bluesky", post_id=f"{URI}1", deleted_at_ms=5)) == PostDelete(
+        platform="bluesky", post_id=message.post_id, deleted_at_ms=5
+    )
+
+
+def test_of_several_ids_only_addresses_are_hidden() -> None:
+    """A reply to a post of which an instance told its own number alone."""
+    message = accepted(
+        Post(platform="mastodon", post_id="https://a.example/1", created_at_ms=NOW_MS, text="", in_reply_to="17")
+    )
+    assert isinstance(message, Post)
+    assert (message.post_id, message.in_reply_to) == (NAMES.post("mastodon", "https://a.example/1"), "17")

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from producers.settings import WrongSetting, load
+from stream_jobs.domain.campaign import Campaign, Campaigns
 from stream_jobs.enriched import EnrichedPost, Recount
 from stream_jobs.labels import Labels
 from stream_jobs.settings import StreamSettings
@@ -136,7 +137,7 @@ async def test_what_has_no_label_of_its_own_is_other() -> None:
     await watched.counting.handle(
         0,
         live("1", language="eo", region="AQ", platform="threads"),
-        live("2", language="en,es", region='"}\n', platform="y" * 300),
+        live("2", language="en,es", region='"}\n', platform="y" * 32),
         live("3", campaigns=("of-another-file",)),
     )
     assert watched.grew == {
@@ -209,3 +210,13 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 def test_a_code_that_has_another_form_here_is_told_which() -> None:
     with pytest.raises(WrongSetting, match="never tagged 'no': 'nb' is meant, perhaps"):
         Labels.of(load(StreamSettings, {"HASHTIDE_METRIC_LANGUAGES": "no"}), [])
+
+
+async def test_a_campaign_that_came_later_has_a_label_from_zero_on_and_those_that_went_keep_theirs() -> None:
+    watched = Watched()
+    labels = Labels.of(StreamSettings(), ["metoo"])
+    labels.use(Campaigns([Campaign(name="harbour", tags=("OpenTheHarbour",))]))
+    assert samples()["harbour", "reply", "x"] == 0
+    labels.count([live("1", campaigns=("harbour",)), live("2"), live("3", campaigns=("stranger",))], NOW_MS)
+    grown = {key: n for key, n in watched.grew.items() if len(key) == 3}
+    assert grown == {("harbour", "reply", "x"): 1, ("metoo", "reply", "x"): 1, ("other", "reply", "x"): 1}

@@ -222,12 +222,9 @@ def test_ctrl_c_is_no_event() -> None:
     assert "{" not in done.stderr
 
 
-def test_debug_keeps_nothing_back_but_what_shows_passwords() -> None:
+def test_debug_keeps_nothing_back_but_what_goes_over_the_wire() -> None:
     assert logs.config(Common(log_level="debug"))["handlers"]["stderr"]["filters"] == []
-    assert logs.config(Common(log_level="debug"))["loggers"] == {
-        "aiokafka.conn": {"level": "INFO"},
-        "kafka": {"level": "INFO"},
-    }
+    assert {each["level"] for each in logs.config(Common(log_level="debug"))["loggers"].values()} == {"INFO"}
     assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["seldom"]
 
 

@@ -7,11 +7,13 @@ from prometheus_client import REGISTRY
 from producers import formats
 from producers.contract import Control, Gap, InvalidPost, Post, PostDelete, PostEdit
 from producers.formats import Outcome
+from producers.identity import Keys, Pseudonyms
 from producers.pipeline import Account, Intake, Pace
 from producers.sources.received import Received
 from tests.unit.sources.fakes import AUGUST_MS, Clock, Collecting
 
 KEY = bytes(range(32))
+NAMES = Pseudonyms(Keys(KEY))
 
 
 def intake(
@@ -22,7 +24,7 @@ def intake(
         lambda received: formats.parse(received.payload, "native"),
         Account(),
         origin="live",
-        author_key=KEY,
+        names=NAMES,
         clock_ms=Clock(),
         matches=matches,
         pace=pace,
@@ -37,7 +39,7 @@ def saying(kafka: Collecting, *outcomes: Outcome) -> Intake:
         lambda received: [next(said)],
         Account(),
         origin="live",
-        author_key=KEY,
+        names=NAMES,
         clock_ms=Clock(),
         matches=lambda post: False,
     )

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from stream_jobs.enriched import EnrichedPost, Position
-from stream_jobs.recount import Difference, Tally
+from stream_jobs.recount import Difference, Tally, ledger_is_whole
 from stream_jobs.sinks import documents
 from stream_jobs.sinks.documents import Count, Ledger
 from stream_jobs.sinks.store import Document, Found
@@ -131,6 +131,32 @@ def test_a_window_without_any_ledger_is_told_apart_and_left_alone() -> None:
     result = tally([], [count("reply-volume", 3)])
     assert result.unverified() == {AT_MS}
     assert result.differences() == []
+
+
+def test_a_ledger_that_is_not_whole_says_nothing_of_any_count() -> None:
+    result = tally([entry("1", 1)], [count("reply-volume", 500)])
+    assert told(result) == [("reply-volume", 500, 1, True)]
+    result.whole = False
+    assert result.unverified() == {AT_MS}
+    assert (result.differences(), result.mend(HERE)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("made", "whole"),
+    [
+        ({"posts-2017.10.15": 5, "reply-volume-2017.10.15": 6, "hashtag-volume-2017.10.15": 7}, True),
+        ({"posts-2017.10.15": 6, "reply-volume-2017.10.15": 6}, True),
+        ({"posts-2017.10.15": 7, "reply-volume-2017.10.15": 6, "hashtag-volume-2017.10.15": 9}, False),
+        ({"posts-2017.10.15": 7, "reply-volume-2017.10.15": 9, "hashtag-volume-2017.10.15": 6}, False),
+        ({"posts-2017.10.15": 7}, True),
+        ({"reply-volume-2017.10.15": 6}, True),
+        ({}, True),
+    ],
+)
+def test_a_ledger_made_after_the_counts_is_not_the_one_that_they_were_counted_by(
+    made: dict[str, int], whole: bool
+) -> None:
+    assert ledger_is_whole(made) == whole
 
 
 def test_deleted_posts_explain_a_sum_that_is_ahead_by_their_number() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stream_jobs.terminal import isolated
 from stream_jobs.watch import chart, names, words
 from stream_jobs.watch.feed import Known, Trouble
 from stream_jobs.watch.hosts import is_own, is_same_site
@@ -72,8 +73,8 @@ def test_text_is_safe_to_show(text: str, expected: str) -> None:
 
 
 def test_right_to_left_is_isolated_where_it_is_and_nowhere_else() -> None:
-    assert names.isolated("#وأنا") == "\u2068#وأنا\u2069"
-    assert names.isolated("#metoo") == "#metoo"
+    assert isolated("#وأنا") == "\u2068#وأنا\u2069"
+    assert isolated("#metoo") == "#metoo"
 
 
 def test_the_stack_is_the_sum_whatever_is_left_is_one_series_more() -> None:

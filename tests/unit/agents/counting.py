@@ -47,7 +47,9 @@ def post(post_id: str, at: str = "2017-10-15T20:00:30Z", **changes: Any) -> Enri
 class Counting:
     """One worker. Several may share their documents."""
 
-    def __init__(self, documents: dict[Ref, Held] | None = None, cached_counts: int = 1000) -> None:
+    def __init__(
+        self, documents: dict[Ref, Held] | None = None, cached_counts: int = 1000, partitions: int = 1
+    ) -> None:
         self.store = FakeStore(documents)
         self.dead = Graveyard()
         self.agent = CountAgent(
@@ -56,6 +58,7 @@ class Counting:
             topic_id=TOPIC_ID,
             key=KEY,
             cached_counts=cached_counts,
+            partitions=partitions,
             grace_ms=900_000,
             labels=LABELS,
             clock_ms=lambda: NOW_MS,

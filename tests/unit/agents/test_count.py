@@ -287,13 +287,13 @@ async def test_a_time_that_no_post_can_have_is_a_dead_letter_and_all_around_it_c
 
 async def test_a_post_that_the_ledger_refuses_is_a_dead_letter_and_all_around_it_counts() -> None:
     counting = Counting()
-    long = post("2", platform="x" * 40_000)
+    long = post("2", hashtags=("x" * 40_000,))
     await counting.handle(0, post("1"), long, post("3"))
     assert counting.counts == {"15 20:00 en": 2}
     assert counting.dead.letters == [
         DeadLetter(
             reason="refused-by-elasticsearch",
-            detail="document_parsing_exception: [platform]",
+            detail="document_parsing_exception: [hashtag]",
             source="posts.enriched",
             position=f"{TOPIC_ID}:0:1",
             payload=encode(long),
@@ -396,6 +396,26 @@ async def test_a_deletion_of_a_post_never_seen_leaves_no_document() -> None:
     counting = Counting()
     await counting.handle(0, deletion("1"))
     assert counting.store.documents == {}
+
+
+async def test_a_deletion_that_comes_before_its_post_empties_it_where_both_are_in_hand_at_once() -> None:
+    """Later it is not known any more: nothing is kept of deletions of posts that were never seen (decision 9)."""
+    counting = Counting()
+    await counting.handle(0, deletion("1"), deletion("2"), post("1"))
+    await counting.handle(3, post("2"))
+    assert [entry.keys() == EMPTIED.keys() for entry in counting.ledger] == [True, False]
+    assert counting.counts == {"15 20:00 en": 2}
+
+
+async def test_a_stored_text_is_that_of_the_newest_version_and_goes_with_a_deletion() -> None:
+    counting = Counting()
+    await counting.handle(0, post("1", text="so it is"), post("2", text="so it is"), post("3"))
+    assert [entry.get("text") for entry in counting.ledger] == ["so it is", "so it is", None]
+    await counting.handle(3, post("1", text="so it was", edited_at_ms=1_508_100_000_000), deletion("2"))
+    assert [entry.get("text") for entry in counting.ledger] == ["so it was", None, None]
+    # Texts are not stored any more, and an edit takes back what it replaces.
+    await counting.handle(5, post("1", edited_at_ms=1_508_100_000_001))
+    assert ["text" in entry for entry in counting.ledger] == [False, False, False]
 
 
 async def test_a_deletion_finds_its_post_on_whatever_day_it_was() -> None:
@@ -525,7 +545,7 @@ MIXED: tuple[Enriched | bytes, ...] = (
     b"no message",
     post("2", "2017-10-14T20:00:00Z", hashtags=("metoo",)),
     post("1", hashtags=("metoo",)),
-    post("3", platform="x" * 40_000),
+    post("3", hashtags=("x" * 40_000,)),
     post("2", "2017-10-14T20:00:00Z", edited_at_ms=1_508_100_000_000),
     Gap(source="x", from_ms=1_000, to_ms=2_000, reason="stalled"),
     deletion("1"),
@@ -606,3 +626,16 @@ async def test_the_newest_post_of_a_batch_is_told_as_a_metric() -> None:
     counting = Counting()
     await counting.handle(0, post("1", "2017-10-15T20:00:30Z"), post("2", "2017-10-15T19:00:00Z"), partition=7)
     assert metric("hashtide_newest_event_timestamp_seconds", partition="7") == 1_508_097_630.0
+
+
+async def test_partitions_that_are_added_share_the_room_of_those_that_were_there() -> None:
+    counting = Counting(cached_counts=12, partitions=2)
+
+    async def cached_of(partition: int, first: int) -> float:
+        posts = [post(f"{partition}-{first}-{n}", f"2017-10-15T20:{n:02}:00Z") for n in range(20)]
+        await counting.handle(first, *posts, partition=partition)
+        return metric("hashtide_cached_counts", partition=str(partition))
+
+    assert [await cached_of(partition, 0) for partition in range(4)] == [6, 6, 4, 3]
+    assert [await cached_of(partition, 20) for partition in range(4)] == [3, 3, 3, 3]
+    assert counting.counts == {f"15 20:{minute:02} en": 8 for minute in range(20)}

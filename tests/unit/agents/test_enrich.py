@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from producers.contract import DeadLetter, Gap, Post, PostDelete, PostEdit, encode
+from producers.identity import Keys, Pseudonyms
 from stream_jobs import enriched
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain.campaign import Campaign, Campaigns
@@ -225,3 +226,32 @@ async def test_what_is_not_sent_is_raised_and_nothing_is_told_as_done(enricher: 
     with pytest.raises(ConnectionError):
         await agent.handle(batch("posts.raw", 0, 0, [raw("1", "so it is")]))
     assert metric("hashtide_enriched_posts_total") == done
+
+
+async def test_the_text_goes_along_where_texts_are_stored() -> None:
+    enriching = Enriching(Enricher(Campaigns([ROOT]), store_text=True))
+    await enriching.handle(0, raw("1", "so it is"))
+    edit = PostEdit(post=Post(platform="x", post_id="1", created_at_ms=1_508_097_630_000, text="so"), edited_at_ms=2)
+    await enriching.handle(1, encode(edit))
+    assert [message.text for message in enriching.messages if isinstance(message, EnrichedPost)] == ["so it is", "so"]
+
+
+async def test_a_root_is_met_under_its_address_and_under_what_intake_calls_it() -> None:
+    names = Pseudonyms(Keys(b"0123456789abcdef0123456789abcdef"))
+    root = "at://did:plc:ines0000000000000000000/app.bsky.feed.post/3mptbyoeyc22k"
+    lanterns = Campaign(name="lanterns", roots=(f"bluesky:{root}",))
+    enriching = Enriching(Enricher(Campaigns([lanterns], names.post)))
+    hidden = names.post("bluesky", root)
+    for number, answered in enumerate((root, hidden, hidden[:-1])):
+        await enriching.handle(number, raw(str(number), "so it is", platform="bluesky", in_reply_to=answered))
+    answers = [message.answers_root for message in enriching.messages if isinstance(message, EnrichedPost)]
+    assert answers == [True, True, False]
+
+
+async def test_posts_are_tagged_by_the_campaigns_of_now() -> None:
+    enriching = Enriching(own := Enricher(Campaigns([OTHER])))
+    post = raw("1", "#LightALantern #OpenTheHarbour")
+    await enriching.handle(0, post)
+    own.use(Campaigns([ROOT]))
+    await enriching.handle(1, post)
+    assert [m.campaigns for m in enriching.messages if isinstance(m, EnrichedPost)] == [("harbour",), ("lanterns",)]

@@ -12,9 +12,10 @@ import click
 import pytest
 
 from deploy.local.jars import ELASTICSEARCH_VERSION, KAFKA_VERSION
-from producers.identity import load_key
+from producers.identity import load_keys
 from producers.settings import ProducerSettings, described, load
 from stream_jobs.app import load_campaigns
+from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import connection
 from tests.conftest import needs
@@ -24,11 +25,11 @@ from tests.unit.deploy.compose import FILE, ROOT, SECRETS, Service
 FILES = compose.read()
 SERVICES: dict[str, Service] = FILES["services"]
 OURS = compose.ours(SERVICES)
-ONCE = {"accounts", "setup", "dashboards"}
+ONCE = {"accounts", "setup", "dashboards", "retention"}
 
 # Where a part that the file names is not there yet, its test must fail: as soon as it is there, the mark is what fails.
 
-TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "watch"}
+TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "retention", "watch"}
 
 
 def validated(path: Path) -> subprocess.CompletedProcess[str]:
@@ -53,7 +54,13 @@ def test_the_services() -> None:
 
 def test_its_variables_are_few_and_have_defaults() -> None:
     text = re.sub(r"\$\$", "", FILE.read_text())
-    assert set(re.findall(r"\$\{?[^}\s]*\}?", text)) == {"${SECRETS_OWNER:-1000}", "${PARTITIONS:-4}"}
+    assert set(re.findall(r"\$\{(?!\w+_IMAGE:-)[^}\s]*\}?|\$[^{]\S*", text)) == {
+        "${SECRETS_OWNER:-1000}",
+        "${PARTITIONS:-4}",
+    }
+    assert set(re.findall(r"\$\{(\w+_IMAGE):-[^}]+\}", text)) == {
+        f"{name}_IMAGE" for name in ("KAFKA", "ELASTICSEARCH", "KIBANA", "PROMETHEUS", "ALERTMANAGER", "PYTHON")
+    }
 
 
 @pytest.mark.parametrize("name", sorted(OURS.keys() - {"accounts"}))
@@ -90,14 +97,14 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
     settings = load(StreamSettings, environment)
     if name in TALKS_TO_ELASTICSEARCH:
         at = connection(settings)
-        user = "elastic" if name == "accounts" else "hashtide_setup" if name in ONCE else f"hashtide_{name}"
+        user = {"accounts": "elastic", "dashboards": "hashtide_setup"}.get(name, f"hashtide_{name}")
         assert (at.url, at.user, len(at.password)) == ("https://elasticsearch:9200", user, 48)
     if name in ("worker", "producer"):
         load(ProducerSettings, environment)
-        assert len(load_key(settings)) == 64
-        assert [campaign.name for campaign in load_campaigns(settings).all] == ["metoo"]
+        assert len(load_keys(settings).author) == 64
+        assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
         assert settings.metrics_host == "0.0.0.0"
-    if name not in ("watch", "accounts"):
+    if name not in ("watch", "accounts", "retention"):
         assert settings.kafka == "kafka:9092"
 
 
@@ -189,10 +196,19 @@ def test_the_order_of_the_start() -> None:
         "setup": {"kafka": "healthy", "accounts": "completed_successfully"},
         "worker": {"setup": "completed_successfully"},
         "producer": {"setup": "completed_successfully"},
+        "retention": {"setup": "completed_successfully"},
         "watch": {"setup": "completed_successfully"},
         "kibana": {"accounts": "completed_successfully"},
         "dashboards": {"setup": "completed_successfully", "kibana": "healthy"},
     }
+
+
+def test_only_who_asks_for_it_has_anything_dropped() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "retention": ["retention"]
+    }
+    assert not any("HASHTIDE_RETENTION" in service.get("environment", {}) for service in SERVICES.values())
+    assert SERVICES["retention"]["command"] == ["retention", "--counts", "400d", "--posts", "30d"]
 
 
 def test_what_runs_on_has_a_health_check_and_what_ends_has_none() -> None:

@@ -29,9 +29,9 @@ def test_only_the_owner_may_read_them_and_it_is_not_root(made: Path) -> None:
 
 def test_passwords_are_long_and_each_another(made: Path) -> None:
     passwords = [path.read_text() for path in made.glob("*_password")]
-    assert len(passwords) == 5
+    assert len(passwords) == 6
     assert all(HEX_24.fullmatch(password) for password in passwords)
-    assert len(set(passwords)) == 5
+    assert len(set(passwords)) == 6
     assert re.fullmatch(r"[0-9a-f]{64}\n", (made / "author_key").read_text())
 
 
@@ -65,7 +65,7 @@ def test_what_is_there_stays_and_only_what_is_missing_is_made(tmp_path: Path) ->
     needs("openssl")
     folder = tmp_path / "with a space" / "secrets"
     first = make(folder)
-    assert first.count("made ") == 14
+    assert first.count("made ") == 15
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert "made " not in make(folder)
     (folder / "hashtide_watch_password").unlink()
@@ -92,7 +92,7 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
     needs("openssl")
     said = make(tmp_path / "secrets")
     assert not [path for path in (tmp_path / "secrets").iterdir() if path.read_text().splitlines()[0] in said]
-    assert len(list((tmp_path / "secrets").iterdir())) == 14
+    assert len(list((tmp_path / "secrets").iterdir())) == 15
     assert re.search(r"[0-9a-f]{48}", said) is None
 
 

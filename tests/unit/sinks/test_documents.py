@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from producers.contract import Gap
+from producers.identity import ledger_key
 from stream_jobs.enriched import DeletedPost, EnrichedPost, Position
 from stream_jobs.sinks.documents import (
     Count,
@@ -26,7 +27,7 @@ from stream_jobs.sinks.store import Ref
 from tests.fakes.store import template_refusal
 
 TOPIC = "bUaR0mNkS2mVoTj4v0Xyzw"
-KEY = b"0123456789abcdef0123456789abcdef"
+KEY = ledger_key(b"0123456789abcdef0123456789abcdef")
 
 REPLY = ReplyKey("reply-volume", 1_508_097_600_000, ("metoo",), "x", "reply", True, "en", "US", "live")
 HASHTAG = HashtagKey("hashtag-volume", 1_508_097_600_000, ("metoo",), "x", "live", "metoo")
@@ -229,7 +230,7 @@ def test_an_edit_is_noted_once_and_never_on_a_deleted_post(
 def test_a_deletion_leaves_what_dedupes_the_post_and_no_more(
     entry: dict[str, object], deleted_at_ms: int | None, left: dict[str, object] | None
 ) -> None:
-    body = emptied(entry, DeletedPost(platform="x", post_id="1", deleted_at_ms=deleted_at_ms))
+    body = emptied(entry, deleted_at_ms)
     assert (None if body is None else json.loads(body)) == left
 
 
@@ -255,13 +256,13 @@ def test_every_document_fits_the_template_of_its_index() -> None:
         ("hashtag-volume-2017.10.15", count_document(HASHTAG, TOPIC, 0, Count(1, 1)).body),
         ("posts-2017.10.15", ledger.body),
         ("posts-2017.10.15", edited(entry, msgspec.structs.replace(POST, edited_at_ms=1))),
-        ("posts-2017.10.15", emptied(entry, DeletedPost(platform="x", post_id="1"))),
+        ("posts-2017.10.15", emptied(entry, None)),
         ("ingest-gaps", gap_document(Gap(source="x", from_ms=1, to_ms=2, reason="stalled")).body),
     ]
     for index, body in bodies:
         assert body is not None
         assert template_refusal(index, json.loads(body)) == ""
-        assert template_refusal(index, json.loads(body) | {"text": "so it is"}) != ""
+        assert template_refusal(index, json.loads(body) | {"handle": "so_it_is"}) != ""
 
 
 def test_every_template_is_strict_and_has_a_version() -> None:

@@ -8,6 +8,7 @@ import pytest
 import deploy
 from producers import formats
 from producers.contract import InvalidPost, Post
+from producers.identity import Keys, Pseudonyms
 from producers.intake import accept
 from producers.sources import campaign
 from producers.sources.campaign_texts import COMMUNITIES, LANGUAGES, WAVES
@@ -42,7 +43,7 @@ def door(line: bytes) -> Post | InvalidPost:
     [outcome] = formats.parse(line, "native")
     if isinstance(outcome, Post):
         try:
-            accept(outcome, now_ms=NOW_MS, author_key=bytes(32), origin="synthetic", source="campaign")
+            accept(outcome, now_ms=NOW_MS, names=Pseudonyms(Keys(bytes(32))), origin="synthetic", source="campaign")
         except InvalidPost as error:
             return error
     assert isinstance(outcome, Post | InvalidPost)

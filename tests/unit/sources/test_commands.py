@@ -52,6 +52,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Kafka.made = Kafka(ProducerSettings())
     monkeypatch.setenv("HASHTIDE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("HASHTIDE_X_BEARER_TOKEN", "the-token")
+    monkeypatch.setenv("HASHTIDE_LIVE_DAYS", "10000")  # what is posted here is of a fixed day
 
 
 def typed(*words: str) -> Result:

@@ -1,0 +1,75 @@
+"""How many count documents posts make, by how many come and over how many partitions: `python -m benchmarks.capacity`.
+
+A count document is one of a minute, a set of dimensions and a partition, so this is a matter of counting keys: it needs
+no server, and the figures are the same on every machine. The posts are an hour of the product's own made-up campaign;
+docs/capacity.md says what to make of that for a stream that is more, or less, varied.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import click
+from kafka.partitioner.default import murmur2
+
+from benchmarks.posts import NAMES, start_ms
+from producers import contract, formats
+from producers.contract import InvalidPost, Post
+from producers.intake import accept
+from producers.run import wall_clock_ms
+from producers.sources import campaign
+from stream_jobs.app import PACKAGED_CAMPAIGNS
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.domain.campaign import load as load_campaigns
+from stream_jobs.domain.enrich import Enricher
+from stream_jobs.sinks.documents import REPLY_VOLUME, CountKey, count_keys
+
+HOUR_S: Final = 3600
+SEED: Final = 1
+
+
+def keyed(posts: int, seed: int) -> Iterator[tuple[int, list[CountKey]]]:
+    """For each post of an hour the hash that its partition follows from, and what it is counted under."""
+    enricher, now_ms, seen = Enricher(Campaigns(load_campaigns(PACKAGED_CAMPAIGNS))), wall_clock_ms(), set[str]()
+    for line in campaign.payloads(posts, seed, start_ms(), 1):
+        for outcome in formats.parse(line, "native"):
+            try:
+                assert isinstance(outcome, Post | InvalidPost)
+                if isinstance(outcome, InvalidPost):
+                    continue
+                post = accept(outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign")
+            except InvalidPost:
+                continue
+            assert isinstance(post, Post)
+            if post.post_id not in seen:
+                seen.add(post.post_id)
+                yield murmur2(contract.key(post)) & 0x7FFFFFFF, count_keys(enricher.enrich(post))
+
+
+def documents(posts: int, partitions: Sequence[int], seed: int = SEED) -> list[tuple[int, int, int]]:
+    """For each number of partitions: posts counted, documents in reply-volume and in hashtag-volume."""
+    found: dict[int, set[tuple[int, CountKey]]] = {number: set() for number in partitions}
+    counted = 0
+    for hashed, keys in keyed(posts, seed):
+        counted += 1
+        for number, there in found.items():
+            there.update((hashed % number, key) for key in keys)
+    tables = [Counter(key.family for _, key in there) for there in found.values()]
+    return [(counted, table[REPLY_VOLUME], table.total() - table[REPLY_VOLUME]) for table in tables]
+
+
+@click.command()
+@click.option("--rate", "rates", multiple=True, type=float, default=(1, 10, 100), show_default=True, help="Posts/s.")
+@click.option("--partitions", multiple=True, type=int, default=(1, 4, 12, 48), show_default=True)
+def main(rates: Sequence[float], partitions: Sequence[int]) -> None:
+    """Print a Markdown table: documents per 1,000 posts."""
+    print("| posts/s | partitions | `reply-volume` | `hashtag-volume` |\n| ---: | ---: | ---: | ---: |")
+    for rate in rates:
+        for number, (posts, replies, tags) in zip(partitions, documents(round(rate * HOUR_S), partitions), strict=True):
+            print(
+                f"| {rate:,.0f} | {number} | {replies / posts * 1000:,.0f} | {tags / posts * 1000:,.0f} |", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Hashtide on Kubernetes: manifests for kustomize, and what makes two of them."""

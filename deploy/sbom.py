@@ -1,0 +1,122 @@
+"""`make sbom`: what Hashtide is made of, as a software bill of materials (CycloneDX 1.6), into dist/hashtide.cdx.json.
+
+The Python packages are those of deploy/docker/requirements.lock, as cyclonedx-py reads them; the jars are those that
+`hashtide up` fetches, of deploy/local/jars.lock. Each has its package URL and the SHA-256 of its files. The same locks
+make the same bytes. What the image's base holds is not in it: docs/supply-chain.md.
+"""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from uuid import NAMESPACE_URL, uuid5
+
+from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.dependency import Dependency
+from cyclonedx.model.license import DisjunctiveLicense
+from cyclonedx.output.json import JsonV1Dot6
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packageurl import PackageURL
+from packaging.requirements import Requirement
+
+from deploy.local import jars
+
+ROOT: Final = Path(__file__).parent.parent
+LOCK: Final = ROOT / "deploy/docker/requirements.lock"
+TO: Final = ROOT / "dist/hashtide.cdx.json"
+
+IMAGE: Final = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.13.16",
+    "python_version": "3.13",
+    "sys_platform": "linux",
+}
+"""What the lock's conditions are decided by: Python in the image (deploy/docker/Dockerfile)."""
+
+
+def of_the_image(lock: str) -> str:
+    """The requirements of a lock, hashes and all, that the image installs."""
+    entries = [entry for entry in lock.replace("\\\n", " ").splitlines() if entry.strip() and entry[0] != "#"]
+    kept = []
+    for entry in entries:
+        requirement, *hashes = entry.split(" --hash=")
+        marker = Requirement(requirement).marker
+        if marker is None or marker.evaluate(dict(IMAGE)):
+            pin = requirement.partition(";")[0].strip()
+            kept.append(" --hash=".join([pin, *(each.strip() for each in hashes)]))
+    return "\n".join(kept) + "\n"
+
+
+def python_packages(requirements: str) -> Bom:
+    """The bill of pinned requirements, by cyclonedx-py. Raises CalledProcessError."""
+    command = [
+        sys.executable,
+        "-m",
+        "cyclonedx_py",
+        "requirements",
+        "--spec-version",
+        "1.6",
+        "--no-validate",
+        "-",
+    ]
+    done = subprocess.run(command, input=requirements, check=True, stdout=subprocess.PIPE, text=True)
+    bom: Bom = Bom.from_json(json.loads(done.stdout))  # type: ignore[attr-defined]
+    for each in bom.components:
+        each.description = None  # the whole line of the lock, which the rest says already
+    return bom
+
+
+def jar(each: jars.Jar) -> Component:
+    """A jar as a component (purl-spec, type maven)."""
+    group, name, release = each.coordinate.split(":")
+    url = PackageURL("maven", group, name, release, {"type": "jar"})
+    return Component(
+        name=name,
+        group=group,
+        version=release,
+        type=ComponentType.LIBRARY,
+        purl=url,
+        bom_ref=str(url),
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each.sha256)],
+    )
+
+
+def bill(lock: str, jars_lock: str) -> str:
+    """The bill as JSON. Raises ValueError where the schema of CycloneDX has anything against it."""
+    bom = python_packages(of_the_image(lock))
+    packages = list(bom.components)
+    # Both servers have some of the same jars.
+    found = list({each.coordinate: jar(each) for each in jars.parse_lock(jars_lock)}.values())
+    bom.components.update(found)
+    bom.metadata.component = product = Component(
+        name="hashtide",
+        version=version("hashtide"),
+        type=ComponentType.APPLICATION,
+        licenses=[DisjunctiveLicense(id="Apache-2.0")],
+        purl=PackageURL("pypi", None, "hashtide", version("hashtide")),
+        bom_ref="hashtide",
+    )
+    bom.dependencies.add(
+        Dependency(product.bom_ref, [Dependency(each.bom_ref) for each in (*packages, *found)]),
+    )
+    bom.serial_number = uuid5(NAMESPACE_URL, lock + jars_lock)
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # it may be left out
+    text = JsonV1Dot6(bom).output_as_string(indent=2)
+    if problem := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
+        raise ValueError(f"not CycloneDX 1.6: {problem}")
+    return text + "\n"
+
+
+if __name__ == "__main__":
+    TO.parent.mkdir(exist_ok=True)
+    TO.write_text(bill(LOCK.read_text(encoding="utf-8"), (ROOT / "deploy/local/jars.lock").read_text(encoding="utf-8")))
+    print(TO.relative_to(ROOT))

@@ -1,0 +1,73 @@
+"""The whole way of a payload in one process, from bytes to documents, with nothing real behind it."""
+
+from typing import Any, Final, get_args
+
+from producers import formats
+from producers.contract import DeadLetter, Reason, decode_dead_letter, encode, key
+from producers.identity import Keys, Pseudonyms
+from producers.pipeline import Account, Intake
+from producers.sources.received import Received
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.domain.campaign import Campaign, Campaigns
+from stream_jobs.domain.enrich import Enricher
+from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.unit.agents.counting import Counting
+from tests.unit.sources.fakes import Collecting
+
+NOW_MS: Final = 1_785_585_600_000  # 2026-08-01T12:00:00Z
+NAMES: Final = Pseudonyms(Keys(bytes(range(32))))
+ENRICHER: Final = Enricher(
+    Campaigns([Campaign(name="lanterns", roots=("x:100",), tags=("LightALantern",), phrases=("me too",))])
+)
+REASONS: Final = frozenset(get_args(Reason))
+
+
+class Way:
+    """Payloads in; what came out in the end. Every step that raises, raises."""
+
+    def __init__(self, format: str = formats.AUTO) -> None:
+        self.kafka = Collecting()
+        self.intake = Intake(
+            self.kafka,
+            lambda received: formats.parse(received.payload, format),
+            Account(),
+            origin="live",
+            names=NAMES,
+            clock_ms=lambda: NOW_MS,
+        )
+        self.sent, self.dead, self.counting = Sent(), Graveyard(), Counting()
+        self.enrich = EnrichAgent(ENRICHER, self.sent, self.dead, topic_id="raw", clock_ms=lambda: NOW_MS)
+
+    async def take(self, *payloads: bytes) -> None:
+        for number, payload in enumerate(payloads):
+            self.intake.take(Received("file:hostile", f"line {number}", payload))
+        await self.read(*(encode(message) for message in self.kafka.sent))
+
+    async def read(self, *raw: bytes | None) -> None:
+        """Have the worker read these from posts.raw, and what it makes of them from posts.enriched."""
+        await self.enrich.handle(batch("posts.raw", 0, 0, raw))
+        await self.count(*(value for *_, value in self.sent.records))
+
+    async def count(self, *enriched: bytes | None) -> None:
+        """Have the worker read these from posts.enriched."""
+        await self.counting.handle(0, *enriched)
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        """All dead letters, wherever they were written."""
+        return self.kafka.dead + self.dead.letters + self.counting.dead.letters
+
+    def check(self) -> None:
+        """Whatever it was became what it may become, and can be sent."""
+        account = self.intake.account
+        assert account.sent == len(self.kafka.sent) - account.gaps
+        assert bool(account.dead) == bool(self.kafka.dead)
+        for message in self.kafka.sent:
+            assert len(key(message)) <= 3_000
+        for letter in self.letters:
+            assert letter.reason in REASONS
+            assert decode_dead_letter(encode(letter)) == letter
+            assert len(letter.detail) < 1_000
+
+    def documents(self, *families: str) -> list[dict[str, Any]]:
+        return self.counting.sources(*families)

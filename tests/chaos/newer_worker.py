@@ -1,0 +1,78 @@
+"""`hashtide` as a later version of it might be: `python -m tests.chaos.newer_worker worker ...`.
+
+Its enrich step writes a field into each message that no reader of today knows; so does its count step into documents
+of the ledger (`mood`) and of counts (`kafka.mood`), for which `newer_templates` has the mappings. And it reads posts of
+schema 2, which are like those of today but for the name of one field.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, Final
+from unittest.mock import patch
+
+import msgspec
+
+from producers import contract
+from stream_jobs import app, cli, enriched
+from stream_jobs.agents import enrich
+from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.sinks.indices import templates
+from stream_jobs.sinks.store import Document, Outcome
+
+MOOD: Final = "calm"
+
+
+def newer_templates() -> dict[str, dict[str, Any]]:
+    """The index templates of this later version: of the next version, and of the same schema."""
+    newer = deepcopy(templates())
+    for name in ("hashtide-posts", "hashtide-reply-volume", "hashtide-hashtag-volume"):
+        newer[name]["version"] += 1
+        properties = newer[name]["template"]["mappings"]["properties"]
+        (properties["kafka"]["properties"] if "kafka" in properties else properties)["mood"] = {"type": "keyword"}
+    return newer
+
+
+def encode(message: enriched.Enriched) -> bytes:
+    """A message of today, and a field more."""
+    return msgspec.json.encode(msgspec.json.decode(enriched.encode(message)) | {"mood": MOOD})
+
+
+def schema_2(post: contract.Post) -> bytes:
+    """A post as only this later version can read it."""
+    fields = msgspec.json.decode(contract.encode(post))
+    return msgspec.json.encode(fields | {"type": "post/2", "said": fields["text"], "text": ["not", "text"]})
+
+
+def decode(value: bytes) -> contract.Sent:
+    """Messages of schema 1, and posts of schema 2."""
+    if b'"type":"post/2"' not in value:
+        return contract.decode(value)
+    fields = msgspec.json.decode(value)
+    return contract.decode(msgspec.json.encode(fields | {"type": "post", "text": fields["said"]}))
+
+
+class NewerElasticsearch(Elasticsearch):
+    """The store, with a field more in what is written."""
+
+    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
+        return await super().create([_with_mood(document) for document in documents])
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        return await super().put([_with_mood(document) for document in documents])
+
+
+def _with_mood(document: Document) -> Document:
+    source = msgspec.json.decode(document.body)
+    if document.ref.index.startswith("posts-"):
+        source["mood"] = MOOD
+    elif "kafka" in source:
+        source["kafka"]["mood"] = MOOD
+    return document._replace(body=msgspec.json.encode(source))
+
+
+if __name__ == "__main__":
+    with (
+        patch.multiple(enrich, encode=encode, decode=decode),
+        patch.multiple(app, Elasticsearch=NewerElasticsearch),
+    ):
+        cli.main()

@@ -1,0 +1,152 @@
+"""Templates and indices of older and newer versions, in a real Elasticsearch. What is there is said by literals."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from elasticsearch import BadRequestError, Elasticsearch
+
+from stream_jobs.sinks import indices
+from stream_jobs.sinks.indices import IndicesUnready, templates
+
+DAY = "posts-1999.12.31"
+COUNTS = "reply-volume-1999.12.31"
+OTHERS = "posts-of-somebody-else"
+
+
+class Cluster:
+    """Elasticsearch, with our templates in it, and what other versions have left there."""
+
+    def __init__(self, url: str, client: Elasticsearch) -> None:
+        self.url, self.client = url, client
+
+    def put(self, name: str, template: dict[str, Any]) -> None:
+        self.client.indices.put_index_template(name=name, **template)
+
+    def version(self, name: str) -> int:
+        (found,) = self.client.indices.get_index_template(name=name).body["index_templates"]
+        version: int = found["index_template"]["version"]
+        return version
+
+    def made_by(self, name: str, template: dict[str, Any], *made: str) -> None:
+        """Have indices that were made when another template was there."""
+        self.put(name, template)
+        for index in made:
+            self.client.indices.create(index=index)
+        self.put(name, templates()[name])
+
+    def unready(self) -> str:
+        with pytest.raises(IndicesUnready) as caught:
+            indices.check(self.url)
+        return str(caught.value).replace(self.url, "URL")
+
+
+@pytest.fixture
+def cluster(url: str) -> Iterator[Cluster]:
+    """Afterwards our own templates are there again, whatever their versions, and the indices are gone."""
+    with Elasticsearch(url) as client:
+        cluster = Cluster(url, client)
+        yield cluster
+        for name, template in templates().items():
+            cluster.put(name, template)
+        client.indices.delete(index=[DAY, COUNTS, OTHERS], ignore_unavailable=True)
+
+
+def of_posts(*, version: int, without: str = "", schema: int = 1) -> dict[str, Any]:
+    """The template of posts as another version might have it."""
+    template = deepcopy(templates()["hashtide-posts"])
+    template["version"] += version
+    template["template"]["mappings"]["_meta"]["schema"] = schema
+    template["template"]["mappings"]["properties"].pop(without, None)
+    return template
+
+
+def test_what_this_version_has_set_up_is_ready(cluster: Cluster) -> None:
+    cluster.client.indices.create(index=DAY)
+    indices.check(cluster.url)
+    assert indices.extend(cluster.url) == []
+
+
+def test_an_older_template_is_not_ready_and_setup_puts_the_newer_one(cluster: Cluster) -> None:
+    cluster.put("hashtide-posts", of_posts(version=-1))
+    assert cluster.unready() == (
+        "index template hashtide-posts in Elasticsearch at URL is of an older version: run `hashtide setup` first"
+    )
+    assert "hashtide-posts" in indices.setup(cluster.url)
+    indices.check(cluster.url)
+
+
+def test_a_missing_template_is_not_ready_also_where_there_is_none_at_all(cluster: Cluster) -> None:
+    cluster.client.indices.delete_index_template(name="hashtide-*")
+    assert cluster.unready() == (
+        "index template hashtide-canary in Elasticsearch at URL is missing: run `hashtide setup` first"
+    )
+    assert len(indices.setup(cluster.url)) == 5
+
+
+def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extended(cluster: Cluster) -> None:
+    older = of_posts(version=-1, without="why")
+    cluster.made_by("hashtide-posts", older, DAY, OTHERS)
+    document = {"@timestamp": 946_598_400_000, "why": ["metoo:tag"]}
+    with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+        cluster.client.index(index=DAY, document=document)
+    assert cluster.unready() == (
+        f"index {DAY} in Elasticsearch at URL was made by an older version of Hashtide, and would refuse documents "
+        "with why: run `hashtide setup` first"
+    )
+    assert indices.extend(cluster.url) == [DAY]
+    assert indices.extend(cluster.url) == []
+    indices.check(cluster.url)
+    cluster.client.index(index=DAY, document=document)
+    mapping = cluster.client.indices.get_mapping(index=[DAY, OTHERS]).body
+    assert mapping[DAY]["mappings"]["properties"]["why"] == {"type": "keyword", "index": False}
+    assert mapping[DAY]["mappings"]["dynamic"] == "strict"
+    assert "why" not in mapping[OTHERS]["mappings"]["properties"]
+
+
+def test_a_field_within_a_field_is_added_too(cluster: Cluster) -> None:
+    older = deepcopy(templates()["hashtide-reply-volume"])
+    del older["template"]["mappings"]["properties"]["kafka"]["properties"]["partition"]
+    cluster.made_by("hashtide-reply-volume", older, COUNTS)
+    assert "would refuse documents with kafka.partition: " in cluster.unready()
+    assert indices.extend(cluster.url) == [COUNTS]
+    indices.check(cluster.url)
+
+
+def test_a_newer_template_of_the_same_schema_is_ready_and_setup_leaves_it_as_it_is(cluster: Cluster) -> None:
+    cluster.put("hashtide-posts", of_posts(version=1))
+    indices.check(cluster.url)
+    put = indices.setup(cluster.url)
+    assert "hashtide-posts" not in put
+    assert "hashtide-reply-volume" in put
+    assert cluster.version("hashtide-posts") == templates()["hashtide-posts"]["version"] + 1
+
+
+def test_a_template_of_a_newer_schema_stops_workers_and_setup(cluster: Cluster) -> None:
+    cluster.put("hashtide-posts", of_posts(version=1, schema=2))
+    expected = (
+        "index template hashtide-posts in Elasticsearch at URL is of schema 2, and this version of Hashtide knows "
+        "schema 1: upgrade it (docs/upgrades.md)"
+    )
+    assert cluster.unready() == expected
+    with pytest.raises(IndicesUnready, match="is of schema 2"):
+        indices.setup(cluster.url)
+    assert cluster.version("hashtide-posts") == templates()["hashtide-posts"]["version"] + 1
+
+
+def test_an_index_of_a_newer_schema_stops_workers_and_is_not_touched(cluster: Cluster) -> None:
+    cluster.made_by("hashtide-posts", of_posts(version=1, schema=2, without="why"), DAY)
+    assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL is of schema 2, and this version of ")
+    with pytest.raises(IndicesUnready, match="is of schema 2"):
+        indices.extend(cluster.url)
+
+
+def test_an_index_with_fields_of_another_type_is_named(cluster: Cluster) -> None:
+    other = of_posts(version=0)
+    other["template"]["mappings"]["properties"]["campaign"] = {"type": "text"}
+    cluster.made_by("hashtide-posts", other, DAY)
+    assert cluster.unready() == (
+        f"index {DAY} in Elasticsearch at URL has campaign with another type than Hashtide writes: it was made without "
+        "its template. Reindex it under that, or delete it (docs/upgrades.md)"
+    )

@@ -1,0 +1,168 @@
+"""Retention under workers that go on: what comes late, is ordered or looked at after a day was dropped."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+from stream_jobs.domain.windows import window_start_ms
+from stream_jobs.enriched import Recount, encode
+from stream_jobs.retention import FENCE
+from stream_jobs.sinks.documents import REPLY_VOLUME
+from stream_jobs.sinks.indices import session
+from stream_jobs.topics import POSTS_ENRICHED
+from tests.integration.pipeline import Pipeline
+
+OLD, NEW = "2009-05-05T20:00:30Z", "2017-10-15T20:00:30Z"
+OLD_MS, NEW_MS = 1_241_553_630_000, 1_508_097_630_000
+
+
+@pytest.fixture(autouse=True)
+def no_fences(pipeline: Pipeline) -> Iterator[None]:
+    """Lets days be made again for the tests that follow."""
+    yield
+    with session(pipeline.settings.elasticsearch) as client:
+        client.options(ignore_status=404).indices.delete_index_template(name=f"{FENCE}-*")
+
+
+def days_since(year: int) -> str:
+    return str((datetime.now(UTC).date() - date(year, 1, 1)).days)
+
+
+def send(pipeline: Pipeline, *posts: tuple[str, str]) -> None:
+    lines = [json.dumps({"id": id_, "platform": "x", "text": "me too #metoo", "created_at": at}) for id_, at in posts]
+    pipeline.hashtide("produce", "file", "-", stdin="\n".join(lines).encode())
+    pipeline.settle()
+
+
+def totals(pipeline: Pipeline) -> tuple[int, int]:
+    """What is counted on the old day, and on the new one."""
+    sums = Counter[int]()
+    for (family, at_ms, *_), number in pipeline.sums().items():
+        if family == REPLY_VOLUME:
+            sums[at_ms] += number
+    return sums[window_start_ms(OLD_MS)], sums[window_start_ms(NEW_MS)]
+
+
+def indices(pipeline: Pipeline) -> set[str]:
+    with session(pipeline.settings.elasticsearch) as client:
+        return set(client.indices.get(index="posts-*,reply-volume-*,hashtag-volume-*").body)
+
+
+def order(pipeline: Pipeline, at_ms: int) -> None:
+    """Order every partition to count the window again, and wait until it was done."""
+    producer: Any = KafkaProducer(bootstrap_servers=pipeline.settings.kafka)
+    for partition in range(pipeline.settings.partitions):
+        producer.send(POSTS_ENRICHED, value=encode(Recount(window_ms=window_start_ms(at_ms))), partition=partition)
+    producer.close()
+    pipeline.settle()
+
+
+def reasons(pipeline: Pipeline) -> list[str]:
+    return sorted(letter.reason for letter in pipeline.dead_letters().values())
+
+
+def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: Pipeline) -> None:
+    retention = ("retention", f"--counts={days_since(2008)}d", f"--posts={days_since(2010)}d")
+    with pipeline.worker():
+        send(pipeline, ("1", OLD), ("2", OLD), ("3", OLD), ("4", NEW), ("5", NEW))
+        assert totals(pipeline) == (3, 2)
+        assert len(pipeline.ledger()) == 5  # which refreshes: else their number is that of 10 s ago
+        told = pipeline.json(*retention, "--dry-run", "--json")
+        assert "posts-2009.05.05" in indices(pipeline)
+        done = pipeline.json(*retention, "--json")
+        assert told["dropped"] == done["dropped"]
+        assert [(each["index"], each["documents"]) for each in done["dropped"]] == [("posts-2009.05.05", 3)]
+
+        send(pipeline, ("1", OLD), ("6", OLD), ("7", NEW))  # a duplicate and a new post, too late
+        assert totals(pipeline) == (3, 3)
+        assert reasons(pipeline) == ["older-than-retention"] * 2
+
+        pipeline.hashtide("dlq", "replay", "--reason=older-than-retention")  # and each with an order to count again
+        pipeline.settle()
+        order(pipeline, OLD_MS)
+        order(pipeline, NEW_MS)
+        assert totals(pipeline) == (3, 3)
+        assert "posts-2009.05.05" not in indices(pipeline)
+
+        damage(pipeline)  # nobody can tell any more what is right
+        verdict = pipeline.json("verify", "--repair", "--json")
+        assert (verdict["posts"], verdict["windows_without_ledger"], verdict["differences"]) == (3, 1, [])
+        assert verdict["days_without_ledger"] == ["2009.05.05"]
+        assert b"1 windows of 2009.05.05 are counted and have no ledger any more" in pipeline.hashtide("verify").stdout
+        assert totals(pipeline) == (30, 3)
+
+        with session(pipeline.settings.elasticsearch) as client:
+            client.indices.delete(index="posts-2017.10.15")  # by hand: nothing keeps it from being made again
+        send(pipeline, ("8", NEW))
+        assert "posts-2017.10.15" in indices(pipeline)
+        order(pipeline, NEW_MS)
+        verdict = pipeline.json("verify", "--repair", "--json")
+        assert (verdict["windows_without_ledger"], verdict["differences"]) == (2, [])
+        assert totals(pipeline) == (30, 4)
+
+
+def damage(pipeline: Pipeline) -> None:
+    """Have the old day's counts be ten times what they were."""
+    with session(pipeline.settings.elasticsearch) as client:
+        for hit in client.search(index="reply-volume-2009.05.05", version=True)["hits"]["hits"]:
+            client.index(
+                index=hit["_index"],
+                id=hit["_id"],
+                version=hit["_version"],
+                version_type="external_gte",
+                document=hit["_source"] | {"count": 10 * hit["_source"]["count"]},
+                refresh=True,
+            )
+
+
+def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipeline: Pipeline) -> None:
+    with session(pipeline.settings.elasticsearch) as client:
+        for family in ("posts", "reply-volume", "hashtag-volume"):
+            client.index(index=f"{family}-2009.05.05", document={"@timestamp": OLD_MS}, refresh=True)
+    on = {
+        "HASHTIDE_RETENTION": "true",
+        "HASHTIDE_RETENTION_COUNTS_DAYS": days_since(2010),
+        "HASHTIDE_RETENTION_POSTS_DAYS": days_since(2010),
+    }
+    with ExitStack() as workers:
+        workers.enter_context(pipeline.worker(**on))
+        workers.enter_context(pipeline.worker(**on))
+        pipeline.until(lambda: not indices(pipeline))
+        send(pipeline, ("1", OLD))
+        assert pipeline.json("counts", "--interval=1d", "--json") == {"total": 0, "rows": []}
+        assert reasons(pipeline) == ["older-than-retention"]
+    assert pipeline.says("retention dropped posts-2009.05.05: 1 documents") == 1
+    assert pipeline.json("verify", "--json")["posts"] == 0
+    assert b"Nothing is counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
+
+
+def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_asked(pipeline: Pipeline) -> None:
+    admin: Any = KafkaAdminClient(bootstrap_servers=pipeline.settings.kafka)
+    longer = {"retention.ms": str(30 * 86_400_000)}
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.dead", longer)], incremental=True)
+    assert b"posts.dead: retention.ms is 30 d, the settings say 7 d" in pipeline.hashtide("setup").stdout
+    pipeline.environment["HASHTIDE_RETENTION_RAW_DAYS"] = "2"
+    told = {
+        (each["topic"], each["config"], each["is_ms"], each["wanted_ms"])
+        for each in pipeline.json("setup", "--json")["retention_differs"]
+    }
+    assert told == {
+        ("posts.dead", "retention.ms", 2_592_000_000, 604_800_000),
+        ("posts.raw", "retention.ms", 604_800_000, 172_800_000),
+    }
+    assert len(pipeline.json("setup", "--alter-retention", "--json")["retention_altered"]) == 2
+    assert pipeline.json("setup", "--json")["retention_differs"] == []
+    kept = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.dead")])["topic"]["posts.dead"]
+    admin.close()
+    assert {name: kept[name]["value"] for name in ("retention.ms", "segment.ms", "cleanup.policy")} == {
+        "retention.ms": "604800000",
+        "segment.ms": "86400000",
+        "cleanup.policy": "compact,delete",  # what else is set stays
+    }

@@ -1,0 +1,605 @@
+"""deploy/kubernetes, held against what can be known of it without a cluster."""
+
+import base64
+import copy
+import re
+import shlex
+import subprocess
+import textwrap
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from pydantic import ValidationError
+
+from deploy.docker.accounts import ROLES, USERS
+from deploy.kubernetes import generate
+from deploy.local.jars import ELASTICSEARCH_VERSION
+from producers.identity import load_keys
+from producers.settings import ProducerSettings, described, load
+from stream_jobs.app import load_campaigns
+from stream_jobs.cli import LATE
+from stream_jobs.domain.campaign import as_it_is
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.client import connection
+from stream_jobs.topics import CONFIGS
+from tests.unit.deploy import compose, kubernetes
+from tests.unit.deploy.compose import ROOT
+from tests.unit.deploy.kubernetes import FOLDER, Pod, Resource, named, selects
+
+OLDEST, NEWEST = "1.30", "1.37"
+"""Versions of Kubernetes that docs/kubernetes.md promises."""
+
+KNOWN = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+
+CUSTOM = {
+    "ScaledObject": "cloudcoil.models.keda.v1alpha1",
+    "TriggerAuthentication": "cloudcoil.models.keda.v1alpha1",
+    "PodMonitor": "cloudcoil.models.prometheus_operator.v1",
+    "PrometheusRule": "cloudcoil.models.prometheus_operator.v1",
+}
+"""Where the models of the operators' resources are, by kind."""
+
+NOT_CHECKED = {"Kafka", "KafkaNodePool", "KafkaUser", "Elasticsearch", "Kibana"}
+"""No package has their schemas: docs/kubernetes.md says what was done instead."""
+
+NOT_BY_US = {
+    "hashtide-cluster-ca-cert": {"ca.crt"},  # Strimzi
+    "hashtide-setup": {"password"},
+    "hashtide-worker": {"password"},
+    "hashtide-producer": {"password"},
+    "hashtide-keda": {"password"},
+    "hashtide-es-http-certs-public": {"ca.crt"},  # ECK
+    "hashtide-x": {"token"},  # the user, by docs/kubernetes.md
+    "hashtide-mastodon": {"tokens"},
+}
+"""Secrets that others make, and their keys."""
+
+PRODUCERS = {"hashtide-jetstream", "hashtide-x", "hashtide-mastodon"}
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Resource]:
+    """All there is, as kustomize makes it."""
+    return kubernetes.build_everything(tmp_path_factory.mktemp("everything"))
+
+
+@pytest.fixture(scope="module")
+def pods(everything: list[Resource]) -> dict[str, Pod]:
+    """Every pod of ours, by the name of what starts it."""
+    return {pod.owner["metadata"]["name"]: pod for pod in kubernetes.pods(everything)}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
+    """The Secrets of make-secrets."""
+    return kubernetes.make_secrets(tmp_path_factory.mktemp("kubernetes") / "secrets")
+
+
+def test_the_example_has_what_there_is_but_the_producers_that_want_a_secret(everything: list[Resource]) -> None:
+    def all_of(resources: list[Resource]) -> Counter[tuple[str, str]]:
+        return Counter((each["kind"], each["metadata"]["name"]) for each in resources)
+
+    example = kubernetes.build(FOLDER / "overlays/example")
+    assert all_of(example) - all_of(everything) == Counter({("Namespace", "hashtide"): 1})
+    assert all_of(everything) - all_of(example) == Counter(
+        {("StatefulSet", "hashtide-x"): 1, ("StatefulSet", "hashtide-mastodon"): 1}
+    )
+    assert max(all_of(everything).values()) == 1
+    assert {each["metadata"].get("namespace") for each in example if each["kind"] != "Namespace"} == {"hashtide"}
+
+
+def test_every_file_is_named_by_a_kustomization() -> None:
+    named_files = {
+        (file.parent / name).resolve()
+        for file in [*FOLDER.rglob("kustomization.yaml"), ROOT / "deploy/campaigns/kustomization.yaml"]
+        for part in ("resources", "components")
+        for name in compose.loaded(file).get(part, ())
+    }
+    assert {path for path in named_files if not path.exists()} == set()
+    loose = {path for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml"} - named_files
+    assert loose == {FOLDER / "kube-prometheus-stack.yaml"}  # values for Helm
+
+
+# What Kubernetes and the operators take.
+
+
+def problems(resource: Resource) -> list[str]:
+    """What is wrong with a resource of Kubernetes' own, or of an operator whose models there are."""
+    found = []
+    if resource["kind"] in CUSTOM:
+        model = getattr(import_module(CUSTOM[resource["kind"]]), resource["kind"])
+        try:
+            understood = model.model_validate(resource).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        except ValidationError as error:
+            return [str(error)]
+        return [] if understood == resource else [f"{resource['kind']} has fields that nobody knows"]
+    for kubernetes_version in (OLDEST, NEWEST):
+        try:
+            kubernetes_validate.validate(resource, kubernetes_version, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            found.append(f"{kubernetes_version}: {error.message}")
+    return found
+
+
+def test_they_are_what_their_schemas_say(everything: list[Resource]) -> None:
+    checked = [each for each in everything if each["kind"] not in NOT_CHECKED]
+    assert {each["kind"] for each in checked} >= set(CUSTOM) | {"Deployment", "StatefulSet", "Job", "NetworkPolicy"}
+    assert {each["metadata"]["name"]: problems(each) for each in checked if problems(each)} == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", ("spec", "template", "spec", "terminationGracePeriod")),
+        ("NetworkPolicy", ("spec", "podSelektor")),
+        ("CronJob", ("spec", "timezone")),
+        ("ScaledObject", ("spec", "maxReplicas")),
+        ("TriggerAuthentication", ("spec", "secretTargetRefs")),
+        ("PodMonitor", ("spec", "podMetricsEndpoint")),
+        ("PrometheusRule", ("spec", "group")),
+    ],
+)
+def test_a_misspelt_field_is_a_problem(everything: list[Resource], kind: str, path: tuple[str, ...]) -> None:
+    wrong = copy.deepcopy(next(each for each in everything if each["kind"] == kind))
+    at = wrong
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = 1
+    assert problems(wrong) != []
+
+
+def test_the_servers_are_of_the_versions_that_the_tests_ran_with(everything: list[Resource]) -> None:
+    for kind in ("Elasticsearch", "Kibana"):
+        assert named(everything, kind)["hashtide"]["spec"]["version"] == ELASTICSEARCH_VERSION
+    assert {each["apiVersion"] for each in everything if each["kind"].startswith("Kafka")} == {"kafka.strimzi.io/v1"}
+
+
+# What is made of other files.
+
+
+def test_the_alert_rules_are_those_of_prometheus(everything: list[Resource]) -> None:
+    groups = [
+        group
+        for file in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml"))
+        for group in compose.loaded(file)["groups"]
+    ]
+    built = named(everything, "PrometheusRule")["hashtide"]["spec"]["groups"]
+    assert built == groups
+    assert "{{ $labels.source }}" in str(built)
+
+
+def test_what_is_made_is_up_to_date() -> None:
+    assert generate.RULES.read_text() == generate.rules(), "run `make kubernetes`"
+    assert generate.ROLES_SECRET.read_text() == generate.roles(), "run `make kubernetes`"
+
+
+def test_the_roles_are_those_of_docker(everything: list[Resource]) -> None:
+    text = named(everything, "Secret")["hashtide-elasticsearch-roles"]["stringData"]["roles.yml"]
+    assert compose.parsed(text) == ROLES
+
+
+def test_the_campaigns_are_all_of_the_folder(everything: list[Resource]) -> None:
+    (campaigns,) = [name for name in named(everything, "ConfigMap") if name.startswith("hashtide-campaigns-")]
+    files = {path.name: path.read_text() for path in (ROOT / "deploy/campaigns").glob("*.toml")}
+    assert named(everything, "ConfigMap")[campaigns]["data"] == files
+
+
+# What our pods may do.
+
+
+def test_the_pods(pods: dict[str, Pod]) -> None:
+    assert set(pods) == PRODUCERS | {"hashtide-setup", "hashtide-worker", "hashtide-watch", "hashtide-retention"}
+    assert {pod.component for pod in pods.values()} == {"setup", "worker", "watch", "retention", "producer"}
+
+
+def test_every_pod_is_restricted(pods: dict[str, Pod]) -> None:
+    """Kubernetes' Pod Security Standards, "Restricted"; and what they don't ask for: a read-only root, no token."""
+    for pod in pods.values():
+        security = pod.spec["securityContext"]
+        assert (security["runAsNonRoot"], security["runAsUser"]) == (True, 1000)
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod.container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(pod.spec)
+        assert {kind for volume in pod.spec["volumes"] for kind in set(volume) - {"name"}} <= {
+            "configMap",
+            "emptyDir",
+            "projected",
+        }
+        assert pod.spec["automountServiceAccountToken"] is False
+        assert pod.spec["serviceAccountName"] == "hashtide"
+        assert {"memory"} == set(pod.container["resources"]["limits"])
+        assert {"cpu", "memory"} == set(pod.container["resources"]["requests"])
+
+
+def test_no_service_of_the_namespace_becomes_a_setting(pods: dict[str, Pod]) -> None:
+    """Kubernetes' "Accessing the Service": hashtide-watch would be HASHTIDE_WATCH_PORT=tcp://..., a setting."""
+    assert "HASHTIDE_WATCH_PORT" in KNOWN
+    assert {pod.spec["enableServiceLinks"] for pod in pods.values()} == {False}
+
+
+def test_the_account_may_nothing(everything: list[Resource]) -> None:
+    assert named(everything, "ServiceAccount")["hashtide"]["automountServiceAccountToken"] is False
+    assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & {each["kind"] for each in everything}
+
+
+def test_the_image_is_that_of_docker_compose(pods: dict[str, Pod]) -> None:
+    assert {pod.container["image"] for pod in pods.values()} == {
+        service["image"] for service in compose.ours(compose.read()["services"]).values()
+    }
+
+
+def test_the_example_takes_the_image_from_a_registry() -> None:
+    images = {pod.container["image"] for pod in kubernetes.pods(kubernetes.build(FOLDER / "overlays/example"))}
+    assert images == {"registry.example.org/hashtide:0.1.0"}
+
+
+# What they are told.
+
+
+@pytest.mark.parametrize(
+    "name", sorted(PRODUCERS | {"hashtide-setup", "hashtide-worker", "hashtide-watch", "hashtide-retention"})
+)
+def test_every_command_line_is_one_of_hashtide(pods: dict[str, Pod], name: str) -> None:
+    words = pods[name].container["args"]
+    if words[0] == "retention" and "retention" not in LATE:
+        assert words == ["retention", "--counts", "400d", "--posts", "30d"]  # as it was agreed: it is not there yet
+        return
+    compose.parse(words)
+    assert "command" not in pods[name].container
+
+
+def test_every_variable_is_a_setting(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    """Those of Kafka's security and of logs are held against the settings as soon as these have the first of them."""
+    variables = {name for pod in pods.values() for name in kubernetes.environment(pod, everything)}
+    for coming in (r"HASHTIDE_KAFKA_\w+", r"HASHTIDE_LOG_FORMAT"):
+        if not any(re.fullmatch(coming, name) for name in KNOWN):
+            variables = {name for name in variables if not re.fullmatch(coming, name)}
+    assert variables - KNOWN == set()
+    assert len(variables) >= 10
+
+
+def test_every_pod_of_ours_starts_with_its_settings(
+    everything: list[Resource], pods: dict[str, Pod], made: dict[str, Resource], tmp_path: Path
+) -> None:
+    """As far as it goes before it meets a server: types, files, logins, campaigns."""
+    for name, pod in pods.items():
+        variables = kubernetes.environment(pod, everything)
+        for place, (secret, key) in kubernetes.secret_files(pod).items():
+            file = tmp_path / name / Path(place).name
+            file.parent.mkdir(exist_ok=True)
+            text = base64.b64decode(made[secret]["data"][key]) if secret in made else _stand_in(key)
+            file.write_bytes(text)
+            variables = {k: str(file) if v == place else v for k, v in variables.items()}
+        variables = {
+            k: v.replace("/etc/hashtide/campaigns", str(ROOT / "deploy/campaigns")) for k, v in variables.items()
+        }
+        assert not any(value.startswith(("/run", "/etc")) for value in variables.values()), name
+
+        settings = load(StreamSettings, variables)
+        if "HASHTIDE_ELASTICSEARCH" in variables:
+            at = connection(settings)
+            user = "hashtide_" + pod.component
+            assert (at.url, at.user, len(at.password)) == ("https://hashtide-es-http:9200", user, 48)
+        if "HASHTIDE_KAFKA" in variables:
+            assert settings.kafka == "hashtide-kafka-bootstrap:9093"
+        if pod.component in ("worker", "producer"):
+            load(ProducerSettings, variables)
+            assert len(load_keys(settings).author) == 64
+            assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
+            assert settings.metrics_host == kubernetes.POD_IP
+
+
+def _stand_in(key: str) -> bytes:
+    """What an operator would put there. Elasticsearch's client reads the certificate."""
+    certificate = Path(import_module("certifi").where()).read_bytes()
+    return certificate if key == "ca.crt" else b"made-by-an-operator"
+
+
+def test_every_secret_is_made_by_somebody(pods: dict[str, Pod], made: dict[str, Resource]) -> None:
+    there = NOT_BY_US | {name: set(secret["data"]) for name, secret in made.items()}
+    for pod in pods.values():
+        for secret, key in kubernetes.secret_files(pod).values():
+            assert key in there[secret], secret
+    used = {secret for pod in pods.values() for secret, _ in kubernetes.secret_files(pod).values()}
+    assert set(made) - used == set()
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    for name, key in (("hashtide-x", "token"), ("hashtide-mastodon", "tokens")):
+        assert re.search(rf"kubectl create secret generic {name} .*--from-file={key}=", text)
+
+
+def test_every_mounted_secret_is_used_and_every_used_one_mounted(
+    everything: list[Resource], pods: dict[str, Pod]
+) -> None:
+    for pod in pods.values():
+        variables = kubernetes.environment(pod, everything)
+        files = {v for k, v in variables.items() if k.endswith("_FILE")}
+        assert files == set(kubernetes.secret_files(pod)), pod.owner["metadata"]["name"]
+        assert {"name": "secrets", "mountPath": kubernetes.MOUNTED, "readOnly": True} in pod.container["volumeMounts"]
+
+
+def test_no_secret_is_a_value(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    for pod in pods.values():
+        assert not [
+            name for name in kubernetes.environment(pod, everything) if re.search("TOKEN$|PASSWORD$|KEY$", name)
+        ]
+        assert not [each for each in pod.container["env"] if "secretKeyRef" in each.get("valueFrom", {})]
+    assert set(named(everything, "Secret")) == {"hashtide-elasticsearch-roles"}
+
+
+def test_every_volume_is_mounted_and_every_mount_a_volume(pods: dict[str, Pod]) -> None:
+    for pod in pods.values():
+        claims = {each["metadata"]["name"] for each in pod.owner["spec"].get("volumeClaimTemplates", ())}
+        volumes = {volume["name"] for volume in pod.spec["volumes"]} | claims
+        mounts = {mount["name"]: mount["mountPath"] for mount in pod.container["volumeMounts"]}
+        assert set(mounts) == volumes
+        assert mounts["state"] == "/var/lib/hashtide"  # HASHTIDE_STATE_DIR of the image
+        assert claims == ({"state"} if pod.component == "producer" else set())
+
+
+def test_the_users_are_those_that_there_are(
+    everything: list[Resource], pods: dict[str, Pod], made: dict[str, Resource]
+) -> None:
+    variables = [kubernetes.environment(pod, everything) for pod in pods.values()]
+    in_kafka = {each["HASHTIDE_KAFKA_USER"] for each in variables if "HASHTIDE_KAFKA_USER" in each}
+    assert in_kafka | {"hashtide-keda"} == set(named(everything, "KafkaUser"))
+
+    decoded = [{k: base64.b64decode(v).decode() for k, v in secret["data"].items()} for secret in made.values()]
+    users = {each["username"]: each["roles"].split(",") for each in decoded if "username" in each}
+    in_elasticsearch = {
+        each["HASHTIDE_ELASTICSEARCH_USER"] for each in variables if "HASHTIDE_ELASTICSEARCH_USER" in each
+    }
+    assert set(users) == in_elasticsearch
+    awaited = {} if "retention" in LATE else {"hashtide_retention": ["hashtide_retention"]}
+    assert users == USERS | awaited
+    realm = {each["secretName"] for each in named(everything, "Elasticsearch")["hashtide"]["spec"]["auth"]["fileRealm"]}
+    assert realm == {name for name in made if name.endswith("-elasticsearch")}
+
+
+# What belongs together.
+
+
+def test_what_selects_pods_selects_those_that_it_should(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    def selected(selector: dict[str, Any]) -> set[str]:
+        return {name for name, pod in pods.items() if selects(selector, pod.labels)}
+
+    for name, pod in pods.items():
+        if pod.owner["kind"] in ("Deployment", "StatefulSet"):
+            assert selected(pod.owner["spec"]["selector"]) == {name}
+    for each in pods["hashtide-worker"].spec["topologySpreadConstraints"]:
+        assert selected(each["labelSelector"]) == {"hashtide-worker"}
+    assert selected(named(everything, "PodDisruptionBudget")["hashtide-worker"]["spec"]["selector"]) == {
+        "hashtide-worker"
+    }
+    assert selected({"matchLabels": named(everything, "Service")["hashtide-watch"]["spec"]["selector"]}) == {
+        "hashtide-watch"
+    }
+    monitors = named(everything, "PodMonitor")
+    assert selected(monitors["hashtide-worker"]["spec"]["selector"]) == {"hashtide-worker"}
+    assert selected(monitors["hashtide-producer"]["spec"]["selector"]) == PRODUCERS
+
+
+def test_ports(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    ports = {
+        name: {port["name"]: port["containerPort"] for port in pod.container.get("ports", ())}
+        for name, pod in pods.items()
+    }
+    for name, pod in pods.items():
+        words, variables = pod.container["args"], kubernetes.environment(pod, everything)
+        if pod.component in ("worker", "producer"):
+            assert ports[name] == {"metrics": int(words[words.index("--metrics-port") + 1])}
+        else:
+            assert ports[name] == ({"page": int(variables["HASHTIDE_WATCH_PORT"])} if name == "hashtide-watch" else {})
+        probes = [pod.container[key] for key in pod.container if key.endswith("Probe")]
+        assert {probe["httpGet"]["port"] for probe in probes} == set(ports[name])
+    (service,) = named(everything, "Service")["hashtide-watch"]["spec"]["ports"]
+    assert service["targetPort"] in ports["hashtide-watch"]
+    for monitor in named(everything, "PodMonitor").values():
+        assert [each["port"] for each in monitor["spec"]["podMetricsEndpoints"]] == ["metrics"]
+
+
+def test_the_probes_ask_what_answers(pods: dict[str, Pod]) -> None:
+    def paths(name: str) -> dict[str, str]:
+        return {key: probe["httpGet"]["path"] for key, probe in pods[name].container.items() if key.endswith("Probe")}
+
+    assert paths("hashtide-worker") == {
+        "startupProbe": "/healthz",
+        "livenessProbe": "/healthz",
+        "readinessProbe": "/readyz",
+    }
+    for name in PRODUCERS:
+        assert paths(name) == {"startupProbe": "/metrics", "livenessProbe": "/metrics"}
+    liveness = pods["hashtide-worker"].container["livenessProbe"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] == 600
+
+
+def test_the_scraped_jobs_are_those_of_the_rules(everything: list[Resource]) -> None:
+    rules = str(named(everything, "PrometheusRule")["hashtide"])
+    for name, monitor in named(everything, "PodMonitor").items():
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        assert {"action": "replace", "targetLabel": "job", "replacement": name} in endpoint["relabelings"]
+        assert f'up{{job="{name}"}}' in rules
+
+
+def test_pods_have_the_time_to_end_that_docker_gives_them(pods: dict[str, Pod]) -> None:
+    services = compose.read()["services"]
+    for name, service in (("hashtide-worker", "worker"), *((name, "producer") for name in sorted(PRODUCERS))):
+        assert f"{pods[name].spec['terminationGracePeriodSeconds']}s" == services[service]["stop_grace_period"]
+
+
+def test_a_source_is_read_by_one_pod_and_its_positions_outlive_it(pods: dict[str, Pod]) -> None:
+    for name in PRODUCERS:
+        owner = pods[name].owner
+        assert (owner["kind"], owner["spec"]["replicas"]) == ("StatefulSet", 1)
+        assert owner["spec"]["persistentVolumeClaimRetentionPolicy"] == {
+            "whenDeleted": "Retain",
+            "whenScaled": "Retain",
+        }
+
+
+def test_workers_are_as_many_as_there_are_partitions_at_most(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    scaled = named(everything, "ScaledObject")["hashtide-worker"]["spec"]
+    setup = kubernetes.environment(pods["hashtide-setup"], everything)
+    assert scaled["maxReplicaCount"] == int(setup["HASHTIDE_PARTITIONS"])
+    assert scaled["scaleTargetRef"] == {"name": "hashtide-worker"}
+    assert "replicas" not in pods["hashtide-worker"].owner["spec"]
+    kafka = kubernetes.environment(pods["hashtide-worker"], everything)
+    for trigger in scaled["triggers"]:
+        told = trigger["metadata"]
+        assert told["consumerGroup"] == StreamSettings().group
+        assert told["bootstrapServers"] == kafka["HASHTIDE_KAFKA"]
+        assert trigger["authenticationRef"]["name"] in named(everything, "TriggerAuthentication")
+    assert {trigger["metadata"]["topic"] for trigger in scaled["triggers"]} == {"posts.raw", "posts.enriched"}
+    assert {"posts.raw", "posts.enriched"} <= set(CONFIGS)
+    authentication = named(everything, "TriggerAuthentication")["hashtide-kafka"]["spec"]
+    for reference in authentication["configMapTargetRef"]:
+        config = named(everything, "ConfigMap")[reference["name"]]
+        assert config["data"][reference["key"]] in named(everything, "KafkaUser")
+    for reference in authentication["secretTargetRef"]:
+        assert reference["key"] in NOT_BY_US[reference["name"]]
+
+
+def test_replicas_of_a_topic_are_as_many_as_brokers_at_most(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    setup = kubernetes.environment(pods["hashtide-setup"], everything)
+    assert int(setup["HASHTIDE_REPLICATION"]) == named(everything, "KafkaNodePool")["brokers"]["spec"]["replicas"] == 3
+    config = named(everything, "Kafka")["hashtide"]["spec"]["kafka"]["config"]
+    assert config["min.insync.replicas"] == 2
+    assert config["auto.create.topics.enable"] is False
+
+
+def test_the_listener_is_the_one_that_is_asked(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    (listener,) = named(everything, "Kafka")["hashtide"]["spec"]["kafka"]["listeners"]
+    told = kubernetes.environment(pods["hashtide-worker"], everything)
+    assert told["HASHTIDE_KAFKA"].endswith(f":{listener['port']}")
+    assert (listener["tls"], listener["authentication"]) == (True, {"type": "scram-sha-512"})
+    assert told["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    assert told["HASHTIDE_KAFKA_SASL_MECHANISM"] == "SCRAM-SHA-512"
+
+
+def rights(everything: list[Resource], user: str) -> dict[str, set[str]]:
+    """What a user of Kafka may do with what."""
+    spec = named(everything, "KafkaUser")[user]["spec"]
+    return {acl["resource"]["name"]: set(acl["operations"]) for acl in spec["authorization"]["acls"]}
+
+
+def test_users_of_kafka_may_do_what_their_jobs_need_and_no_more(everything: list[Resource]) -> None:
+    look = {"Describe", "DescribeConfigs"}
+    assert rights(everything, "hashtide-setup") == {"posts.": look | {"Create", "Alter", "AlterConfigs"}}
+    assert rights(everything, "hashtide-worker") == {topic: look | {"Read", "Write"} for topic in CONFIGS} | {
+        StreamSettings().group: {"Describe", "Read"}
+    }
+    assert rights(everything, "hashtide-producer") == {
+        "posts.raw": {"Describe", "Write"},
+        "posts.dead": {"Describe", "Write"},
+    }
+    assert rights(everything, "hashtide-keda") == {"posts.": {"Describe"}, "hashtide": {"Describe"}}
+
+
+# Who may reach whom.
+
+
+def test_who_reaches_which_server_is_told_where_it_is(everything: list[Resource], pods: dict[str, Pod]) -> None:
+    policies = {name: each["spec"] for name, each in named(everything, "NetworkPolicy").items()}
+
+    def held(policy: str) -> set[str]:
+        return {name for name, pod in pods.items() if selects(policies[policy]["podSelector"], pod.labels)}
+
+    assert policies["hashtide-nothing"]["policyTypes"] == ["Ingress", "Egress"]
+    assert not {"ingress", "egress"} & set(policies["hashtide-nothing"])
+    assert held("hashtide-nothing") == held("hashtide-to-dns") == set(pods)
+    for server, setting in (("kafka", "HASHTIDE_KAFKA"), ("elasticsearch", "HASHTIDE_ELASTICSEARCH")):
+        told = {name for name, pod in pods.items() if setting in kubernetes.environment(pod, everything)}
+        assert held(f"hashtide-to-{server}") == told
+        (rule,) = policies[f"hashtide-to-{server}"]["egress"]
+        address = kubernetes.environment(pods[sorted(told)[0]], everything)[setting]
+        assert address.endswith(f":{rule['ports'][0]['port']}")
+    assert held("hashtide-to-platforms") == PRODUCERS
+    assert held("hashtide-metrics") == PRODUCERS | {"hashtide-worker"}
+    (metrics,) = policies["hashtide-metrics"]["ingress"]
+    assert metrics["ports"] == [{"protocol": "TCP", "port": "metrics"}]
+    assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert {name for name, spec in policies.items() if "ingress" in spec} == {"hashtide-metrics"}
+
+
+def test_nothing_private_is_a_platform(everything: list[Resource]) -> None:
+    (rule,) = named(everything, "NetworkPolicy")["hashtide-to-platforms"]["spec"]["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
+    blocks = {each["ipBlock"]["cidr"]: set(each["ipBlock"]["except"]) for each in rule["to"]}
+    assert set(blocks) == {"0.0.0.0/0", "::/0"}
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= blocks["0.0.0.0/0"]
+
+
+# make-secrets.
+
+
+def test_secrets_are_long_random_and_made_once(tmp_path: Path) -> None:
+    first, again = (kubernetes.make_secrets(tmp_path / "secrets") for _ in range(2))
+    assert first == again
+    values = [
+        base64.b64decode(secret["data"].get("password", secret["data"].get("author_key", "")))
+        for secret in first.values()
+    ]
+    assert sorted(map(len, values)) == [48, 48, 48, 48, 64]
+    assert len(set(values)) == 5
+    assert all(re.fullmatch(rb"[0-9a-f]+", value) for value in values)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()} == {0o600}
+
+
+# The documentation.
+
+
+def test_what_the_documentation_names_is_there() -> None:
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    paths = set(re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text))
+    assert len(paths) >= 6
+    assert {path for path in paths if not (ROOT / path).exists()} == {
+        "deploy/kubernetes/overlays/mine",
+        "deploy/hashtide-worker",  # kubectl's word for a Deployment
+    }
+    assert f"Kubernetes {OLDEST}" in text
+    for words in re.findall(r"-- hashtide ([^#\n|`]*)", text):
+        compose.parse(shlex.split(words))
+
+
+def test_alertmanager_finds_its_files_where_the_operator_puts_them() -> None:
+    """prometheus-operator.dev, AlertmanagerSpec: `configSecret` and `secrets`."""
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    command = re.search(r"^(sed .*) >alertmanager.yaml$", text, re.MULTILINE)
+    assert command is not None
+    done = subprocess.run(shlex.split(command[1]), cwd=ROOT, check=True, capture_output=True, text=True)
+    config = compose.parsed(done.stdout)
+    values = compose.loaded(FOLDER / "kube-prometheus-stack.yaml")["alertmanager"]["alertmanagerSpec"]
+    assert config["templates"] == ["/etc/alertmanager/config/*.tmpl"]
+    (secret,) = values["secrets"]
+    named_files = set(re.findall(r"_file: (\S+)", done.stdout))
+    created = re.search(rf"^kubectl create secret generic {secret} (.*)$", text, re.MULTILINE)
+    assert created is not None
+    keys = set(re.findall(r"--from-file=([\w-]+)", created[1]))
+    assert {f"/etc/alertmanager/secrets/{secret}/{key}" for key in keys} == named_files
+    assert f"kubectl create secret generic {values['configSecret']} " in text
+
+
+def test_a_policy_of_the_documentation_lets_a_proxy_to_the_page(pods: dict[str, Pod]) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/kubernetes.md").read_text(), re.DOTALL)
+    (policy,) = [compose.parsed(textwrap.dedent(block)) for block in blocks if "NetworkPolicy" in block]
+    assert problems(policy) == []
+    assert {n for n, pod in pods.items() if selects(policy["spec"]["podSelector"], pod.labels)} == {"hashtide-watch"}
+
+
+def test_servers_of_ones_own_are_merged_as_the_documentation_says(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/kubernetes.md").read_text(), re.DOTALL)
+    (merged,) = [block for block in blocks if "behavior: merge" in block]
+    (tmp_path / "kustomization.yaml").write_text(f"resources: [{kubernetes.there(tmp_path, 'base')}]\n{merged}")
+    built = kubernetes.build(tmp_path)
+    (worker,) = [pod for pod in kubernetes.pods(built) if pod.component == "worker"]
+    told = kubernetes.environment(worker, built)
+    assert told["HASHTIDE_KAFKA"] == "kafka-1.example.org:9093,kafka-2.example.org:9093"
+    assert told["HASHTIDE_ELASTICSEARCH"] == "https://elasticsearch.example.org:9200"
+    assert told["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
