@@ -34,8 +34,8 @@ PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
 def create(settings: StreamSettings) -> BatchApp:
     """The app of one worker, checked and ready to run.
 
-    Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, KafkaRefused, TopicsUnready,
-    ElasticsearchUnreachable, LoginRefused and IndicesUnready.
+    Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, KafkaRefused,
+    TopicsUnready, ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     keys, at = load_keys(settings), connection(settings)
     reload = Reload(lambda: load_campaigns(settings, Pseudonyms(keys).post))

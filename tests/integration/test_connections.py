@@ -154,7 +154,7 @@ def test_the_whole_way_through_tls_and_logins_shows_no_secret(
     kafka: secure.Kafka, stack: Addresses, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Neither in what commands print and log at the loudest level, nor in /metrics, nor on a command line."""
-    with secure.elasticsearch(stack.elasticsearch, kafka.secrets) as (proxy, elsewhere):
+    with secure.elasticsearch(stack.elasticsearch, kafka.secrets) as (_, elsewhere):
         key = tmp_path / "author.key"
         key.write_text("the-author-key-that-nobody-sees-0123456789")
         given = environment | kafka.login("SCRAM-SHA-512") | elsewhere

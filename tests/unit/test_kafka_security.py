@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,7 @@ def test_a_password_and_certificates_stay_until_they_end(files: Path, monkeypatc
     assert (made.password, made.ca.read_bytes()) == before
     from deploy.local import certificates
 
-    monkeypatch.setattr(certificates, "RENEW_BEFORE", certificates.timedelta(days=certificates.DAYS + 1))
+    monkeypatch.setattr(certificates, "RENEW_BEFORE", timedelta(days=certificates.DAYS + 1))
     login.make(files / "other")
     assert made.password == before[0]
     assert made.ca.read_bytes() != before[1]
