@@ -102,7 +102,8 @@ def _kafka(settings: StreamSettings, stack: ExitStack, now_ms: Callable[[], int]
     yield from judged(
         "replication", lambda found, kafka: kafka_rules.replication(found, len(kafka.brokers)), topics, cluster
     )
-    yield from judged("topic settings", lambda found: kafka_rules.configs(found, wanted), topics)
+    kept = our_topics.retention(settings)
+    yield from judged("topic settings", lambda found: kafka_rules.configs(found, wanted, kept), topics)
     if isinstance(topics, Finding):
         yield from (not_checked(check, "the topics are not known") for check in OF_KAFKA[4:])
         return

@@ -29,14 +29,17 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """The key of authors and posts."""
+    """The keys of authors and posts, by their fingerprints."""
 
     path: str
     made_here: bool
     """Nothing names it: it lies in the state folder of this machine."""
     problem: str = ""
-    fingerprint: str = ""
+    author: str = ""
     """Empty where there is no key yet."""
+    ledger: str = ""
+    old: int = 0
+    """Author keys from before."""
 
 
 class Package(msgspec.Struct, frozen=True):
