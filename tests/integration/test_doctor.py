@@ -5,16 +5,33 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import KafkaConsumer
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ConfigResource,
+    ConfigResourceType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from deploy.local.ports import free_ports
+from producers.kafka_clients import connect
+from producers.settings import load
+from stream_jobs import topics
 from stream_jobs.doctor.examine import examine
 from stream_jobs.doctor.findings import Finding
+from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.indices import session, templates
+from tests.integration import secure
 from tests.integration.pipeline import Pipeline
 
 OF_KAFKA = {
@@ -278,6 +295,58 @@ def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_check
     assert {each["says"] for each in told["checks"] if each["check"] in OF_KAFKA | OF_ELASTICSEARCH} == {
         "a setting is wrong"
     }
+
+
+@pytest.fixture(scope="module")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure.Kafka]:
+    """A broker that wants a login, with our topics. Who logs in by a token is mina, and may send posts."""
+    with secure.kafka(tmp_path_factory.mktemp("secure")) as running:
+        ours = load(StreamSettings, running.login("PLAIN"))
+        topics.setup(ours)
+        may = {
+            ResourcePattern(ResourceType.TOPIC, "posts.raw"): ("WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"),
+            ResourcePattern(ResourceType.TOPIC, "posts.enriched"): ("DESCRIBE",),
+            ResourcePattern(ResourceType.TOPIC, "posts.dead"): ("WRITE", "DESCRIBE"),
+            ResourcePattern(ResourceType.GROUP, "hashtide"): ("DESCRIBE",),
+            ResourcePattern(ResourceType.CLUSTER, "kafka-cluster"): ("DESCRIBE",),
+        }
+        with closing(connect(KafkaConsumer, ours, group_id="hashtide")) as consumer:
+            consumer.assign([TopicPartition("posts.raw", 0)])
+            consumer.commit({TopicPartition("posts.raw", 0): OffsetAndMetadata(0, "", -1)})  # so that there is a group
+        with closing(connect(KafkaAdminClient, ours)) as client:
+            client.create_acls(
+                [
+                    ACL("User:mina", "*", ACLOperation[operation], ACLPermissionType.ALLOW, what)
+                    for what, operations in may.items()
+                    for operation in operations
+                ]
+            )
+        yield running
+
+
+def test_what_a_login_may_do_and_what_it_may_not_ask(pipeline: Pipeline, secure_kafka: secure.Kafka) -> None:
+    of_hashtide, of_mina = secure_kafka.login("PLAIN"), secure_kafka.login("OAUTHBEARER")
+    found = look(pipeline, **of_hashtide, HASHTIDE_GROUP="hashtide")
+    assert wrong(found) == {}
+    assert [each.says for each in found["kafka privileges"]] == ["enough for a producer, a worker, setup"]
+    found = look(pipeline, **of_mina, HASHTIDE_GROUP="hashtide")
+    assert wrong(found) == {}
+    assert [each.says for each in found["kafka privileges"]] == [
+        "enough for a producer; a worker lacks READ of posts.raw, READ of posts.enriched, WRITE of posts.enriched, "
+        "READ of group; setup lacks CREATE of cluster"
+    ]
+
+
+def test_a_login_that_kafka_refuses_is_named_and_not_shown(
+    pipeline: Pipeline, secure_kafka: secure.Kafka, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("nobody-sees")
+    given = secure_kafka.login("PLAIN") | {"HASHTIDE_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
+    found = look(pipeline, **given)
+    (says,) = wrong(found)["kafka connection"]
+    assert "HASHTIDE_KAFKA_PASSWORD_FILE" in says
+    assert "nobody-sees" not in str(found)
+    assert {each.says for check in OF_KAFKA for each in found[check]} == {"no Kafka"}
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
