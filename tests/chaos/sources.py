@@ -22,7 +22,6 @@ from producers.sources import campaign
 from stream_jobs.app import PACKAGED_CAMPAIGNS
 from stream_jobs.enriched import encode
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, count_keys
-from stream_jobs.sinks.indices import session
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
@@ -186,5 +185,5 @@ def messages_are_none(trial: Trial, rounds: int) -> None:
 
 def _refuse_hashtags_of(trial: Trial, day: str) -> None:
     """Have the index of a day hold hashtags as numbers, as a mapping of somebody else's might."""
-    with session(trial.pipeline.settings.elasticsearch) as client:
+    with trial.pipeline.elasticsearch() as client:
         client.indices.create(index=f"{HASHTAG_VOLUME}-{day}", mappings={"properties": {"hashtag": {"type": "long"}}})

@@ -11,9 +11,10 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from deploy.local.ports import free_ports
+from producers.kafka_clients import connect
 from stream_jobs.doctor.examine import examine
 from stream_jobs.doctor.findings import Finding
-from stream_jobs.sinks.indices import session, templates
+from stream_jobs.sinks.indices import templates
 from tests.integration.pipeline import Pipeline
 
 OF_KAFKA = {
@@ -61,7 +62,7 @@ def post(number: int) -> str:
 
 @contextlib.contextmanager
 def admin(pipeline: Pipeline) -> Iterator[Any]:
-    client: Any = KafkaAdminClient(bootstrap_servers=pipeline.settings.kafka)
+    client: Any = connect(KafkaAdminClient, pipeline.settings)
     yield client
     client.close()
 
@@ -97,7 +98,7 @@ def test_a_topic_is_missing_and_another_is_configured_otherwise(pipeline: Pipeli
 def test_templates_indices_and_their_blocks(pipeline: Pipeline) -> None:
     ours = templates()["hashtide-posts"]
     older = ours["template"] | {"mappings": ours["template"]["mappings"] | {"_meta": {"schema": 0}}}
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         client.indices.put_index_template(name="hashtide-posts", **ours | {"version": 999, "template": older})
         client.indices.create(index="posts-2017.10.15")
         client.indices.put_settings(index="posts-2017.10.15", settings={"index.blocks.write": True})
