@@ -160,8 +160,9 @@ def messages_are_none(trial: Trial, rounds: int) -> None:
     enricher = trial.enricher()
     good = (enricher.enrich(post) for post in posts(f"{trial.seed}/good", start_ms=START_MS + MONTH_MS))
     dead: Counter[tuple[str, bytes]] = Counter()
-    _refuse_hashtags_of(trial, "2016.02.29")
     with pipeline.worker():
+        pipeline.assemble(1)  # with such an index there, no worker starts
+        _refuse_hashtags_of(trial, "2016.02.29")
         with trial.load(per_s=500), Publisher(load(ProducerSettings, pipeline.environment)) as publisher:
             for _ in range(rounds):
                 pipeline.advance(by=draw.randint(1, 100))

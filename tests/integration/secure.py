@@ -38,12 +38,12 @@ class Kafka:
         named: dict[str, str | Path] = {"": f"127.0.0.1:{port}", "_ca_file": secrets.ca}
         if mechanism == "mutual":
             named |= {
-                "_security_protocol": "ssl",
+                "_security_protocol": "SSL",
                 "_certificate_file": secrets.certificate,
                 "_certificate_key_file": secrets.key,
             }
         else:
-            named |= {"_security_protocol": "sasl_ssl", "_sasl_mechanism": mechanism}
+            named |= {"_security_protocol": "SASL_SSL", "_sasl_mechanism": mechanism}
             named |= (
                 {"_token_file": self.token}
                 if mechanism == "OAUTHBEARER"

@@ -104,12 +104,24 @@ def test_what_is_refused_is_said_at_once_by_the_names_of_its_settings(
 
 
 def test_a_port_that_speaks_no_tls_and_one_that_wants_a_login_are_named(kafka: secure.Kafka, stack: Addresses) -> None:
-    given = settings(kafka.login("PLAIN") | {"HASHTIDE_KAFKA": stack.kafka})
-    with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
-        kafka_clients.connect(KafkaAdminClient, given, patience_s=1)
+    elsewhere = {"HASHTIDE_KAFKA": stack.elasticsearch.removeprefix("http://")}
+    with pytest.raises(KafkaRefused, match="does not speak TLS: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
+        kafka_clients.connect(KafkaAdminClient, settings(kafka.login("PLAIN") | elsewhere))
     here = {"HASHTIDE_KAFKA": kafka.login("PLAIN")["HASHTIDE_KAFKA"]}
     with pytest.raises(KafkaRefused, match="asks for a login: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
         kafka_clients.connect(KafkaAdminClient, settings(kafka.login("mutual") | here))
+    with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
+        kafka_clients.connect(KafkaAdminClient, settings(here), patience_s=1)
+
+
+def test_an_open_kafka_that_is_asked_for_tls_just_closes(
+    kafka: secure.Kafka, stack: Addresses, is_secure: bool
+) -> None:
+    if is_secure:
+        pytest.skip("the shared Kafka is not open: --secure")
+    given = settings(kafka.login("PLAIN") | {"HASHTIDE_KAFKA": stack.kafka})
+    with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
+        kafka_clients.connect(KafkaAdminClient, given, patience_s=1)
 
 
 async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(

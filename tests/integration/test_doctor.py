@@ -162,6 +162,7 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) 
         pipeline,
         HASHTIDE_KAFKA=f"127.0.0.1:{kafka},nobody.invalid:1",
         HASHTIDE_ELASTICSEARCH=f"http://127.0.0.1:{elasticsearch}",
+        HASHTIDE_ELASTICSEARCH_FINGERPRINT="",
     )
     assert wrong(found) == {
         "kafka connection": [
@@ -180,7 +181,8 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
-        found = look(pipeline, HASHTIDE_KAFKA=address, HASHTIDE_ELASTICSEARCH=f"http://{address}")
+        at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
+        found = look(pipeline, HASHTIDE_KAFKA=address, **at)
         assert time.monotonic() - started < 30
     assert wrong(found) == {
         "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
