@@ -1,6 +1,7 @@
 """The settings of Kafka's TLS and login: what goes together, and what a client gets of it."""
 
 import logging
+import re
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ from rich.pretty import pretty_repr
 from deploy.local import login
 from producers import kafka_security
 from producers.kafka_security import Security, security
-from producers.settings import Common, WrongSetting, load
+from producers.settings import Common, WrongSetting, described, load
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import client
 
 PASSWORD = "pässword-nobody-sees"
 TOKEN = "token-nobody-sees"
@@ -130,6 +133,34 @@ def test_what_does_not_go_together_or_can_not_be_read_is_named(
     assert said in str(error.value)
     assert str(error.value).startswith("HASHTIDE_KAFKA_")
     assert "nobody" not in str(error.value)
+
+
+EXAMPLES = [
+    ("Security(SASL_SSL, SCRAM-SHA-512)", "http://127.0.0.1:9200", ""),
+    ("Security(SASL_SSL, PLAIN)", "http://127.0.0.1:9200", ""),
+    ("Security(SASL_SSL, OAUTHBEARER)", "http://127.0.0.1:9200", ""),
+    ("Security(SSL)", "http://127.0.0.1:9200", ""),
+    ("Security(PLAINTEXT)", "https://elasticsearch.example.org:9200", f"{client.USER} and {client.PASSWORD}"),
+    ("Security(PLAINTEXT)", "https://elasticsearch.example.org:9200", client.API_KEY),
+]
+FILES = {kafka_security.CERTIFICATE: "client.crt", kafka_security.KEY: "client.key"}
+
+
+def test_the_examples_of_the_documentation_are_settings_that_can_be_used(files: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/connections.md").read_text()
+    found = []
+    for block in re.findall(r"```\n(HASHTIDE_.*?)```", page, re.DOTALL):
+        given = dict(line.split("=", 1) for line in block.splitlines())
+        given |= {
+            name: str(files / FILES.get(name, "ca.crt" if name.endswith("_CA_FILE") else "token"))
+            for name in given
+            if name.endswith("_FILE")
+        }
+        assert given.keys() <= {setting.name for setting in described(StreamSettings)}
+        loaded = load(StreamSettings, given)
+        at = client.connection(loaded)
+        found.append((repr(security(loaded)), at.url, at.login))
+    assert found == EXAMPLES
 
 
 def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Path, tmp_path: Path) -> None:
