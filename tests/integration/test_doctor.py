@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,25 +82,88 @@ def test_all_is_well_after_setup_and_the_command_says_so(pipeline: Pipeline) -> 
 def test_a_topic_is_missing_and_another_is_configured_otherwise(pipeline: Pipeline) -> None:
     with admin(pipeline) as client:
         client.delete_topics(["posts.dead"])
-        changed = {"retention.ms": "60000", "max.message.bytes": "1000"}
-        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)])
+        changed = {"retention.ms": "86400000", "max.message.bytes": "1000"}
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)], incremental=True)
         pipeline.until(lambda: "posts.dead" not in client.list_topics())
     found = look(pipeline)
     assert wrong(found) == {
         "topics": ["missing: posts.dead; no worker starts"],
         "topic settings": ["posts.raw: max.message.bytes is 1000, must be 4194304"],
     }
-    assert "posts.raw: retention.ms is 60000, setup makes it 604800000" in [
-        each.says for each in found["topic settings"]
-    ]
+    (kept,) = [each for each in found["topic settings"] if each.state == "warning"]
+    assert kept.says == "posts.raw: retention.ms is 1 d, the settings say 7 d"
     assert found["topics"][0].do == "hashtide setup"
+    pipeline.hashtide("setup", "--alter-retention")  # the remedies that it names
+    with admin(pipeline) as client:
+        changed = {"max.message.bytes": "4194304"}
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)], incremental=True)
+    found = look(pipeline)
+    assert [each.state for each in found["topics"] + found["topic settings"]] == ["ok", "ok"]
 
 
-def test_templates_indices_and_their_blocks(pipeline: Pipeline) -> None:
+def test_fewer_partitions_than_the_setting_says(pipeline: Pipeline) -> None:
+    (found,) = look(pipeline, HASHTIDE_PARTITIONS="6")["topics"]
+    assert (found.state, found.says) == (
+        "warning",
+        "posts.raw and posts.enriched have 4 partitions, HASHTIDE_PARTITIONS is 6",
+    )
+    pipeline.environment["HASHTIDE_PARTITIONS"] = "6"
+    pipeline.hashtide("setup", "--add-partitions")  # the remedy that it names
+    (found,) = look(pipeline)["topics"]
+    assert (found.state, found.says) == (
+        "ok",
+        "posts.raw (6), posts.enriched (6), posts.dead (4) partitions, each with its leader",
+    )
+
+
+def put(client: Any, **changed: Any) -> dict[str, Any]:
+    """Put our template of posts, with some of it changed; as it is now."""
     ours = templates()["hashtide-posts"]
-    older = ours["template"] | {"mappings": ours["template"]["mappings"] | {"_meta": {"schema": 0}}}
+    mappings = ours["template"]["mappings"]
+    if "schema" in changed:
+        mappings["_meta"] = {"schema": changed["schema"]}
+    if "without" in changed:
+        del mappings["properties"][changed["without"]]
+    ours["version"] += changed.get("version", 0)
+    client.indices.put_index_template(name="hashtide-posts", **ours)
+    return ours
+
+
+def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -> None:
+    ours = templates()["hashtide-posts"]["version"]
     with pipeline.elasticsearch() as client:
-        client.indices.put_index_template(name="hashtide-posts", **ours | {"version": 999, "template": older})
+        try:
+            put(client, version=+1)
+            newer = look(pipeline)
+            put(client, version=+1, schema=99)
+            client.indices.create(index="posts-2017.10.14")
+            unknown = look(pipeline)
+            client.indices.delete(index="posts-2017.10.14")
+            put(client, version=-1, without="author")
+            client.indices.create(index="posts-2017.10.15")
+            older = look(pipeline)
+            pipeline.hashtide("setup")  # the remedy that it names
+            mended = look(pipeline)
+        finally:
+            client.indices.delete_index_template(name="hashtide-posts")
+            put(client)
+    assert wrong(newer) == {}
+    assert [each.says for each in newer["index templates"]] == [
+        "5; of a newer version, with which ours works: hashtide-posts"
+    ]
+    assert wrong(unknown) == {
+        "index templates": ["hashtide-posts is of schema 99, ours is 1: no worker of ours starts"],
+        "indices": ["of a schema that this version does not know: posts-2017.10.14; no worker of ours starts"],
+    }
+    assert wrong(older) == {
+        "index templates": [f"hashtide-posts is of version {ours - 1}, ours is {ours}: no worker of ours starts"],
+        "indices": ["no author in posts-2017.10.15; no worker of ours starts"],
+    }
+    assert wrong(mended) == {}
+
+
+def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> None:
+    with pipeline.elasticsearch() as client:
         client.indices.create(index="posts-2017.10.15")
         client.indices.put_settings(index="posts-2017.10.15", settings={"index.blocks.write": True})
         client.indices.put_index_template(name="stranger", index_patterns=["reply-*"], priority=900)
@@ -108,18 +172,36 @@ def test_templates_indices_and_their_blocks(pipeline: Pipeline) -> None:
         finally:
             client.indices.delete_index_template(name="stranger")
             client.indices.delete(index="posts-2017.10.15")
-            client.indices.put_index_template(name="hashtide-posts", **ours)
     assert wrong(found) == {
-        "index templates": [
-            f"hashtide-posts is of version 999, ours is {ours['version']}: no worker of ours starts",
-            "stranger (priority 900) comes before hashtide-reply-volume (500)",
-        ],
+        "index templates": ["stranger (priority 900) comes before hashtide-reply-volume (500)"],
         "indices": ["block write on posts-2017.10.15: somebody set it"],
     }
-    schema = ours["template"]["mappings"]["_meta"]["schema"]
-    assert f"of an older template than ours (schema below {schema}): posts-2017.10.15" in [
-        each.says for each in found["indices"]
-    ]
+
+
+def test_a_disk_that_is_past_a_watermark(pipeline: Pipeline) -> None:
+    mark = "cluster.routing.allocation.disk.watermark"
+    full = {f"{mark}.low": "1b", f"{mark}.high": "1b", f"{mark}.flood_stage": "1b"}
+    with pipeline.elasticsearch() as client:
+        total = next(iter(client.nodes.stats(metric="fs").body["nodes"].values()))["fs"]["total"]["total_in_bytes"]
+        low = full | {f"{mark}.low": f"{total}b"}  # no disk has so much free
+        try:
+            client.cluster.put_settings(persistent=low)
+            (found,) = look(pipeline)["disk"]
+        finally:
+            client.cluster.put_settings(persistent=dict.fromkeys(full))
+    assert found.state == "warning"
+    assert found.says.endswith("past the low watermark: it gets no new shards")
+
+
+def test_keys_that_are_cut_off(pipeline: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("half")
+    told = look(pipeline, HASHTIDE_AUTHOR_KEY_FILE=str(tmp_path / "key"))
+    assert wrong(told) == {
+        "author key": [
+            f"HASHTIDE_AUTHOR_KEY_FILE='{tmp_path}/key': must hold at least 32 bytes; make one with: openssl rand "
+            "-hex 32"
+        ]
+    }
 
 
 def test_lag_dead_letters_and_workers(pipeline: Pipeline) -> None:
