@@ -1,4 +1,4 @@
-"""Hostile hashtags on real Kafka and real Elasticsearch: each is counted under its own name, and is nothing but a name."""
+"""Hostile hashtags on real Kafka and Elasticsearch: each is counted under its own name, and is nothing but a name."""
 
 import json
 from collections.abc import Iterable
