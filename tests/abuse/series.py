@@ -1,5 +1,5 @@
-"""A process of its own, so that its registry has nothing of other tests: 20,000 hostile posts, and the series before and
-after, as JSON: metric to number of series; and the labels that came from posts."""
+"""In a process of its own, so that its registry has nothing of other tests: 20,000 hostile posts, and the series before
+and after, as JSON: metric to number of series; and the labels that came from posts."""
 
 import asyncio
 import json
