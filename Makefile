@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo test test-secure chaos lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, an
 
 test: .venv/.developing ## all tests: unit, contract, and integration on real servers
 	$(BIN)/pytest
+
+test-secure: .venv/.developing ## the integration tests once more, with Kafka by TLS and SCRAM and Elasticsearch by TLS and a key
+	$(BIN)/pytest --secure tests/integration $(ARGS)
 
 # HASHTIDE_CHAOS_SEED=... draws the same faults again; ARGS='-k frozen' runs a part of it.
 chaos: .venv/.developing ## workers killed and frozen, servers taken away: a quarter of an hour, beside `make test`

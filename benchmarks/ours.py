@@ -4,6 +4,8 @@ The exchange is made in the composition root, so that all the rest is the produc
 documents, retries.
 
     no-ledger   the worker, whose ledger's documents are made but not written
+    stamped     the worker; it prints `mark TAG TIME` when Elasticsearch has acknowledged the count of a tag that begins
+                with MARK, TIME in seconds since the epoch
     contest     the contest's job in place of the tagging, no ledger, counts written to Elasticsearch
     counting    the same with the counts kept in memory and written at the end, as the other contestants do
 
@@ -12,8 +14,10 @@ campaigns do, and a post with two hashtags travels as two.
 """
 
 import os
+import re
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
@@ -36,6 +40,8 @@ from stream_jobs.topics import POSTS_ENRICHED
 from stream_jobs.transport import Batch
 
 DONE: Final = Outcome("done")
+MARK: Final = "mark"
+_MARKED: Final = re.compile(rb'"hashtag":"(%s\w+)"' % MARK.encode())
 
 watch = Stopwatch()
 
@@ -45,6 +51,18 @@ class Ledgerless(Elasticsearch):
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
         return [DONE] * len(documents)
+
+
+class Stamped(Elasticsearch):
+    """The store in Elasticsearch, which tells when a marked hashtag's count was acknowledged."""
+
+    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
+        outcomes = await super().put(documents)
+        now_s = time.time()
+        for document, outcome in zip(documents, outcomes, strict=True):
+            if outcome == DONE and (marked := _MARKED.search(document.body)):
+                print(MARK, marked[1].decode(), now_s, flush=True)
+        return outcomes
 
 
 class InMemory(Ledgerless):
@@ -129,12 +147,16 @@ class Watched(CountAgent):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+PRODUCT: Final = {"no-ledger": Ledgerless, "stamped": Stamped}
+
+
 def main(way: str) -> None:
     """Work until all is counted, or a signal ends it."""
     settings = load(StreamSettings, os.environ)
-    if way == "no-ledger":
-        with patch.multiple(app, Elasticsearch=Ledgerless):
+    if way in PRODUCT:
+        with patch.multiple(app, Elasticsearch=PRODUCT[way]):
             worker.run(settings)
+        return
     task = Task.given()
     Watched.left = task.counted
     Watched.counts_at_end = way == "counting"

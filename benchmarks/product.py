@@ -20,6 +20,7 @@ from stream_jobs.topics import POSTS_ENRICHED
 
 HASHTIDE = (sys.executable, "-m", "stream_jobs.cli")
 WORKER = (*HASHTIDE, "worker")
+STAMPED = (sys.executable, "-m", "benchmarks.ours", "stamped")
 NO_LEDGER = (sys.executable, "-m", "benchmarks.ours", "no-ledger")
 
 SETTLE_S = 900.0
@@ -82,7 +83,7 @@ class Worker:
 
     def __init__(self, process: "subprocess.Popen[bytes]", usage: Usage, port: int, log: Path) -> None:
         self.usage = usage
-        self._process, self._port, self._log = process, port, log
+        self._process, self._port, self.log = process, port, log
 
     def ready(self) -> bool:
         """Whether it has partitions. Raises WorkerFailed."""
@@ -99,7 +100,7 @@ class Worker:
     def check(self) -> None:
         """Raise WorkerFailed where it has ended."""
         if self._process.poll() is not None:
-            raise WorkerFailed(self._log.read_text(errors="replace")[-2000:])
+            raise WorkerFailed(self.log.read_text(errors="replace")[-2000:])
 
 
 @contextlib.contextmanager

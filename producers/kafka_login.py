@@ -7,10 +7,10 @@ import asyncio
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator, create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
@@ -49,6 +49,25 @@ class AsyncToken(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has n
             raise KafkaConnectionError(str(error)) from None
 
 
+class _Bearer(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka has no types
+    """One that hears a no. aiokafka 0.14.0 takes the broker's reason for a yes (RFC 7628, section 3.2.3), and then gets
+    an error for every request, which would end a worker."""
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """Raises SaslAuthenticationFailed: not with the reason, which is the broker's to word."""
+        if payload:
+            raise SaslAuthenticationFailed
+        step: tuple[bytes, bool] | None = await super().step(payload)
+        return step
+
+
+def _bearer(connection: Any) -> _Bearer:
+    return _Bearer(sasl_oauth_token_provider=connection._sasl_oauth_token_provider)
+
+
+AIOKafkaConnection.authenticator_oauth = _bearer
+
+
 def log_in(brokers: str, safe: Security) -> None:
     """Log in at each broker in turn until one lets us in, and leave.
 
@@ -70,7 +89,7 @@ async def _log_in(brokers: str, safe: Security) -> None:
                 raise KafkaRefused(why) from None
             problem = error
         else:
-            raise KafkaRefused(_why_unheard(broker, safe))
+            raise KafkaRefused(_why_unheard(broker))
     raise ConnectionError(f"no answer from Kafka at {brokers}: {problem!r}") from None
 
 
@@ -87,9 +106,7 @@ async def _is_heard(broker: str, safe: Security) -> bool:
     return bool(answer.brokers)  # else the broker meant another question: it is still at the login
 
 
-def _why_unheard(where: str, safe: Security) -> str:
-    if safe.token_file:  # aiokafka 0.14.0 takes the broker's reason for a yes (RFC 7628, section 3.2.3)
-        return f"Kafka at {where} does not accept the login of {safe.login}"
+def _why_unheard(where: str) -> str:
     return f"Kafka at {where} closes the connection, as where it asks for a login: is {PROTOCOL} right?"
 
 

@@ -112,19 +112,19 @@ def token(path: Path) -> str:
 def security(settings: Common) -> Security:
     """How the settings say to connect. Reads the files. Raises WrongSetting, which shows no secret."""
     protocol = settings.kafka_security_protocol
-    tls = _tls(settings) if protocol in ("ssl", "sasl_ssl") else None
+    tls = _tls(settings) if protocol in ("SSL", "SASL_SSL") else None
     if tls is None:
-        _unused(settings, "ssl or sasl_ssl", (CA, CERTIFICATE, KEY))
-    if protocol in ("plaintext", "ssl"):
-        _unused(settings, "sasl_ssl or sasl_plaintext", (USER, PASSWORD, TOKEN))
-        return Security(protocol=protocol.upper(), tls=tls)
-    if protocol == "sasl_plaintext":
+        _unused(settings, "SSL or SASL_SSL", (CA, CERTIFICATE, KEY))
+    if protocol in ("PLAINTEXT", "SSL"):
+        _unused(settings, "SASL_SSL or SASL_PLAINTEXT", (USER, PASSWORD, TOKEN))
+        return Security(protocol=protocol, tls=tls)
+    if protocol == "SASL_PLAINTEXT":
         _warn_of_open_line(settings.kafka)
     mechanism = settings.kafka_sasl_mechanism
     if mechanism == "OAUTHBEARER":
-        return Security(protocol=protocol.upper(), tls=tls, mechanism=mechanism, token_file=_token_file(settings))
+        return Security(protocol=protocol, tls=tls, mechanism=mechanism, token_file=_token_file(settings))
     user, password = _login(settings)
-    return Security(protocol=protocol.upper(), tls=tls, mechanism=mechanism, user=user, password=password)
+    return Security(protocol=protocol, tls=tls, mechanism=mechanism, user=user, password=password)
 
 
 def stays_here(host: str) -> bool:
@@ -203,4 +203,4 @@ def _no_password() -> NoReturn:
 @functools.cache  # once a process
 def _warn_of_open_line(brokers: str) -> None:
     if not all(stays_here(broker.rpartition(":")[0]) for broker in brokers.split(",")):
-        log.warning("%s=sasl_plaintext: the login goes to %s unencrypted; use sasl_ssl", PROTOCOL, brokers)
+        log.warning("%s=SASL_PLAINTEXT: the login goes to %s unencrypted; use SASL_SSL", PROTOCOL, brokers)

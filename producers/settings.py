@@ -33,9 +33,9 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,host:port")
     ] = "127.0.0.1:9092"
     kafka_security_protocol: Annotated[
-        Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"],
-        Meta(description="how Kafka is spoken to: by TLS (ssl), with a login (sasl), both or neither"),
-    ] = "plaintext"
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="how Kafka is spoken to: by TLS (SSL), with a login (SASL), both or neither"),
+    ] = "PLAINTEXT"
     kafka_ca_file: Annotated[
         Path | None,
         Meta(description="file with the certificates (PEM) to trust Kafka by; the system's where unset"),

@@ -175,5 +175,5 @@ def begin() -> None:
         LATE.labels(origin)
     for topic in ("posts.raw", "posts.enriched"):
         BATCHES_LET_GO.labels(topic)
-    for why in ("connection", "timeout", "blocked", "status-429", "status-503", "item-429", "item-503"):
+    for why in ("connection", "timeout", "blocked", "shards", "status-429", "status-503", "item-429", "item-503"):
         BULK_RETRIES.labels(why)

@@ -7,23 +7,49 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.login import Secrets
 from deploy.local.stack import Addresses, Stack, owned
 from producers import outages
+from tests.integration import secure
 
 IN_CI = os.environ.get("CI") == "true"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--secure",
+        action="store_true",
+        help="commands meet Kafka by TLS and SCRAM, and Elasticsearch by TLS and an API key",
+    )
+
+
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def is_secure(request: pytest.FixtureRequest) -> bool:
+    """Whether the shared servers want TLS and a login."""
+    return bool(request.config.getoption("secure"))
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory, is_secure: bool) -> Iterator[Stack]:
     """Real Kafka and Elasticsearch on free ports, started once a run and removed at its end."""
-    with owned(tmp_path_factory.mktemp("stack")) as stack:
+    with owned(tmp_path_factory.mktemp("stack"), secure=is_secure, every_way=is_secure) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def stack(servers: Stack) -> Addresses:
-    """Where the servers answer."""
+    """Where the servers answer. Elasticsearch does so without a login, whatever commands meet."""
     return servers.addresses
+
+
+@pytest.fixture(scope="session")
+def reached(servers: Stack, stack: Addresses) -> Iterator[dict[str, str]]:
+    """The settings by which commands meet the servers."""
+    if servers.secrets is None:
+        yield stack.exports
+    else:
+        with secure.elasticsearch(stack.elasticsearch, Secrets(servers.secrets)) as elasticsearch:
+            yield stack.exports | elasticsearch.login()
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +59,10 @@ def nothing_is_away() -> None:
 
 
 @pytest.fixture
-def environment(stack: Addresses, tmp_path: Path) -> dict[str, str]:
+def environment(reached: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """An environment in which `hashtide` commands meet the stack, with a state folder of their own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
-    return inherited | {
-        "HASHTIDE_KAFKA": stack.kafka,
-        "HASHTIDE_ELASTICSEARCH": stack.elasticsearch,
-        "HASHTIDE_STATE_DIR": str(tmp_path / "state"),
-    }
+    return inherited | reached | {"HASHTIDE_STATE_DIR": str(tmp_path / "state")}
 
 
 def needs(program: str) -> str:

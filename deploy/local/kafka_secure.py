@@ -37,7 +37,7 @@ def exports(folder: Path) -> dict[str, str]:
     """The settings to log in by, beside the address. They name files."""
     secrets = Secrets(folder)
     return {
-        "HASHTIDE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+        "HASHTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "HASHTIDE_KAFKA_CA_FILE": str(secrets.ca),
         "HASHTIDE_KAFKA_USER": USER,
         "HASHTIDE_KAFKA_PASSWORD_FILE": str(secrets.password_file),

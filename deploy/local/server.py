@@ -109,12 +109,16 @@ class Server:
         """Blocks until it answers. Raises StackError, with the log's end, if it ends or does not answer in time."""
         deadline = time.monotonic() + seconds
         while not self.answers():
-            if not self.pid:
+            if self._has_ended():
                 raise StackError(f"{self.kind.name} ended while starting.{self._end_of_log()}")
             if time.monotonic() > deadline:
                 raise StackError(f"{self.kind.name} did not answer within {seconds:.0f} s.{self._end_of_log()}")
             time.sleep(POLL_S)
         log.info("%s: answers", self.kind.name)
+
+    def _has_ended(self) -> bool:
+        # Of our own child the system knows. In the table of processes one that begins may have no command line yet.
+        return self._child.poll() is not None if self._child else not self.pid
 
     def stop(self) -> None:
         """Stops it cleanly, or kills it if that takes more than STOP_S. Does nothing if it does not run."""

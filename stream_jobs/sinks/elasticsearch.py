@@ -205,7 +205,7 @@ class Elasticsearch:
                 if outcomes[i] is None:
                     busy = result
             if busy is not None:
-                raise Passing(f"item-{busy['status']}", busy["error"]["type"])
+                raise _turned_away(busy)
 
         try:
             await self._patiently(operation, attempt)
@@ -297,7 +297,7 @@ def _outcome(result: dict[str, Any]) -> Outcome | None:
         return Outcome("done")
     if status == 409:
         return Outcome("conflict")
-    if status in PASSING or error.get("type") == "cluster_block_exception":
+    if status in PASSING or error.get("type") == "cluster_block_exception" or _full(error):
         return None
     if error.get("type") == "index_not_found_exception":
         if FENCED in error["reason"]:
@@ -305,6 +305,20 @@ def _outcome(result: dict[str, Any]) -> Outcome | None:
         if GONE.fullmatch(error["reason"]):
             return None  # the next try meets the fence, or makes the index anew
     return _refused(error.get("type", str(status)), error.get("reason", ""))
+
+
+def _full(error: dict[str, Any]) -> bool:
+    """The index of a new day can't be made, for the cluster has all the shards that it may. An operator can change
+    that, so it passes. Elasticsearch's documentation, "Cluster shard limit" (cluster.max_shards_per_node)."""
+    return error.get("type") == "validation_exception" and "shards open" in error["reason"]
+
+
+def _turned_away(result: dict[str, Any]) -> Passing:
+    """Why an item has to be tried again."""
+    status, error = result["status"], result["error"]
+    if _full(error):
+        return Passing("shards", "no shard is left for a new day's index: hashtide retention, or more nodes")
+    return Passing(f"item-{status}", error["type"])
 
 
 def _refused(kind: str, detail: str) -> Outcome:

@@ -8,8 +8,7 @@ from typing import Final, Literal
 
 from producers.contract import POSTS_RAW
 from stream_jobs.sinks.elasticsearch import REQUEST_TIMEOUT_S
-from stream_jobs.sinks.indices import session
-from tests.chaos.trial import Trial
+from tests.chaos.trial import Trial, through
 from tests.fakes.unruly import (
     Fault,
     Unruly,
@@ -70,7 +69,7 @@ def _killed(trial: Trial) -> Iterator[None]:
 @contextlib.contextmanager
 def _blocked(trial: Trial, way: Away) -> Iterator[None]:
     def block(on: bool | None) -> None:
-        with session(trial.pipeline.settings.elasticsearch) as client:
+        with trial.pipeline.elasticsearch() as client:
             if way == "block of indices":
                 settings = {"index.blocks.read_only_allow_delete": on}
                 client.indices.put_settings(
@@ -107,9 +106,9 @@ def elasticsearch_has_bad_days(trial: Trial, messages: int, share: float, silenc
         "shards away": shard_away(),
     }
     happened: Counter[str] = Counter()
-    with in_background(Unruly(pipeline.settings.elasticsearch)) as proxy:
+    with in_background(Unruly(trial.servers.addresses.elasticsearch)) as proxy:
         proxy.always = any_of(faults, share, draw, happened)
-        with pipeline.worker(HASHTIDE_ELASTICSEARCH=proxy.url):
+        with pipeline.worker(**through(proxy)):
             trial.send(messages // 2)
             pipeline.advance(by=1)
             proxy.faults = [keeps_silent(REQUEST_TIMEOUT_S + 1, does=True)] * silences

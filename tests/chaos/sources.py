@@ -22,7 +22,6 @@ from producers.sources import campaign
 from stream_jobs.app import PACKAGED_CAMPAIGNS
 from stream_jobs.enriched import encode
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, count_keys
-from stream_jobs.sinks.indices import session
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
@@ -161,8 +160,9 @@ def messages_are_none(trial: Trial, rounds: int) -> None:
     enricher = trial.enricher()
     good = (enricher.enrich(post) for post in posts(f"{trial.seed}/good", start_ms=START_MS + MONTH_MS))
     dead: Counter[tuple[str, bytes]] = Counter()
-    _refuse_hashtags_of(trial, "2016.02.29")
     with pipeline.worker():
+        pipeline.assemble(1)  # with such an index there, no worker starts
+        _refuse_hashtags_of(trial, "2016.02.29")
         with trial.load(per_s=500), Publisher(load(ProducerSettings, pipeline.environment)) as publisher:
             for _ in range(rounds):
                 pipeline.advance(by=draw.randint(1, 100))
@@ -186,5 +186,5 @@ def messages_are_none(trial: Trial, rounds: int) -> None:
 
 def _refuse_hashtags_of(trial: Trial, day: str) -> None:
     """Have the index of a day hold hashtags as numbers, as a mapping of somebody else's might."""
-    with session(trial.pipeline.settings.elasticsearch) as client:
+    with trial.pipeline.elasticsearch() as client:
         client.indices.create(index=f"{HASHTAG_VOLUME}-{day}", mappings={"properties": {"hashtag": {"type": "long"}}})

@@ -27,6 +27,7 @@ from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.documents import REPLY_VOLUME, Ledger
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import Sending, mixed, posts
+from tests.fakes.unruly import Unruly
 from tests.integration.pipeline import Pipeline
 from tests.integration.truth import counted, truth
 
@@ -34,6 +35,11 @@ Counts = Counter[tuple[Any, ...]]
 
 CHUNK: Final = 100
 """Messages that `load` sends at once."""
+
+
+def through(proxy: Unruly) -> dict[str, str]:
+    """Settings of a command that meets Elasticsearch through a proxy, which has no TLS."""
+    return {"HASHTIDE_ELASTICSEARCH": proxy.url, "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
 
 
 class Trial:

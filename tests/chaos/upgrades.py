@@ -7,7 +7,7 @@ from producers.contract import POSTS_RAW, Post, encode, key
 from producers.publisher import Publisher
 from producers.settings import ProducerSettings, load
 from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import session, templates
+from stream_jobs.sinks.indices import templates
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.newer_worker import newer_templates, schema_2
 from tests.chaos.trial import Trial
@@ -87,6 +87,6 @@ def another_group(trial: Trial, messages: int) -> None:
 
 def put_templates(trial: Trial, which: dict[str, dict[str, object]]) -> None:
     """Put index templates, whatever versions are there."""
-    with session(trial.pipeline.settings.elasticsearch) as client:
+    with trial.pipeline.elasticsearch() as client:
         for name, template in which.items():
             client.indices.put_index_template(name=name, **template)  # type: ignore[arg-type]

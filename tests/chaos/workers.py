@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from producers.contract import POSTS_RAW
 from stream_jobs.topics import POSTS_ENRICHED
-from tests.chaos.trial import Trial
+from tests.chaos.trial import Trial, through
 from tests.fakes.unruly import Unruly, at_bulk, holds, in_background
 
 FAULTY: Final = "tests.chaos.faulty_worker"
@@ -100,14 +100,14 @@ def freeze(trial: Trial, *moments: Moment) -> None:
     """
     pipeline = trial.pipeline
     with contextlib.ExitStack() as stack:
-        proxy = stack.enter_context(in_background(Unruly(pipeline.settings.elasticsearch)))
+        proxy = stack.enter_context(in_background(Unruly(trial.servers.addresses.elasticsearch)))
         stack.enter_context(pipeline.worker())
         for moment in moments:
             came, go_on = threading.Event(), threading.Event()
             operation = "create" if "ledger" in moment else "index"
             held = holds(came, go_on, done="after" in moment)
             proxy.always = at_bulk(operation, trial.draw.randint(1, 6), held)
-            with pipeline.process(*WORKER, HASHTIDE_ELASTICSEARCH=proxy.url) as frozen:
+            with pipeline.process(*WORKER, **through(proxy)) as frozen:
                 pipeline.assemble(2)
                 with trial.load(per_s=500):
                     pipeline.until(came.is_set)

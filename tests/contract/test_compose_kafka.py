@@ -1,5 +1,6 @@
 """What docker-compose.yml sets of Kafka, set of a real one of the same version."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def test_kafka_starts_with_the_settings_and_has_them(monkeypatch: pytest.MonkeyP
     environment = compose.read()["services"]["kafka"]["environment"]
     wanted = named(environment)
 
-    def properties(port: int, controller_port: int) -> str:
+    def properties(controller_port: int, listeners: Mapping[str, str]) -> str:
+        port = listeners["advertised.listeners"].rpartition(":")[2]
         here = wanted | {"log.dirs": kafka.DATA}
         text = "".join(f"{name}={value}\n" for name, value in here.items())
         for there, on_this_machine in (

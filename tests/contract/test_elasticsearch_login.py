@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 API_KEY = "dXNlcjpzM2NyM3Qta2V5LW5vYm9keS1zZWVz"
 PASSWORD = "pa:ss wörd-nobody-sees"
 BASIC = "Basic " + b64encode(f"mina:{PASSWORD}".encode()).decode()
-SECRETS = (API_KEY, PASSWORD, BASIC.removeprefix("Basic "), "nobody")
+SECRETS = (API_KEY, PASSWORD, BASIC.removeprefix("Basic "), "nobody-sees")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from elasticsearch import ApiError
 from prometheus_client import REGISTRY
 
-from stream_jobs.sinks import elasticsearch
+from stream_jobs.sinks import elasticsearch, indices
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.store import Document, Outcome, Ref
 from tests.fakes.unruly import (
@@ -90,6 +91,35 @@ async def test_documents_of_an_index_that_is_read_only_for_now_are_tried_again(u
     async with Unruly(url, turns_away(403, 0, error="cluster_block_exception")) as proxy:
         assert await put_through(proxy, day, "ab") == [DONE, DONE]
         assert proxy.seen == [["a", "b"], ["a"]]
+    assert await counts(url, day, "ab") == [1, 1]
+
+
+@contextmanager
+def no_shard_left(url: str) -> Iterator[Callable[[], None]]:
+    """The cluster is full; the callable gives it room again."""
+    with indices.session(url) as client:
+
+        def limit(shards: int | None) -> None:
+            client.cluster.put_settings(persistent={"cluster.max_shards_per_node": shards})
+
+        limit(1)
+        try:
+            yield lambda: limit(None)
+        finally:
+            limit(None)
+
+
+async def test_a_new_days_index_waits_for_the_cluster_to_have_a_shard_for_it(url: str, day: str) -> None:
+    with no_shard_left(url) as make_room:
+        before = retries("shards")
+        async with Elasticsearch(url, bulk_bytes=1 << 20) as store:
+            put = asyncio.create_task(store.put(documents(day, "ab", version=1)))
+            while retries("shards") - before < 3:
+                await asyncio.sleep(0.01)
+            assert not put.done()
+            assert await counts(url, day, "ab") == [None, None]
+            make_room()
+            assert await put == [DONE, DONE]
     assert await counts(url, day, "ab") == [1, 1]
 
 

@@ -9,9 +9,11 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 from kafka.admin import KafkaAdminClient
 
@@ -41,6 +43,10 @@ class Pipeline:
     def settings(self) -> StreamSettings:
         return load(StreamSettings, self.environment)
 
+    def elasticsearch(self) -> AbstractContextManager[Elasticsearch]:
+        """A client, as commands make theirs."""
+        return session(connection(self.settings))
+
     def remove_topics(self) -> None:
         """Remove all topics; back when they are gone."""
         admin: Any = connect(KafkaAdminClient, self.settings)
@@ -53,7 +59,7 @@ class Pipeline:
     def empty(self) -> None:
         """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
         self.remove_topics()
-        with session(connection(self.settings)) as client:
+        with self.elasticsearch() as client:
             if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
                 client.indices.delete(index=indices)
         self.hashtide("setup")
@@ -173,19 +179,19 @@ class Pipeline:
 
     def documents(self, pattern: str) -> list[dict[str, Any]]:
         """Every document of an index pattern."""
-        with session(connection(self.settings)) as client:
+        with self.elasticsearch() as client:
             client.indices.refresh(index=pattern)
             return [hit["_source"] for hit in scan(client, index=pattern, size=5000)]
 
     def ledger(self) -> dict[str, dict[str, Any]]:
         """Every document of the ledger, by id."""
-        with session(connection(self.settings)) as client:
+        with self.elasticsearch() as client:
             client.indices.refresh(index="posts-*")
             return {hit["_id"]: hit["_source"] for hit in scan(client, index="posts-*", size=5000)}
 
     def versions(self) -> dict[tuple[str, str], tuple[int, int | None]]:
         """For every document of the counts and the ledger its version, and its count if it has one."""
-        with session(connection(self.settings)) as client:
+        with self.elasticsearch() as client:
             client.indices.refresh(index=PATTERN, ignore_unavailable=True)
             query = {"version": True, "_source": ["count"]}
             hits = scan(client, index=PATTERN, size=5000, query=query, ignore_unavailable=True)

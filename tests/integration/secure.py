@@ -2,25 +2,35 @@
 
 import hashlib
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final, Literal
 
 from deploy.local import kafka_secure, login
 from deploy.local.login import Secrets
+from deploy.local.private import write
 from deploy.local.server import Server
 from tests.fakes.unruly import Unruly, in_background, lets_in
 
-API_KEY = "dGhlLWFwaS1rZXktbm9ib2R5LXNlZXM="
+API_KEY: Final = "YXBpLWtleTpub2JvZHktc2Vlcy1pdA=="
+USER: Final = "elastic-mina"
+PASSWORD: Final = "nobody-sees-elastic's-pässword"
+BASIC: Final = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 class Kafka:
     """A broker, and what it takes to be let in."""
 
-    def __init__(self, folder: Path) -> None:
-        self.secrets = Secrets(folder / "secrets")
-        self.server = Server(kafka_secure.kind(self.secrets.folder, every_way=True), folder / "kafka", short_lived=True)
-        self.token = self.secrets.folder / "token"
+    def __init__(self, secrets: Secrets, server: Server) -> None:
+        self.secrets, self.server = secrets, server
+        self.token = secrets.folder / "token"
+        self.renew(seconds=3600)
+
+    def renew(self, seconds: int) -> None:
+        """Another token, good for so long from now."""
+        self.token.write_text(f"{kafka_secure.unsigned('mina', seconds)}\n")
 
     def login(self, mechanism: str) -> dict[str, str]:
         """Settings; `mechanism` is one of SASL's, or "mutual" for TLS with a certificate alone."""
@@ -28,12 +38,12 @@ class Kafka:
         named: dict[str, str | Path] = {"": f"127.0.0.1:{port}", "_ca_file": secrets.ca}
         if mechanism == "mutual":
             named |= {
-                "_security_protocol": "ssl",
+                "_security_protocol": "SSL",
                 "_certificate_file": secrets.certificate,
                 "_certificate_key_file": secrets.key,
             }
         else:
-            named |= {"_security_protocol": "sasl_ssl", "_sasl_mechanism": mechanism}
+            named |= {"_security_protocol": "SASL_SSL", "_sasl_mechanism": mechanism}
             named |= (
                 {"_token_file": self.token}
                 if mechanism == "OAUTHBEARER"
@@ -42,37 +52,48 @@ class Kafka:
         return {f"HASHTIDE_KAFKA{name.upper()}": str(value) for name, value in named.items()}
 
 
+class Elasticsearch:
+    """A proxy by TLS before the real one, and what it takes to be let in."""
+
+    def __init__(self, proxy: Unruly, secrets: Secrets) -> None:
+        self.proxy, self.secrets = proxy, secrets
+
+    def login(
+        self, who: Literal["key", "user"] = "key", by: Literal["ca", "fingerprint"] = "fingerprint"
+    ) -> dict[str, str]:
+        """Settings."""
+        folder = self.secrets.folder
+        key, password = folder / "api-key", folder / "elasticsearch-password"
+        write(key, f"{API_KEY}\n".encode())
+        write(password, f"{PASSWORD}\n".encode())
+        named: dict[str, str | Path] = {"": self.proxy.url}
+        named |= {"_api_key_file": key} if who == "key" else {"_user": USER, "_password_file": password}
+        named |= {"_ca_file": self.secrets.ca} if by == "ca" else {"_fingerprint": fingerprint(self.secrets.server)}
+        return {f"HASHTIDE_ELASTICSEARCH{name.upper()}": str(value) for name, value in named.items()}
+
+
 @contextmanager
 def kafka(folder: Path) -> Iterator[Kafka]:
-    """Such a broker, until the end."""
-    made = Kafka(folder)
+    """Such a broker of the caller's own, until the end."""
+    secrets = login.make(folder / "secrets")
+    server = Server(kafka_secure.kind(secrets.folder, every_way=True), folder / "kafka", short_lived=True)
     try:
-        made.server.start()
-        made.server.wait()
-        made.token.write_text(kafka_secure.unsigned("mina") + "\n")
-        yield made
+        server.start()
+        server.wait()
+        yield Kafka(secrets, server)
     finally:
-        made.server.stop()
+        server.stop()
 
 
 @contextmanager
-def elasticsearch(url: str, secrets: Secrets) -> Iterator[tuple[Unruly, dict[str, str]]]:
-    """Elasticsearch by TLS and an API key, and the settings for it, with the certificate's fingerprint."""
+def elasticsearch(url: str, secrets: Secrets) -> Iterator[Elasticsearch]:
+    """The Elasticsearch at `url` by TLS and a login, until the end."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(secrets.server)
     proxy = Unruly(url, tls=context)
-    proxy.always = lets_in(f"ApiKey {API_KEY}")
-    key = secrets.folder / "api-key"
-    key.write_text(f"{API_KEY}\n")
+    proxy.always = lets_in(f"ApiKey {API_KEY}", f"Basic {BASIC}")
     with in_background(proxy):
-        yield (
-            proxy,
-            {
-                "HASHTIDE_ELASTICSEARCH": proxy.url,
-                "HASHTIDE_ELASTICSEARCH_API_KEY_FILE": str(key),
-                "HASHTIDE_ELASTICSEARCH_FINGERPRINT": fingerprint(secrets.server),
-            },
-        )
+        yield Elasticsearch(proxy, secrets)
 
 
 def fingerprint(certificate: Path) -> str:

@@ -15,7 +15,6 @@ from stream_jobs.cli import wanted
 from stream_jobs.dlq_cli import dlq
 from stream_jobs.enriched import EnrichedPost, Recount
 from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import session
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.integration.pipeline import Pipeline
 
@@ -151,11 +150,13 @@ def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_bac
 def test_a_post_whose_count_was_refused_is_counted_once_it_goes_back(pipeline: Pipeline) -> None:
     """Its ledger entry is there already: what counts it is the order that is sent behind it."""
     day = "hashtag-volume-2017.10.16"
-    with session(pipeline.settings.elasticsearch) as client:
-        client.indices.create(index=day, mappings={"properties": {"hashtag": {"type": "long"}}})
     posts = b"".join(native(post_id) + b"\n" for post_id in ("1", "2", "3"))
-    pipeline.hashtide("produce", "file", "-", stdin=posts)
     with pipeline.worker():
+        pipeline.assemble(1)  # with such an index there, no worker starts
+        with pipeline.elasticsearch() as client:
+            client.indices.create(index="posts-2017.10.16")  # always before the day's counts, else it is made anew
+            client.indices.create(index=day, mappings={"properties": {"hashtag": {"type": "long"}}})
+        pipeline.hashtide("produce", "file", "-", stdin=posts)
         pipeline.settle()
         assert pipeline.json("counts", "--json")["total"] == 3
         assert pipeline.json("counts", "--by=hashtag", "--json")["total"] == 0
@@ -168,7 +169,7 @@ def test_a_post_whose_count_was_refused_is_counted_once_it_goes_back(pipeline: P
             "metoo",
         )
 
-        with session(pipeline.settings.elasticsearch) as client:
+        with pipeline.elasticsearch() as client:
             client.indices.delete(index=day)  # the shipped template makes it anew
         replayed = told(pipeline, "replay", "--all")
         assert (replayed["replayed"], replayed["stayed"]) == (3, {})

@@ -30,7 +30,7 @@ from stream_jobs import topics
 from stream_jobs.doctor.examine import examine
 from stream_jobs.doctor.findings import Finding
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.indices import session, templates
+from stream_jobs.sinks.indices import templates
 from tests.integration import secure
 from tests.integration.pipeline import Pipeline
 
@@ -79,7 +79,7 @@ def post(number: int) -> str:
 
 @contextlib.contextmanager
 def admin(pipeline: Pipeline) -> Iterator[Any]:
-    client: Any = KafkaAdminClient(bootstrap_servers=pipeline.settings.kafka)
+    client: Any = connect(KafkaAdminClient, pipeline.settings)
     yield client
     client.close()
 
@@ -147,7 +147,7 @@ def put(client: Any, **changed: Any) -> dict[str, Any]:
 
 def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -> None:
     ours = templates()["hashtide-posts"]["version"]
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         try:
             put(client, version=+1)
             newer = look(pipeline)
@@ -179,7 +179,7 @@ def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -
 
 
 def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> None:
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         client.indices.create(index="posts-2017.10.15")
         client.indices.put_settings(index="posts-2017.10.15", settings={"index.blocks.write": True})
         client.indices.put_index_template(name="stranger", index_patterns=["reply-*"], priority=900)
@@ -197,7 +197,7 @@ def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> Non
 def test_a_disk_that_is_past_a_watermark(pipeline: Pipeline) -> None:
     mark = "cluster.routing.allocation.disk.watermark"
     full = {f"{mark}.low": "1b", f"{mark}.high": "1b", f"{mark}.flood_stage": "1b"}
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         total = next(iter(client.nodes.stats(metric="fs").body["nodes"].values()))["fs"]["total"]["total_in_bytes"]
         low = full | {f"{mark}.low": f"{total}b"}  # no disk has so much free
         try:
@@ -260,6 +260,7 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) 
         pipeline,
         HASHTIDE_KAFKA=f"127.0.0.1:{kafka},nobody.invalid:1",
         HASHTIDE_ELASTICSEARCH=f"http://127.0.0.1:{elasticsearch}",
+        HASHTIDE_ELASTICSEARCH_FINGERPRINT="",
     )
     assert wrong(found) == {
         "kafka connection": [
@@ -278,7 +279,8 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
-        found = look(pipeline, HASHTIDE_KAFKA=address, HASHTIDE_ELASTICSEARCH=f"http://{address}")
+        at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
+        found = look(pipeline, HASHTIDE_KAFKA=address, **at)
         assert time.monotonic() - started < 30
     assert wrong(found) == {
         "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],

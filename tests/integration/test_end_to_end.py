@@ -144,6 +144,7 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
             "hashtide-reply-volume",
         ],
         "indices_extended": [],
+        "retention_differs": [],
     }
 
 

@@ -16,8 +16,8 @@ from producers.run import wall_clock_ms
 from stream_jobs import metrics
 from stream_jobs.canary import Sender
 from stream_jobs.offsets import Offsets
+from stream_jobs.sinks.client import connection
 from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.indices import session
 from stream_jobs.sinks.kafka import KafkaSink
 from tests.conftest import needs
 from tests.integration.pipeline import Pipeline
@@ -103,7 +103,7 @@ def test_live_posts_are_told_of_and_the_canary_comes_back_without_being_counted(
 @contextlib.contextmanager
 def read_only(pipeline: Pipeline, index: str) -> Iterator[None]:
     """An index takes nothing, and the count agent waits. Not the block of full disks: Elasticsearch takes that away."""
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         client.indices.create(index=index)
         client.indices.put_settings(index=index, settings={"index.blocks.write": True})
         yield
@@ -117,7 +117,7 @@ async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back
 
     settings, before = pipeline.settings, told()
     with pipeline.worker():
-        async with KafkaSink(settings) as kafka, Elasticsearch(settings.elasticsearch, 1 << 20) as store:
+        async with KafkaSink(settings) as kafka, Elasticsearch(connection(settings), 1 << 20) as store:
 
             def sender(lost_after_s: float) -> Sender:
                 return Sender(kafka.send, store, partitions=4, clock_ms=wall_clock_ms, lost_after_s=lost_after_s)

@@ -16,9 +16,9 @@ from kafka import KafkaProducer
 from deploy.local.ports import free_ports
 from producers.contract import POSTS_RAW, DeadLetter
 from producers.identity import hash_author, load_keys
+from producers.kafka_clients import connect
 from stream_jobs.cli import cli
 from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import session
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.integration.pipeline import Pipeline
 from tests.integration.test_metrics import Scraped
@@ -153,7 +153,7 @@ def test_names_places_and_texts_are_found_nowhere_beyond_enrichment(pipeline: Pi
 
 def strangers(pipeline: Pipeline, value: bytes) -> None:
     """A message in both topics that is none of ours."""
-    producer: Any = KafkaProducer(bootstrap_servers=pipeline.settings.kafka)
+    producer: Any = connect(KafkaProducer, pipeline.settings)
     for topic in (POSTS_RAW, POSTS_ENRICHED):
         producer.send(topic, key=b"stranger", value=value).get(timeout=30)
     producer.close()
@@ -175,7 +175,7 @@ def spelt_letter(key: bytes, letter: DeadLetter) -> bytes:
 
 
 def everything_in_elasticsearch(pipeline: Pipeline) -> Iterator[bytes]:
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         client.indices.refresh(index="*")
         for hit in scan(client, index="*", size=5000):
             yield json.dumps(hit).encode()

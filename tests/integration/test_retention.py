@@ -11,11 +11,11 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from producers.kafka_clients import connect
 from stream_jobs.domain.windows import window_start_ms
 from stream_jobs.enriched import Recount, encode
 from stream_jobs.retention import FENCE
 from stream_jobs.sinks.documents import REPLY_VOLUME
-from stream_jobs.sinks.indices import session
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.integration.pipeline import Pipeline
 
@@ -27,7 +27,7 @@ OLD_MS, NEW_MS = 1_241_553_630_000, 1_508_097_630_000
 def no_fences(pipeline: Pipeline) -> Iterator[None]:
     """Lets days be made again for the tests that follow."""
     yield
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         client.options(ignore_status=404).indices.delete_index_template(name=f"{FENCE}-*")
 
 
@@ -51,13 +51,13 @@ def totals(pipeline: Pipeline) -> tuple[int, int]:
 
 
 def indices(pipeline: Pipeline) -> set[str]:
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         return set(client.indices.get(index="posts-*,reply-volume-*,hashtag-volume-*").body)
 
 
 def order(pipeline: Pipeline, at_ms: int) -> None:
     """Order every partition to count the window again, and wait until it was done."""
-    producer: Any = KafkaProducer(bootstrap_servers=pipeline.settings.kafka)
+    producer: Any = connect(KafkaProducer, pipeline.settings)
     for partition in range(pipeline.settings.partitions):
         producer.send(POSTS_ENRICHED, value=encode(Recount(window_ms=window_start_ms(at_ms))), partition=partition)
     producer.close()
@@ -98,7 +98,7 @@ def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: P
         assert b"1 windows of 2009.05.05 are counted and have no ledger any more" in pipeline.hashtide("verify").stdout
         assert totals(pipeline) == (30, 3)
 
-        with session(pipeline.settings.elasticsearch) as client:
+        with pipeline.elasticsearch() as client:
             client.indices.delete(index="posts-2017.10.15")  # by hand: nothing keeps it from being made again
         send(pipeline, ("8", NEW))
         assert "posts-2017.10.15" in indices(pipeline)
@@ -110,7 +110,7 @@ def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: P
 
 def damage(pipeline: Pipeline) -> None:
     """Have the old day's counts be ten times what they were."""
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         for hit in client.search(index="reply-volume-2009.05.05", version=True)["hits"]["hits"]:
             client.index(
                 index=hit["_index"],
@@ -123,7 +123,7 @@ def damage(pipeline: Pipeline) -> None:
 
 
 def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipeline: Pipeline) -> None:
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         for family in ("posts", "reply-volume", "hashtag-volume"):
             client.index(index=f"{family}-2009.05.05", document={"@timestamp": OLD_MS}, refresh=True)
     on = {
@@ -144,7 +144,7 @@ def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipelin
 
 
 def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_asked(pipeline: Pipeline) -> None:
-    admin: Any = KafkaAdminClient(bootstrap_servers=pipeline.settings.kafka)
+    admin: Any = connect(KafkaAdminClient, pipeline.settings)
     longer = {"retention.ms": str(30 * 86_400_000)}
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.dead", longer)], incremental=True)
     assert b"posts.dead: retention.ms is 30 d, the settings say 7 d" in pipeline.hashtide("setup").stdout

@@ -12,6 +12,7 @@ from typing import Any
 
 from producers.run import wall_clock_ms
 from stream_jobs.counts import counts
+from stream_jobs.sinks.client import connection
 from tests.integration.pipeline import Pipeline
 from tests.unit.sources.loopback import Act, Exchange, XRules, answering, sending, sockets, streaming, web
 
@@ -62,7 +63,7 @@ def producing(pipeline: Pipeline, name: str, *words: str) -> Iterator[Producer]:
 
 def counted(pipeline: Pipeline) -> dict[str, int]:
     """What Elasticsearch says, by platform: what `hashtide counts` shows, without a process for each look."""
-    rows = counts(pipeline.settings.elasticsearch, by="platform").rows
+    rows = counts(connection(pipeline.settings), by="platform").rows
     return {row.key or "": row.count for row in rows}
 
 

@@ -18,7 +18,7 @@ from deploy.local.stack import Stack
 from producers.contract import PostDelete
 from stream_jobs import topics
 from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import session, templates
+from stream_jobs.sinks.indices import templates
 from stream_jobs.topics import POSTS_ENRICHED, TopicsUnready
 from tests.chaos.newer_worker import newer_templates
 from tests.chaos.posts import Sending, edited, posts
@@ -48,7 +48,7 @@ def own_templates(pipeline: Pipeline) -> Iterator[Pipeline]:
 
 
 def put_templates(pipeline: Pipeline, which: dict[str, dict[str, Any]]) -> None:
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         for name, template in which.items():
             client.indices.put_index_template(name=name, **template)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from stream_jobs.sinks.indices import session
 from tests.integration.pipeline import Pipeline
 
 PRODUCE = ("produce", "campaign", "--posts=2000", "--seed=5", "--start=2017-10-16")
@@ -30,7 +29,7 @@ def test_damaged_counts_are_told_and_mended(pipeline: Pipeline) -> None:
 
 def damage(pipeline: Pipeline) -> None:
     """Lose a count, and write wrong numbers into two."""
-    with session(pipeline.settings.elasticsearch) as client:
+    with pipeline.elasticsearch() as client:
         hits: list[Any] = client.search(index="reply-volume-*", size=2, version=True)["hits"]["hits"]
         client.delete(index=hits[0]["_index"], id=hits[0]["_id"])
         (tags,) = client.search(index="hashtag-volume-*", size=1, version=True)["hits"]["hits"]

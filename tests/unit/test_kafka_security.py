@@ -1,6 +1,7 @@
 """The settings of Kafka's TLS and login: what goes together, and what a client gets of it."""
 
 import logging
+import re
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ from rich.pretty import pretty_repr
 from deploy.local import login
 from producers import kafka_security
 from producers.kafka_security import Security, security
-from producers.settings import Common, WrongSetting, load
+from producers.settings import Common, WrongSetting, described, load
+from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks import client
 
 PASSWORD = "pässword-nobody-sees"
 TOKEN = "token-nobody-sees"
@@ -48,10 +51,10 @@ MUTUAL = {"certificate_file": "client.crt", "certificate_key_file": "client.key"
 @pytest.mark.parametrize(
     ("protocol", "given", "expected"),
     [
-        ("plaintext", {}, {}),
-        ("ssl", MUTUAL, {"security_protocol": "SSL"}),
+        ("PLAINTEXT", {}, {}),
+        ("SSL", MUTUAL, {"security_protocol": "SSL"}),
         (
-            "sasl_ssl",
+            "SASL_SSL",
             LOGIN,
             {
                 "security_protocol": "SASL_SSL",
@@ -61,7 +64,7 @@ MUTUAL = {"certificate_file": "client.crt", "certificate_key_file": "client.key"
             },
         ),
         (
-            "sasl_plaintext",
+            "SASL_PLAINTEXT",
             LOGIN | {"sasl_mechanism": "PLAIN"},
             {
                 "security_protocol": "SASL_PLAINTEXT",
@@ -70,7 +73,7 @@ MUTUAL = {"certificate_file": "client.crt", "certificate_key_file": "client.key"
                 "sasl_plain_password": PASSWORD,
             },
         ),
-        ("sasl_ssl", OAUTH, {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}),
+        ("SASL_SSL", OAUTH, {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}),
     ],
 )
 async def test_all_clients_get_the_same(
@@ -79,7 +82,7 @@ async def test_all_clients_get_the_same(
     safe = security(settings(files, protocol, given))
     for arguments in (safe.kafka_python(), safe.aiokafka(), auth(safe)):
         context = arguments.pop("ssl_context", None)
-        assert (context is not None) == protocol.endswith("ssl")
+        assert (context is not None) == protocol.endswith("SSL")
         if context is not None:
             assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
         provider = arguments.pop("sasl_oauth_token_provider", None)
@@ -100,25 +103,25 @@ def auth(safe: Security) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("protocol", "given", "said"),
     [
-        ("plaintext", {"ca_file": "ca.crt"}, "CA_FILE is for ssl or sasl_ssl, and {PROTOCOL} is plaintext"),
-        ("plaintext", {"user": "mina"}, "USER is for sasl_ssl or sasl_plaintext, and {PROTOCOL} is plaintext"),
-        ("ssl", OAUTH, "TOKEN_FILE is for sasl_ssl or sasl_plaintext, and {PROTOCOL} is ssl"),
-        ("sasl_plaintext", LOGIN | {"ca_file": "ca.crt"}, "CA_FILE is for ssl or sasl_ssl, and {PROTOCOL} is sasl_"),
-        ("ssl", {"ca_file": "missing"}, "can't be read: No such file or directory"),
-        ("ssl", {"ca_file": "token"}, "must hold certificates in PEM form"),
-        ("ssl", {"certificate_file": "client.crt"}, "HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE is not set"),
-        ("ssl", {"certificate_key_file": "client.key"}, "HASHTIDE_KAFKA_CERTIFICATE_FILE is not set"),
-        ("ssl", MUTUAL | {"certificate_key_file": "other/client.key"}, "they do not belong together"),
-        ("ssl", MUTUAL | {"certificate_file": "token"}, "must be in PEM form"),
-        ("sasl_ssl", {}, "HASHTIDE_KAFKA_USER is not set: {MECHANISM}=SCRAM-SHA-512 logs in by"),
-        ("sasl_ssl", {"user": "mina"}, "HASHTIDE_KAFKA_PASSWORD_FILE is not set"),
-        ("sasl_ssl", LOGIN | {"password_file": "empty"}, "is empty"),
-        ("sasl_ssl", LOGIN | {"password_file": "missing"}, "can't be read: No such file or directory"),
-        ("sasl_ssl", LOGIN | {"user": "mi=na"}, "HASHTIDE_KAFKA_USER must have no comma"),
-        ("sasl_ssl", LOGIN | {"token_file": "token"}, "TOKEN_FILE is for OAUTHBEARER, and {MECHANISM} is SCRAM-SHA-"),
-        ("sasl_ssl", OAUTH | LOGIN, "HASHTIDE_KAFKA_USER does not go with {MECHANISM}=OAUTHBEARER"),
-        ("sasl_ssl", {"sasl_mechanism": "OAUTHBEARER"}, "HASHTIDE_KAFKA_TOKEN_FILE is not set"),
-        ("sasl_ssl", OAUTH | {"token_file": "empty"}, "must hold a token"),
+        ("PLAINTEXT", {"ca_file": "ca.crt"}, "CA_FILE is for SSL or SASL_SSL, and {PROTOCOL} is PLAINTEXT"),
+        ("PLAINTEXT", {"user": "mina"}, "USER is for SASL_SSL or SASL_PLAINTEXT, and {PROTOCOL} is PLAINTEXT"),
+        ("SSL", OAUTH, "TOKEN_FILE is for SASL_SSL or SASL_PLAINTEXT, and {PROTOCOL} is SSL"),
+        ("SASL_PLAINTEXT", LOGIN | {"ca_file": "ca.crt"}, "CA_FILE is for SSL or SASL_SSL, and {PROTOCOL} is SASL_"),
+        ("SSL", {"ca_file": "missing"}, "can't be read: No such file or directory"),
+        ("SSL", {"ca_file": "token"}, "must hold certificates in PEM form"),
+        ("SSL", {"certificate_file": "client.crt"}, "HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE is not set"),
+        ("SSL", {"certificate_key_file": "client.key"}, "HASHTIDE_KAFKA_CERTIFICATE_FILE is not set"),
+        ("SSL", MUTUAL | {"certificate_key_file": "other/client.key"}, "they do not belong together"),
+        ("SSL", MUTUAL | {"certificate_file": "token"}, "must be in PEM form"),
+        ("SASL_SSL", {}, "HASHTIDE_KAFKA_USER is not set: {MECHANISM}=SCRAM-SHA-512 logs in by"),
+        ("SASL_SSL", {"user": "mina"}, "HASHTIDE_KAFKA_PASSWORD_FILE is not set"),
+        ("SASL_SSL", LOGIN | {"password_file": "empty"}, "is empty"),
+        ("SASL_SSL", LOGIN | {"password_file": "missing"}, "can't be read: No such file or directory"),
+        ("SASL_SSL", LOGIN | {"user": "mi=na"}, "HASHTIDE_KAFKA_USER must have no comma"),
+        ("SASL_SSL", LOGIN | {"token_file": "token"}, "TOKEN_FILE is for OAUTHBEARER, and {MECHANISM} is SCRAM-SHA-"),
+        ("SASL_SSL", OAUTH | LOGIN, "HASHTIDE_KAFKA_USER does not go with {MECHANISM}=OAUTHBEARER"),
+        ("SASL_SSL", {"sasl_mechanism": "OAUTHBEARER"}, "HASHTIDE_KAFKA_TOKEN_FILE is not set"),
+        ("SASL_SSL", OAUTH | {"token_file": "empty"}, "must hold a token"),
     ],
 )
 def test_what_does_not_go_together_or_can_not_be_read_is_named(
@@ -130,6 +133,34 @@ def test_what_does_not_go_together_or_can_not_be_read_is_named(
     assert said in str(error.value)
     assert str(error.value).startswith("HASHTIDE_KAFKA_")
     assert "nobody" not in str(error.value)
+
+
+EXAMPLES = [
+    ("Security(SASL_SSL, SCRAM-SHA-512)", "http://127.0.0.1:9200", ""),
+    ("Security(SASL_SSL, PLAIN)", "http://127.0.0.1:9200", ""),
+    ("Security(SASL_SSL, OAUTHBEARER)", "http://127.0.0.1:9200", ""),
+    ("Security(SSL)", "http://127.0.0.1:9200", ""),
+    ("Security(PLAINTEXT)", "https://elasticsearch.example.org:9200", f"{client.USER} and {client.PASSWORD}"),
+    ("Security(PLAINTEXT)", "https://elasticsearch.example.org:9200", client.API_KEY),
+]
+FILES = {kafka_security.CERTIFICATE: "client.crt", kafka_security.KEY: "client.key"}
+
+
+def test_the_examples_of_the_documentation_are_settings_that_can_be_used(files: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/connections.md").read_text()
+    found = []
+    for block in re.findall(r"```\n(HASHTIDE_.*?)```", page, re.DOTALL):
+        given = dict(line.split("=", 1) for line in block.splitlines())
+        given |= {
+            name: str(files / FILES.get(name, "ca.crt" if name.endswith("_CA_FILE") else "token"))
+            for name in given
+            if name.endswith("_FILE")
+        }
+        assert given.keys() <= {setting.name for setting in described(StreamSettings)}
+        loaded = load(StreamSettings, given)
+        at = client.connection(loaded)
+        found.append((repr(security(loaded)), at.url, at.login))
+    assert found == EXAMPLES
 
 
 def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Path, tmp_path: Path) -> None:
@@ -145,14 +176,14 @@ def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Pat
     )
     given = MUTUAL | {"certificate_key_file": str(tmp_path / "key")}
     with pytest.raises(WrongSetting, match="HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE: is encrypted, and must not be"):
-        security(settings(files, "ssl", given))
+        security(settings(files, "SSL", given))
 
 
 def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.LogCaptureFixture) -> None:
     kafka_security._warn_of_open_line.cache_clear()
 
     def connect(brokers: str) -> None:
-        security(msgspec.structs.replace(settings(files, "sasl_plaintext", LOGIN), kafka=brokers))
+        security(msgspec.structs.replace(settings(files, "SASL_PLAINTEXT", LOGIN), kafka=brokers))
 
     with caplog.at_level(logging.WARNING):
         connect("127.0.0.1:9092,localhost:9092")
@@ -160,8 +191,8 @@ def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.L
         connect("127.0.0.1:9092,one.example:9092")
         connect("127.0.0.1:9092,one.example:9092")
     assert caplog.messages == [
-        "HASHTIDE_KAFKA_SECURITY_PROTOCOL=sasl_plaintext: the login goes to 127.0.0.1:9092,one.example:9092 "
-        "unencrypted; use sasl_ssl"
+        "HASHTIDE_KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT: the login goes to 127.0.0.1:9092,one.example:9092 "
+        "unencrypted; use SASL_SSL"
     ]
 
 

@@ -19,6 +19,7 @@ from deploy.docker.accounts import ROLES, USERS
 from deploy.kubernetes import generate
 from deploy.local.jars import ELASTICSEARCH_VERSION
 from producers.identity import load_keys
+from producers.kafka_security import security
 from producers.settings import ProducerSettings, described, load
 from stream_jobs.app import load_campaigns
 from stream_jobs.cli import LATE
@@ -257,11 +258,7 @@ def test_every_command_line_is_one_of_hashtide(pods: dict[str, Pod], name: str) 
 
 
 def test_every_variable_is_a_setting(everything: list[Resource], pods: dict[str, Pod]) -> None:
-    """Those of Kafka's security and of logs are held against the settings as soon as these have the first of them."""
     variables = {name for pod in pods.values() for name in kubernetes.environment(pod, everything)}
-    for coming in (r"HASHTIDE_KAFKA_\w+", r"HASHTIDE_LOG_FORMAT"):
-        if not any(re.fullmatch(coming, name) for name in KNOWN):
-            variables = {name for name in variables if not re.fullmatch(coming, name)}
     assert variables - KNOWN == set()
     assert len(variables) >= 10
 
@@ -289,7 +286,12 @@ def test_every_pod_of_ours_starts_with_its_settings(
             user = "hashtide_" + pod.component
             assert (at.url, at.user, len(at.password)) == ("https://hashtide-es-http:9200", user, 48)
         if "HASHTIDE_KAFKA" in variables:
-            assert settings.kafka == "hashtide-kafka-bootstrap:9093"
+            safe = security(settings)
+            assert (settings.kafka, repr(safe)) == (
+                "hashtide-kafka-bootstrap:9093",
+                "Security(SASL_SSL, SCRAM-SHA-512)",
+            )
+            assert safe.user == f"hashtide-{pod.component}"
         if pod.component in ("worker", "producer"):
             load(ProducerSettings, variables)
             assert len(load_keys(settings).author) == 64

