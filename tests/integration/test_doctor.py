@@ -58,6 +58,12 @@ QUIET = {"author key", "campaigns", "workers", "kafka clock"}
 """Nothing was sent and nobody works yet, in the beginning."""
 
 
+@pytest.fixture
+def untouched(environment: dict[str, str], tmp_path: Path) -> Pipeline:
+    """For who asks other servers than the stack's, or none: nothing need be emptied."""
+    return Pipeline(environment, tmp_path)
+
+
 def look(pipeline: Pipeline, **changed: str) -> dict[str, list[Finding]]:
     """All findings, by check."""
     found: dict[str, list[Finding]] = {}
@@ -254,10 +260,10 @@ def test_what_waits_for_long_is_told_with_how_long(pipeline: Pipeline) -> None:
     assert lag.says.endswith(": 1 records wait, the first for 10 min")
 
 
-def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) -> None:
+def test_nobody_at_either_address_leaves_the_rest_unchecked(untouched: Pipeline) -> None:
     kafka, elasticsearch = free_ports(2)
     found = look(
-        pipeline,
+        untouched,
         HASHTIDE_KAFKA=f"127.0.0.1:{kafka},nobody.invalid:1",
         HASHTIDE_ELASTICSEARCH=f"http://127.0.0.1:{elasticsearch}",
         HASHTIDE_ELASTICSEARCH_FINGERPRINT="",
@@ -275,12 +281,12 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) 
     assert {each.state for check in OF_KAFKA | OF_ELASTICSEARCH for each in found[check]} == {"not checked"}
 
 
-def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline) -> None:
+def test_servers_that_are_silent_keep_nobody_waiting_for_long(untouched: Pipeline) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
-        found = look(pipeline, HASHTIDE_KAFKA=address, **at)
+        found = look(untouched, HASHTIDE_KAFKA=address, **at)
         assert time.monotonic() - started < 30
     assert wrong(found) == {
         "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
@@ -290,9 +296,9 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline
     }
 
 
-def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_checked(pipeline: Pipeline) -> None:
-    pipeline.environment |= {"HASHTIDE_KAFKA": "nowhere", "HASHTIDE_LOG_LEVEL": "loud"}
-    told = json.loads(pipeline.hashtide("doctor", "--json", status=1).stdout)
+def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_checked(untouched: Pipeline) -> None:
+    untouched.environment |= {"HASHTIDE_KAFKA": "nowhere", "HASHTIDE_LOG_LEVEL": "loud"}
+    told = json.loads(untouched.hashtide("doctor", "--json", status=1).stdout)
     assert told["counts"]["wrong"] == 2
     assert {each["says"] for each in told["checks"] if each["check"] in OF_KAFKA | OF_ELASTICSEARCH} == {
         "a setting is wrong"
@@ -340,11 +346,11 @@ def test_what_a_login_may_do_and_what_it_may_not_ask(pipeline: Pipeline, secure_
 
 
 def test_a_login_that_kafka_refuses_is_named_and_not_shown(
-    pipeline: Pipeline, secure_kafka: secure.Kafka, tmp_path: Path
+    untouched: Pipeline, secure_kafka: secure.Kafka, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text("nobody-sees")
     given = secure_kafka.login("PLAIN") | {"HASHTIDE_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
-    found = look(pipeline, **given)
+    found = look(untouched, **given)
     (says,) = wrong(found)["kafka connection"]
     assert "HASHTIDE_KAFKA_PASSWORD_FILE" in says
     assert "nobody-sees" not in str(found)
@@ -352,6 +358,6 @@ def test_a_login_that_kafka_refuses_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_nothing_but_findings_is_printed(pipeline: Pipeline, format_: str) -> None:
-    pipeline.environment |= {"HASHTIDE_KAFKA": "127.0.0.1:1", "HASHTIDE_LOG_FORMAT": format_}
-    assert pipeline.hashtide("doctor", status=1).stderr == b""
+def test_nothing_but_findings_is_printed(untouched: Pipeline, format_: str) -> None:
+    untouched.environment |= {"HASHTIDE_KAFKA": "127.0.0.1:1", "HASHTIDE_LOG_FORMAT": format_}
+    assert untouched.hashtide("doctor", status=1).stderr == b""
