@@ -58,7 +58,7 @@ def test_what_must_go_together_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_login_at_kafka_that_is_incomplete_is_a_problem() -> None:
-    found = here.settings({"HASHTIDE_KAFKA_SECURITY_PROTOCOL": "sasl_ssl", "HASHTIDE_KAFKA_USER": "mina"})
+    found = here.settings({"HASHTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "HASHTIDE_KAFKA_USER": "mina"})
     assert found.problems == (
         "HASHTIDE_KAFKA_PASSWORD_FILE is not set: HASHTIDE_KAFKA_SASL_MECHANISM=SCRAM-SHA-512 logs in by "
         "HASHTIDE_KAFKA_USER and HASHTIDE_KAFKA_PASSWORD_FILE",
