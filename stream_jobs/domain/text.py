@@ -54,9 +54,11 @@ DIGITS: Final = _class_of(_DIGIT_POINTS)
 # What stands behind a letter, as it is or once it is decomposed: marks, and halfwidth kana's voicing.
 _BEHIND_POINTS: Final = sorted({*(p for p in _LETTER_POINTS if unicodedata.category(chr(p))[0] == "M"), 0xFF9E, 0xFF9F})
 _PILE: Final = f"{_class_of(_BEHIND_POINTS)}{_IGNORABLE.pattern[1:-1]}{_JOINERS}"
-_PILED: Final = re.compile(f"([{_PILE}]{{30}})[{_PILE}]++")
-"""More marks on a letter than any language has: 30 of them (UAX #15, 13, "Stream-Safe Text Format"), and those behind.
-To put marks into their order takes quadratic time, a minute for a text of nothing else."""
+_MOST_MARKS: Final = 30
+"""More marks than a letter has in any language (UAX #15, 13, "Stream-Safe Text Format")."""
+_PILED: Final = re.compile(f"([{_PILE}]{{{_MOST_MARKS}}})[{_PILE}]++")
+"""Too many marks, and those too many. To put marks into their order takes quadratic time: half a minute for a text of
+nothing else."""
 LETTERS_IN_WORDS: Final = _class_of([point for point in _LETTER_POINTS if point not in _LOOKS])
 """Letters and their marks, without the marks that choose an emoji's look."""
 
@@ -116,7 +118,7 @@ def _shapes(text: str, at: int) -> bool:
 def words(text: str) -> str:
     """The words of a text, folded, each between two spaces: " me too ". Links and mentions are no words.
 
-    Linear in the length of the text: of a pile of marks the first 30 are read.
+    Linear in the length of the text: of a pile of marks the first _MOST_MARKS are read.
     """
     if "@" in text or "＠" in text or "." in text or "://" in text:  # else there is none: 3 us less for most replies
         text = LINK_OR_MENTION.sub(" ", text)
