@@ -164,10 +164,12 @@ def test_a_step_takes_linear_time(step: str) -> None:
             assert is_linear(STEPS[step], piece.replace("\ud83d", "\ufffd"), end), (piece, end)
 
 
-def test_of_a_pile_of_marks_the_first_thirty_are_read() -> None:
-    mark = "\u0335"
-    assert text.words(f"z{mark * 31} me") == f" z{mark * 30} me "
-    assert text.words("z" + f"{mark}\u200b" * 40 + " me") == f" z{mark * 15} me "
-    assert text.words(f"z{mark * 30}") == f" z{mark * 30} "
-    assert text.words("me" + "\u200b" * 100 + " too") == " me too "
-    assert text.words("मुझे भी कहना है") == " मुझे भी कहना है "
+def test_of_a_pile_of_marks_in_a_long_text_the_first_thirty_are_read() -> None:
+    mark, long = "\u0335", "a " * 500
+    read = text.words(long)
+    assert text.words(f"{long}z{mark * 31} me") == f"{read}z{mark * 30} me "
+    assert text.words(f"{long}z" + f"{mark}\u200b" * 40 + " me") == f"{read}z{mark * 15} me "
+    assert text.words(f"{long}z{mark * 30}") == f"{read}z{mark * 30} "
+    assert text.words(f"{long}me" + "\u200b" * 100 + " too") == f"{read}me too "
+    assert text.words(f"{long}मुझे भी कहना है") == f"{read}मुझे भी कहना है "
+    assert text.words(f"z{mark * 31} me") == f" z{mark * 31} me "
