@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 from msgspec.structs import replace
+from ruamel.yaml import YAML
 
 from stream_jobs.doctor import kafka_rules
 from stream_jobs.doctor.facts import Broker, Group, Kafka, Letters, Position, Topic
@@ -330,7 +330,7 @@ JOBS = {"hashtide-producer": "a producer", "hashtide-setup": "setup", "hashtide-
 
 @pytest.mark.parametrize("user", JOBS)
 def test_the_users_that_we_deploy_may_do_their_jobs_and_no_more(user: str) -> None:
-    (manifest,) = [each for each in yaml.safe_load_all(MANIFEST.read_text()) if each["metadata"]["name"] == user]
+    (manifest,) = [each for each in YAML(typ="safe").load_all(MANIFEST) if each["metadata"]["name"] == user]
 
     def operations(type_: str, name: str) -> frozenset[str]:
         """In the words of Kafka's protocol."""
