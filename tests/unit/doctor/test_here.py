@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import stream_jobs.metrics  # noqa: F401  (a worker shows them)
 from deploy.local.ports import free_ports
 from producers.identity import Keys, fingerprint, written
 from producers.settings import load
