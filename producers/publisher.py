@@ -47,6 +47,7 @@ class Publisher:
             batch_size=settings.batch_bytes,
             max_request_size=MAX_MESSAGE_BYTES,
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            max_block_ms=DELIVERY_TIMEOUT_MS,  # a send that must ask for metadata first is as patient as others
             allow_auto_create_topics=False,
         )
         self._keeps_payloads = settings.dead_letter_payloads
