@@ -187,6 +187,19 @@ def test_what_is_refused_ends_a_command_with_2_and_says_which_setting_is_wrong_a
     assert safe.seen.secrets(safe.secrets) == []
 
 
+def test_doctor_tells_of_both_servers_which_setting_they_refuse_and_no_secret(safe: Secure) -> None:
+    wrong = str(safe.pipeline.folder / "wrong")
+    given = {"HASHTIDE_KAFKA_PASSWORD_FILE": wrong, "HASHTIDE_ELASTICSEARCH_API_KEY_FILE": wrong}
+    told = json.loads(safe.run("doctor", "--json", status=1, given=given).stdout)
+    says = {each["check"]: each["says"] for each in told["checks"] if each["state"] == "wrong"}
+    assert says == {
+        "kafka connection": f"Kafka at {safe.pipeline.settings.kafka} {KAFKA_LOGIN}",
+        "elasticsearch connection": f"Elasticsearch at {safe.elasticsearch.proxy.url} "
+        "does not accept the login of HASHTIDE_ELASTICSEARCH_API_KEY_FILE",
+    }
+    assert safe.seen.secrets(safe.secrets) == []
+
+
 @pytest.mark.parametrize("secret", [secure.PASSWORD, WRONG])
 def test_a_secret_that_is_printed_logged_or_stands_on_a_command_line_is_found(secret: str) -> None:
     printing = "import sys, time; print(repr(sys.argv[1])); time.sleep(1)"
