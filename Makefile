@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-secure chaos lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo test test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ test-secure: .venv/.developing ## the integration tests once more, with Kafka by
 # HASHTIDE_CHAOS_SEED=... draws the same faults again; ARGS='-k frozen' runs a part of it.
 chaos: .venv/.developing ## workers killed and frozen, servers taken away: a quarter of an hour, beside `make test`
 	$(BIN)/pytest -sv -o python_files='chaos_*.py' tests/chaos $(ARGS)
+
+# FUZZ=20000: so many examples a test. ARGS='-k posts' runs a part of it. What failed is kept in .hypothesis, and tried first.
+fuzz: .venv/.developing ## hostile payloads, records and platforms, new ones each time: ten minutes; FUZZ=20000 examples a test: a night
+	HASHTIDE_FUZZ=$(or $(FUZZ),1000) $(BIN)/pytest -k fuzz tests/abuse $(ARGS)
 
 lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
 	$(BIN)/ruff check

@@ -13,6 +13,8 @@ from producers.settings import Common
 
 CONNECT_FOR_S = 60.0
 BOOTSTRAP_MS = 5_000
+RECONNECT_MS = 5_000
+"""The longest pause between two tries; the clients' own, 30 s, would have everybody wait after a broker is back."""
 
 Client = TypeVar("Client")
 
@@ -39,6 +41,7 @@ def connect(
         return kind(
             bootstrap_servers=settings.kafka.split(","),
             client_id="hashtide",
+            reconnect_backoff_max_ms=RECONNECT_MS,
             bootstrap_timeout_ms=min(BOOTSTRAP_MS, int(patience_s * 1000)),
             **safe.kafka_python(),
             **options,

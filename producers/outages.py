@@ -13,6 +13,9 @@ MOST_S: Final = 300.0
 QUIET_S: Final = 60.0
 """Not heard of for so long, a thing is news again."""
 
+LOOKED_INTO: Final = ("Elasticsearch", "Kafka")
+"""By `hashtide doctor`."""
+
 Clock = Callable[[], float]
 """Seconds that only grow, as of time.monotonic."""
 
@@ -44,8 +47,10 @@ class Outage:
     It is over when the last one who waited got through. Any thread may call; blocks for nothing but the log.
     """
 
-    def __init__(self, server: str, log: logging.Logger, monotonic: Clock = time.monotonic) -> None:
-        self._server, self._log, self._monotonic = server, log, monotonic
+    def __init__(
+        self, server: str, log: logging.Logger, monotonic: Clock = time.monotonic, *, remedy: str = ""
+    ) -> None:
+        self._server, self._log, self._monotonic, self._remedy = server, log, monotonic, remedy
         self._lock = threading.Lock()
         self._rarely = Rarely()
         self._waiting: set[Hashable] = set()
@@ -61,10 +66,10 @@ class Outage:
             if self._since is None:
                 self._since = now
             if self._rarely.due(now, kind):
-                self._told = True
+                remedy, self._told = "" if self._told else self._remedy, True
                 next_ = f" in {lasting(wait_s)}" if wait_s >= 1 else ""
                 so_far = f", for {lasting(now - self._since)} now" if now - self._since >= 1 else ""
-                self._log.warning("%s; trying again%s%s", what, next_, so_far)
+                self._log.warning("%s; trying again%s%s%s", what, next_, so_far, remedy)
 
     def worked(self, who: Hashable = None) -> None:
         """Cheap while there is no outage: it may be called for every request."""
@@ -87,7 +92,8 @@ class Outage:
 @functools.cache
 def of(server: str) -> Outage:
     """The outage of a server, one for all of this process; its lines come from the logger of this module."""
-    return Outage(server, logging.getLogger(__name__))
+    remedy = " (`hashtide doctor` says what is wrong)" if server in LOOKED_INTO else ""
+    return Outage(server, logging.getLogger(__name__), remedy=remedy)
 
 
 def lasting(seconds: float) -> str:

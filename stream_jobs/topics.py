@@ -64,16 +64,16 @@ def setup(settings: StreamSettings) -> list[str]:
 
     Raises TopicsUnready, KafkaUnreachable.
     """
-    made, kept = [], retention(settings)
+    made = []
     with _admin(settings) as client:
         present = set(client.list_topics())
-        for name, configs in CONFIGS.items():
+        for name, configs in made_with(settings).items():
             if name in present:
                 continue
             wanted = {
                 "num_partitions": settings.partitions,
                 "replication_factor": settings.replication,
-                "configs": configs | {key: str(value) for key, value in kept[name].items()},
+                "configs": configs,
             }
             try:
                 client.create_topics({name: wanted}, wait_for_metadata=True)
@@ -83,6 +83,12 @@ def setup(settings: StreamSettings) -> list[str]:
             except KafkaError as error:
                 raise TopicsUnready(f"topic {name} can't be made: {error}") from error
     return made
+
+
+def made_with(settings: StreamSettings) -> dict[str, dict[str, str]]:
+    """All that each topic is made with, by the names of Kafka's documentation, "Topic configs"."""
+    kept = retention(settings)
+    return {name: configs | {key: str(ms) for key, ms in kept[name].items()} for name, configs in CONFIGS.items()}
 
 
 def retention(settings: StreamSettings) -> dict[str, dict[str, int]]:

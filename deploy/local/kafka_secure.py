@@ -22,7 +22,7 @@ def kind(folder: Path, every_way: bool) -> Kind:
     """Kafka whose certificates and password lie in this folder, made where they are missing.
 
     `every_way`, for tests: OAUTHBEARER, too, by tokens that anybody can write (`unsigned`), and mutual TLS without a
-    login on a port of its own, the third.
+    login on a port of its own, the third; and ACLs, though whatever has none is everybody's.
     """
     return Kind(
         "kafka",
@@ -69,6 +69,9 @@ def _listeners(secrets: Secrets, every_way: bool, ports: tuple[int, ...]) -> dic
         addresses, protocols = addresses | {"MUTUAL": ports[2]}, f"{protocols},MUTUAL:SSL"
         module = f"{MODULES}.oauthbearer.OAuthBearerLoginModule"
         more = {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "allow.everyone.if.no.acl.found": "true",
+            "super.users": f"User:{USER};User:CN=kafka",  # the second is the broker, at the controller
             "listener.name.mutual.ssl.client.auth": "required",
             "listener.name.secure.oauthbearer.sasl.jaas.config": f"{module} required;",
             "listener.name.secure.oauthbearer.sasl.server.callback.handler.class": (

@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -32,13 +34,12 @@ def doctor(json_: bool) -> None:
     """
     from stream_jobs.doctor.examine import examine
 
-    if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        logging.disable(logging.CRITICAL)  # what clients and the connections say is in the findings
     findings = []
-    for finding in examine(os.environ):
-        findings.append(finding)
-        if not json_:
-            _print(finding)
+    with _silence():
+        for finding in examine(os.environ):
+            findings.append(finding)
+            if not json_:
+                _print(finding)
     counts = tally(findings)
     if json_:
         click.echo(msgspec.json.encode({"counts": counts, "checks": findings}))
@@ -46,6 +47,18 @@ def doctor(json_: bool) -> None:
         click.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
     if counts["wrong"]:
         sys.exit(1)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What clients and the connections log is in the findings; at debug it comes all the same."""
+    before = logging.root.manager.disable
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _print(finding: Finding) -> None:

@@ -1,7 +1,7 @@
 """What is found in Elasticsearch, and what it means. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from stream_jobs.doctor.facts import Disk, Health, Index, Privileges, Template, Watermark
@@ -50,29 +50,37 @@ def health(found: Health) -> list[Finding]:
 
 
 def templates(found: Sequence[Template], wanted: Sequence[Template]) -> list[Finding]:
-    """Our index templates are there, of our version, and no other is put before them."""
+    """Our index templates are there, as `stream_jobs.sinks.indices.check` asks for them before a worker starts, and no
+    other is put before them."""
     name, findings = "index templates", []
     there = {template.name: template for template in found}
+    ours_all = {template.name for template in wanted}
     if missing := [ours.name for ours in wanted if ours.name not in there]:
         findings.append(wrong(name, f"missing: {', '.join(missing)}; no worker starts", "hashtide setup"))
+    newer = []
     for ours in wanted:
-        theirs = there.get(ours.name)
-        if theirs is not None and theirs.version != ours.version:
-            newer = theirs.version is not None and ours.version is not None and theirs.version > ours.version
+        theirs = there.get(ours.name, ours)
+        if theirs.schema > ours.schema:
+            what = f"{ours.name} is of schema {theirs.schema}, ours is {ours.schema}: no worker of ours starts"
+            findings.append(wrong(name, what, "upgrade this Hashtide (docs/upgrades.md)"))
+        elif theirs.version < ours.version:
             what = f"{ours.name} is of version {theirs.version}, ours is {ours.version}: no worker of ours starts"
-            do = "a newer Hashtide was set up here: use that one" if newer else "hashtide setup"
-            findings.append(wrong(name, what, do))
+            findings.append(wrong(name, what, "hashtide setup"))
+        elif theirs.version > ours.version:
+            newer.append(ours.name)
         for other in found:
-            strange = other.name not in {each.name for each in wanted}
-            if strange and other.priority >= ours.priority and overlapping(ours.patterns, other.patterns):
+            strange = other.name not in ours_all and overlapping(ours.patterns, other.patterns)
+            if strange and other.priority >= ours.priority:
                 what = f"{other.name} (priority {other.priority}) comes before {ours.name} ({ours.priority})"
                 do = f"give it a priority below {ours.priority}, or patterns other than {', '.join(ours.patterns)}"
                 findings.append(wrong(name, what, do))
+    if newer:
+        return unless(findings, ok(name, f"{len(wanted)}; of a newer version, with which ours works: {shown(newer)}"))
     return unless(findings, ok(name, f"{len(wanted)}, of this version"))
 
 
-def indices(found: Sequence[Index], wanted: Mapping[str, int]) -> list[Finding]:
-    """Indices take documents, and are of today's schema. `wanted`: by pattern, the schema of our template."""
+def indices(found: Sequence[Index]) -> list[Finding]:
+    """Indices take documents: no block is on them, and they have the fields that this version writes."""
     name, findings = "indices", []
     for block, why in BLOCKS.items():
         blocked = [index.name for index in found if block in index.blocks]
@@ -80,16 +88,18 @@ def indices(found: Sequence[Index], wanted: Mapping[str, int]) -> list[Finding]:
             disk = "make room on the disks (check `disk`)" if block == "read_only_allow_delete" else "take it away"
             do = f'{disk}: PUT /INDEX/_settings {{"index.blocks.{block}": null}}; workers wait until then'
             findings.append(wrong(name, f"block {block} on {shown(blocked)}: {why}", do))
-    for pattern, schema in wanted.items():
-        older = [index.name for index in found if fnmatchcase(index.name, pattern) and (index.schema or 0) < schema]
-        if older:
-            what = f"of an older template than ours (schema below {schema}): {shown(older)}"
-            do = "they take no field that came later: docs/doctor.md, indices"
-            findings.append(warning(name, what, do))
-        newer = [index.name for index in found if fnmatchcase(index.name, pattern) and (index.schema or 0) > schema]
-        if newer:
-            what = f"of a newer template than ours (schema above {schema}): {shown(newer)}"
-            findings.append(warning(name, what, "a newer Hashtide runs here, too: bring this one up to it"))
+    if newer := [index.name for index in found if index.newer_schema is not None]:
+        what = f"of a schema that this version does not know: {shown(newer)}; no worker of ours starts"
+        findings.append(wrong(name, what, "upgrade this Hashtide (docs/upgrades.md)"))
+    for index in found:
+        if index.clashing:
+            what = f"{index.name} has {shown(index.clashing)} with another type than we write; no worker starts"
+            do = "it was made without its template: reindex it under that, or delete it (docs/upgrades.md)"
+            findings.append(wrong(name, what, do))
+    if lacking := [index for index in found if index.missing]:
+        fields = sorted({field for index in lacking for field in index.missing})
+        what = f"no {shown(fields)} in {shown([index.name for index in lacking])}; no worker of ours starts"
+        findings.append(wrong(name, what, "hashtide setup"))
     return unless(findings, ok(name, f"{len(found)}, all of them take documents"))
 
 

@@ -20,7 +20,7 @@ from stream_jobs.doctor.asking import Asking, judged, knock, short, speaks_tls, 
 from stream_jobs.doctor.broker import Brokers
 from stream_jobs.doctor.facts import Health, Skew
 from stream_jobs.doctor.findings import Finding, not_checked, ok, warning, wrong
-from stream_jobs.doctor.store import Store, wanted_schemas, wanted_templates
+from stream_jobs.doctor.store import Store, wanted_templates
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.client import Connection, connection
 from stream_jobs.sinks.indices import why_refused
@@ -102,7 +102,8 @@ def _kafka(settings: StreamSettings, stack: ExitStack, now_ms: Callable[[], int]
     yield from judged(
         "replication", lambda found, kafka: kafka_rules.replication(found, len(kafka.brokers)), topics, cluster
     )
-    yield from judged("topic settings", lambda found: kafka_rules.configs(found, wanted), topics)
+    kept = our_topics.retention(settings)
+    yield from judged("topic settings", lambda found: kafka_rules.configs(found, wanted, kept), topics)
     if isinstance(topics, Finding):
         yield from (not_checked(check, "the topics are not known") for check in OF_KAFKA[4:])
         return
@@ -181,7 +182,7 @@ def _elasticsearch(settings: StreamSettings, stack: ExitStack) -> Iterator[Findi
         "index templates", lambda found: elasticsearch_rules.templates(found, wanted_templates()), templates
     )
     indices = asking.ask("indices", store.indices)
-    yield from judged("indices", lambda found: elasticsearch_rules.indices(found, wanted_schemas()), indices)
+    yield from judged("indices", elasticsearch_rules.indices, indices)
     disks = asking.ask("disk", store.disks)
     yield from judged("disk", lambda found: elasticsearch_rules.disks(*found), disks)
     skew = asking.ask("elasticsearch clock", store.skew)

@@ -29,14 +29,17 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Key(msgspec.Struct, frozen=True):
-    """The key of authors and posts."""
+    """The keys of authors and posts, by their fingerprints."""
 
     path: str
     made_here: bool
     """Nothing names it: it lies in the state folder of this machine."""
     problem: str = ""
-    fingerprint: str = ""
+    author: str = ""
     """Empty where there is no key yet."""
+    ledger: str = ""
+    old: int = 0
+    """Author keys from before."""
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -148,16 +151,23 @@ class Template(msgspec.Struct, frozen=True):
     name: str
     patterns: tuple[str, ...]
     priority: int = 0
-    version: int | None = None
+    version: int = 0
+    """Rises with every change; 0 where there is none, which is not ours."""
+    schema: int = 1
+    """Rises with a change that an older worker can't live with (decision 12)."""
 
 
 class Index(msgspec.Struct, frozen=True):
-    """An index of ours."""
+    """An index of ours, as it stands to the template of this version."""
 
     name: str
-    schema: int | None
-    """Of the template that it was made by."""
     blocks: tuple[str, ...] = ()
+    newer_schema: int | None = None
+    """Where it is one that this version does not know."""
+    clashing: tuple[str, ...] = ()
+    """Fields of another type than we write."""
+    missing: tuple[str, ...] = ()
+    """Fields that we write and it would refuse."""
 
 
 class Disk(msgspec.Struct, frozen=True):

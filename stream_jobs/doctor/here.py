@@ -1,6 +1,5 @@
 """What is found on this machine: settings, files, libraries, disk, the worker's port. Changes and makes nothing."""
 
-import hashlib
 import os
 import shutil
 import stat
@@ -14,7 +13,8 @@ import httpx
 import msgspec
 from packaging.requirements import Requirement
 
-from producers.identity import MIN_KEY_BYTES
+from producers.identity import fingerprint, key_file, load_keys
+from producers.kafka_security import security
 from producers.settings import PREFIX, Common, ProducerSettings, WrongSetting, described, load
 from stream_jobs.doctor.facts import File, Folder, Key, Metrics, Package, Settings
 from stream_jobs.health import DEFAULT_METRICS_PORT
@@ -40,7 +40,9 @@ def settings(environ: Mapping[str, str]) -> Settings:
     files = [] if problems else _files(environ)
     if not problems and not any(file.problem for file in files):
         try:
-            connection(load(StreamSettings, environ))  # what must go together, and what the files must hold
+            given = load(StreamSettings, environ)  # what must go together, and what the files must hold
+            security(given)
+            connection(given)
         except WrongSetting as error:
             problems.append(str(error))
     unknown = sorted(name for name in ours if name not in known and not name.startswith(f"{PREFIX}FAUST_"))
@@ -69,19 +71,15 @@ def _file(setting: str, path: Path) -> File:
 
 
 def key(settings_: Common) -> Key:
-    """The key, if there is one: it is not made here. Shown by a fingerprint that says nothing about it."""
-    made_here = settings_.author_key_file is None
-    path = settings_.author_key_file or settings_.state_dir / "author.key"
+    """The keys, if there are any: none are made here."""
+    path, made_here = key_file(settings_), settings_.author_key_file is None
+    if made_here and not path.exists():
+        return Key(str(path), made_here)
     try:
-        content = path.read_bytes().strip()
-    except FileNotFoundError as error:
-        return Key(str(path), made_here, problem="" if made_here else f"{path}: {error.strerror}")
-    except OSError as error:
-        return Key(str(path), made_here, problem=f"{path}: {error.strerror}")
-    if len(content) < MIN_KEY_BYTES:
-        return Key(str(path), made_here, problem=f"{path}: must hold at least {MIN_KEY_BYTES} bytes")
-    fingerprint = hashlib.blake2b(content, digest_size=6, person=b"hashtide-finger").hexdigest()
-    return Key(str(path), made_here, fingerprint=fingerprint)
+        keys = load_keys(settings_)
+    except WrongSetting as error:
+        return Key(str(path), made_here, problem=str(error))
+    return Key(str(path), made_here, "", fingerprint(keys.author), fingerprint(keys.ledger), len(keys.old))
 
 
 def packages() -> list[Package]:

@@ -6,7 +6,7 @@ from producers.contract import POSTS_DEAD, POSTS_RAW
 from producers.outages import lasting
 from stream_jobs.doctor.facts import Group, Kafka, Letters, Position, Topic
 from stream_jobs.doctor.findings import Finding, not_checked, ok, unless, warning, wrong
-from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.topics import POSTS_ENRICHED, Kept
 
 OLDEST_MAJOR = 4
 SAFE_REPLICAS = 3
@@ -14,6 +14,8 @@ LAG_WARN_S = 120
 """The alert ConsumerLagGrowing's threshold."""
 
 HANDLED = (POSTS_RAW, POSTS_ENRICHED)
+
+ADD = "hashtide setup --add-partitions"
 
 MUST = ("message.timestamp.type", "max.message.bytes")
 """Settings of topics that Hashtide does not work without; others may be somebody's choice."""
@@ -54,10 +56,13 @@ def topics(found: Mapping[str, Topic], wanted: Sequence[str], partitions: int) -
         what = (
             f"{POSTS_ENRICHED} has {enriched.partitions} partitions and {POSTS_RAW} {raw.partitions}: no worker starts"
         )
-        findings.append(wrong(name, what, f"add partitions to {POSTS_ENRICHED} until it has {raw.partitions}"))
+        findings.append(wrong(name, what, f"HASHTIDE_PARTITIONS={raw.partitions} {ADD}"))
     elif raw and enriched and enriched.partitions > raw.partitions:
         what = f"{POSTS_ENRICHED} has {enriched.partitions} partitions and {POSTS_RAW} {raw.partitions}"
-        findings.append(warning(name, what, f"the rest lie idle: add partitions to {POSTS_RAW} until it has as many"))
+        findings.append(warning(name, what, f"the rest lie idle: HASHTIDE_PARTITIONS={enriched.partitions} {ADD}"))
+    elif raw and enriched and raw.partitions < partitions:
+        what = f"{POSTS_RAW} and {POSTS_ENRICHED} have {raw.partitions} partitions, HASHTIDE_PARTITIONS is {partitions}"
+        findings.append(warning(name, what, f"{ADD} (docs/upgrades.md), or set it to {raw.partitions}"))
     for topic in found.values():
         if topic.leaderless:
             what = f"{topic.name}: no leader for partition {numbers(topic.leaderless)}: nobody can read or write there"
@@ -66,8 +71,8 @@ def topics(found: Mapping[str, Topic], wanted: Sequence[str], partitions: int) -
             what = f"{topic.name}: replicas are behind or away in partition {numbers(topic.out_of_sync)}"
             findings.append(warning(name, what, "look at the brokers: one is down, or too slow"))
     all_well = ", ".join(f"{topic.name} ({topic.partitions})" for topic in found.values())
-    if raw and raw.partitions != partitions and not findings:
-        says = f"{all_well} partitions; HASHTIDE_PARTITIONS={partitions} is for `hashtide setup` alone"
+    if raw and raw.partitions > partitions and not findings:
+        says = f"{all_well} partitions; HASHTIDE_PARTITIONS is {partitions}, and Kafka takes none away"
         return [ok(name, says)]
     return unless(findings, ok(name, f"{all_well} partitions, each with its leader"))
 
@@ -102,8 +107,10 @@ def replication(found: Mapping[str, Topic], brokers: int) -> list[Finding]:
     return unless(findings, ok(name, f"{fewest} replicas on {brokers} brokers"))
 
 
-def configs(found: Mapping[str, Topic], wanted: Mapping[str, Mapping[str, str]]) -> list[Finding]:
-    """Topics are configured as `hashtide setup` makes them."""
+def configs(
+    found: Mapping[str, Topic], wanted: Mapping[str, Mapping[str, str]], kept: Mapping[str, Mapping[str, int]]
+) -> list[Finding]:
+    """Topics are configured as `hashtide setup` makes them. `kept`: how long, which it alters on demand."""
     name, findings = "topic settings", []
     for topic, must in wanted.items():
         if topic not in found or not found[topic].configs:
@@ -117,6 +124,15 @@ def configs(found: Mapping[str, Topic], wanted: Mapping[str, Mapping[str, str]])
                 findings.append(wrong(name, f"{topic}: {option} is {there}, must be {value}", do))
             else:
                 findings.append(warning(name, f"{topic}: {option} is {there}, setup makes it {value}", do))
+        for option, wanted_ms in kept[topic].items():
+            if (is_ms := int(found[topic].configs.get(option, wanted_ms))) == wanted_ms:
+                continue
+            do = "hashtide setup --alter-retention"
+            if option == "retention.ms":
+                do += f", or set HASHTIDE_RETENTION_{topic.removeprefix('posts.').upper()}_DAYS to what is meant"
+            if is_ms < 0 or is_ms > wanted_ms:
+                do += ": what is older goes at once"
+            findings.append(warning(name, str(Kept(topic, option, is_ms, wanted_ms)), do))
     if not found:
         return [not_checked(name, "no topics")]
     if not any(topic.configs for topic in found.values()):

@@ -36,17 +36,16 @@ def settings(found: Settings) -> list[Finding]:
 
 
 def key(found: Key) -> Finding:
-    """Everybody has the same key: that can't be seen from here, but people can compare."""
-    name = "author key"
+    """Everybody has the same keys: that can't be seen from here, but people can compare."""
+    name, do = "author key", "give every producer and worker the same file, HASHTIDE_AUTHOR_KEY_FILE"
     if found.problem:
-        return wrong(name, found.problem, "give every producer and worker the same file, HASHTIDE_AUTHOR_KEY_FILE")
-    if not found.fingerprint:
-        do = "give every producer and worker the same file, HASHTIDE_AUTHOR_KEY_FILE"
+        return wrong(name, found.problem, f"{do} (docs/privacy.md)")
+    if not found.author:
         return warning(name, f"there is none; the first command that needs one makes it in {found.path}", do)
-    says = f"fingerprint {found.fingerprint}: must be the same everywhere"
+    before = f", and {found.old} from before" if found.old else ""
+    says = f"fingerprints: author {found.author}{before}, ledger {found.ledger}; must be the same everywhere"
     if found.made_here:
-        do = "with more machines than this one: the same file for all, HASHTIDE_AUTHOR_KEY_FILE"
-        return ok(name, f"{says}; it lies in this machine's state folder. {do}")
+        return ok(name, f"{says}. They lie in this machine's state folder; with more machines, {do}")
     return ok(name, says)
 
 

@@ -1,6 +1,6 @@
 """What is found in Elasticsearch. Reads only. A question blocks for ANSWER_S at most, and raises as the client does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from fnmatch import fnmatchcase
 from typing import Any, Final, Self
@@ -11,6 +11,7 @@ from deploy.docker.accounts import PATTERNS, ROLES
 from producers.run import wall_clock_ms
 from stream_jobs.clocks import skew_ms
 from stream_jobs.doctor.facts import Disk, Health, Index, Privileges, Shard, Skew, Template, Watermark
+from stream_jobs.sinks import mappings
 from stream_jobs.sinks.client import Connection, connect
 from stream_jobs.sinks.indices import templates
 
@@ -23,15 +24,6 @@ NO_SECURITY: Final = (400, 404, 405)
 def wanted_templates() -> list[Template]:
     """Our own, as `hashtide setup` puts them."""
     return [_template(name, template) for name, template in templates().items()]
-
-
-def wanted_schemas() -> dict[str, int]:
-    """The schema of each pattern of our indices."""
-    return {
-        pattern: int(template["template"]["mappings"]["_meta"]["schema"])
-        for template in templates().values()
-        for pattern in template["index_patterns"]
-    }
 
 
 class Store:
@@ -88,14 +80,19 @@ class Store:
         return [_template(each["name"], each["index_template"]) for each in found]
 
     def indices(self) -> list[Index]:
-        """Ours, with their blocks and the schema they were made by."""
+        """Ours, with their blocks, and as they stand to our templates. Others' of a like name are left out."""
+        ours = templates()
         found = self._client.indices.get(
             index=PATTERNS,
             ignore_unavailable=True,
             expand_wildcards="open",
-            filter_path="*.settings.index.blocks,*.settings.index.uuid,*.mappings._meta.schema",
+            filter_path="*.settings.index.blocks,*.settings.index.uuid,*.mappings",
         ).body
-        return [_index(name, index) for name, index in sorted(found.items())]
+        return [
+            index(name, found[name], template)
+            for name in sorted(found)
+            if (template := mappings.template_of(name, ours)) is not None
+        ]
 
     def disks(self) -> tuple[list[Disk], list[Watermark]]:
         """The disks of the nodes that hold data, and when they count as full."""
@@ -157,11 +154,24 @@ def _is_ours(name: str) -> bool:
 
 
 def _template(name: str, template: Mapping[str, Any]) -> Template:
-    patterns: Sequence[str] = template["index_patterns"]
-    return Template(name, tuple(patterns), int(template.get("priority") or 0), template.get("version"))
+    return Template(
+        name,
+        tuple(template["index_patterns"]),
+        int(template.get("priority") or 0),
+        int(template.get("version") or 0),
+        mappings.schema(template.get("template", {}).get("mappings", {})),
+    )
 
 
-def _index(name: str, index: Mapping[str, Any]) -> Index:
-    schema = index.get("mappings", {}).get("_meta", {}).get("schema")
-    blocks = index.get("settings", {}).get("index", {}).get("blocks", {})
-    return Index(name, schema, tuple(sorted(block for block, on in blocks.items() if str(on) == "true")))
+def index(name: str, found: Mapping[str, Any], template: Mapping[str, Any]) -> Index:
+    """Out of an answer of GET /INDEX, and the template that such an index is made by."""
+    wanted, there = template["template"]["mappings"], found.get("mappings", {})
+    fields, theirs = wanted["properties"], there.get("properties", {})
+    blocks = found.get("settings", {}).get("index", {}).get("blocks", {})
+    return Index(
+        name,
+        blocks=tuple(sorted(block for block, on in blocks.items() if str(on) == "true")),
+        newer_schema=schema if (schema := mappings.schema(there)) > mappings.schema(wanted) else None,
+        clashing=tuple(mappings.clashing(fields, theirs)),
+        missing=tuple(mappings.names(mappings.missing(fields, theirs))),
+    )

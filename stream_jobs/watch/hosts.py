@@ -19,6 +19,8 @@ SAFE = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
     # NiceGUI compiles templates in the browser: 'unsafe-eval'. Whatever runs can talk to this server and to no other.
     (
         b"content-security-policy",
@@ -62,6 +64,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        send = _with_headers(send)
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         if not is_own(host, self._names):
@@ -69,7 +72,7 @@ class Guard:
         elif origin is not None and not is_same_site(origin, host, self._names):
             await _refuse(scope, send, 403, b"Not from another site.\n")
         else:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, send)
 
 
 def _with_headers(send: Send) -> Send:

@@ -1,6 +1,6 @@
 """The page: what is on it, and how it follows the data. One of these is made for every browser that looks."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any, Final, Literal, cast, get_args
 
@@ -223,7 +223,7 @@ class Page:
         ]
         grid.show((words.ONE[dimension], "Posts", "Share", "Trend"), cells)
 
-    def _changes(self, field: str) -> Callable[[Any], Any]:
+    def _changes(self, field: str) -> Callable[[str | None], Awaitable[None]]:
         async def change(value: str | None) -> None:
             if field == "by":
                 self._slots = []

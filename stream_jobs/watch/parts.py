@@ -1,6 +1,6 @@
 """What the page is made of: native HTML elements, whose text is set as text and only when it changes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -61,7 +61,9 @@ def _handler(value: str, on_change: Callable[[str], Any]) -> Callable[[], Any]:
 class Select:
     """One of many: a native select. `offer` again changes what there is to choose, and keeps what was chosen."""
 
-    def __init__(self, label: str, any_: str, chosen: str | None, on_change: Callable[[str | None], Any]) -> None:
+    def __init__(
+        self, label: str, any_: str, chosen: str | None, on_change: Callable[[str | None], Awaitable[None]]
+    ) -> None:
         self._any, self._chosen, self._on_change = any_, chosen, on_change
         self._offered: tuple[str, ...] | None = None
         with box("label", classes="select"):
@@ -84,12 +86,12 @@ class Select:
                 if value == self._chosen:
                     option.props.update(selected=True)
 
-    def _changed(self, event: Any) -> None:
+    async def _changed(self, event: Any) -> None:
         offered = (None, *(self._offered or ()))
         # By its place: the browser may say anything.
         if isinstance(event.args, int) and 0 <= event.args < len(offered):
             self._chosen = offered[event.args]
-            self._on_change(self._chosen)
+            await self._on_change(self._chosen)
 
 
 class Cell(msgspec.Struct, frozen=True):

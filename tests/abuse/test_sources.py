@@ -87,8 +87,8 @@ def mastodon(client: httpx.Client, last_id: str | None = None) -> Callable[[], I
     return one.connect
 
 
-def jetstream(host: str) -> Callable[[], Items]:
-    return Jetstream([f"ws://{host}"], Link("jetstream", Clock()), None, clock_ms=Clock(), stall_s=0.3).connect
+def jetstream(host: str, stall_s: float = 0.3) -> Callable[[], Items]:
+    return Jetstream([f"ws://{host}"], Link("jetstream", Clock()), None, clock_ms=Clock(), stall_s=stall_s).connect
 
 
 def rules(client: httpx.Client) -> Callable[[], Items]:
@@ -251,7 +251,7 @@ def test_a_websocket_frame_that_unpacks_to_more_than_its_bound_ends_the_connecti
     server = serve(play, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    items, end = got(jetstream("{}:{}".format(*server.socket.getsockname())))
+    items, end = got(jetstream("{}:{}".format(*server.socket.getsockname()), stall_s=30))
     server.shutdown()
     thread.join()
     assert items == []
@@ -261,7 +261,7 @@ def test_a_websocket_frame_that_unpacks_to_more_than_its_bound_ends_the_connecti
 
 def test_a_frame_is_handed_on_up_to_the_bound_of_a_payload() -> None:
     with sockets(sending(b'{"a": "%s"}' % (b"a" * 3 * MIB))) as server:
-        [item], _ = got(jetstream(server.url.removeprefix("ws://")))
+        [item], _ = got(jetstream(server.url.removeprefix("ws://"), stall_s=30))
     assert isinstance(item, Received)
     assert len(item.payload) == MIB + 1
 

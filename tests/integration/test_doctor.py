@@ -5,16 +5,33 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import KafkaConsumer
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ConfigResource,
+    ConfigResourceType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
+from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from deploy.local.ports import free_ports
 from producers.kafka_clients import connect
+from producers.settings import load
+from stream_jobs import topics
 from stream_jobs.doctor.examine import examine
 from stream_jobs.doctor.findings import Finding
+from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.indices import templates
+from tests.integration import secure
 from tests.integration.pipeline import Pipeline
 
 OF_KAFKA = {
@@ -39,6 +56,12 @@ OF_ELASTICSEARCH = {
 }
 QUIET = {"author key", "campaigns", "workers", "kafka clock"}
 """Nothing was sent and nobody works yet, in the beginning."""
+
+
+@pytest.fixture
+def untouched(environment: dict[str, str], tmp_path: Path) -> Pipeline:
+    """For who asks other servers than the stack's, or none: nothing need be emptied."""
+    return Pipeline(environment, tmp_path)
 
 
 def look(pipeline: Pipeline, **changed: str) -> dict[str, list[Finding]]:
@@ -81,25 +104,88 @@ def test_all_is_well_after_setup_and_the_command_says_so(pipeline: Pipeline) -> 
 def test_a_topic_is_missing_and_another_is_configured_otherwise(pipeline: Pipeline) -> None:
     with admin(pipeline) as client:
         client.delete_topics(["posts.dead"])
-        changed = {"retention.ms": "60000", "max.message.bytes": "1000"}
-        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)])
+        changed = {"retention.ms": "86400000", "max.message.bytes": "1000"}
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)], incremental=True)
         pipeline.until(lambda: "posts.dead" not in client.list_topics())
     found = look(pipeline)
     assert wrong(found) == {
         "topics": ["missing: posts.dead; no worker starts"],
         "topic settings": ["posts.raw: max.message.bytes is 1000, must be 4194304"],
     }
-    assert "posts.raw: retention.ms is 60000, setup makes it 604800000" in [
-        each.says for each in found["topic settings"]
-    ]
+    (kept,) = [each for each in found["topic settings"] if each.state == "warning"]
+    assert kept.says == "posts.raw: retention.ms is 1 d, the settings say 7 d"
     assert found["topics"][0].do == "hashtide setup"
+    pipeline.hashtide("setup", "--alter-retention")  # the remedies that it names
+    with admin(pipeline) as client:
+        changed = {"max.message.bytes": "4194304"}
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.raw", configs=changed)], incremental=True)
+    found = look(pipeline)
+    assert [each.state for each in found["topics"] + found["topic settings"]] == ["ok", "ok"]
 
 
-def test_templates_indices_and_their_blocks(pipeline: Pipeline) -> None:
+def test_fewer_partitions_than_the_setting_says(pipeline: Pipeline) -> None:
+    (found,) = look(pipeline, HASHTIDE_PARTITIONS="6")["topics"]
+    assert (found.state, found.says) == (
+        "warning",
+        "posts.raw and posts.enriched have 4 partitions, HASHTIDE_PARTITIONS is 6",
+    )
+    pipeline.environment["HASHTIDE_PARTITIONS"] = "6"
+    pipeline.hashtide("setup", "--add-partitions")  # the remedy that it names
+    (found,) = look(pipeline)["topics"]
+    assert (found.state, found.says) == (
+        "ok",
+        "posts.raw (6), posts.enriched (6), posts.dead (4) partitions, each with its leader",
+    )
+
+
+def put(client: Any, **changed: Any) -> dict[str, Any]:
+    """Put our template of posts, with some of it changed; as it is now."""
     ours = templates()["hashtide-posts"]
-    older = ours["template"] | {"mappings": ours["template"]["mappings"] | {"_meta": {"schema": 0}}}
+    mappings = ours["template"]["mappings"]
+    if "schema" in changed:
+        mappings["_meta"] = {"schema": changed["schema"]}
+    if "without" in changed:
+        del mappings["properties"][changed["without"]]
+    ours["version"] += changed.get("version", 0)
+    client.indices.put_index_template(name="hashtide-posts", **ours)
+    return ours
+
+
+def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -> None:
+    ours = templates()["hashtide-posts"]["version"]
     with pipeline.elasticsearch() as client:
-        client.indices.put_index_template(name="hashtide-posts", **ours | {"version": 999, "template": older})
+        try:
+            put(client, version=+1)
+            newer = look(pipeline)
+            put(client, version=+1, schema=99)
+            client.indices.create(index="posts-2017.10.14")
+            unknown = look(pipeline)
+            client.indices.delete(index="posts-2017.10.14")
+            put(client, version=-1, without="author")
+            client.indices.create(index="posts-2017.10.15")
+            older = look(pipeline)
+            pipeline.hashtide("setup")  # the remedy that it names
+            mended = look(pipeline)
+        finally:
+            client.indices.delete_index_template(name="hashtide-posts")
+            put(client)
+    assert wrong(newer) == {}
+    assert [each.says for each in newer["index templates"]] == [
+        "5; of a newer version, with which ours works: hashtide-posts"
+    ]
+    assert wrong(unknown) == {
+        "index templates": ["hashtide-posts is of schema 99, ours is 1: no worker of ours starts"],
+        "indices": ["of a schema that this version does not know: posts-2017.10.14; no worker of ours starts"],
+    }
+    assert wrong(older) == {
+        "index templates": [f"hashtide-posts is of version {ours - 1}, ours is {ours}: no worker of ours starts"],
+        "indices": ["no author in posts-2017.10.15; no worker of ours starts"],
+    }
+    assert wrong(mended) == {}
+
+
+def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> None:
+    with pipeline.elasticsearch() as client:
         client.indices.create(index="posts-2017.10.15")
         client.indices.put_settings(index="posts-2017.10.15", settings={"index.blocks.write": True})
         client.indices.put_index_template(name="stranger", index_patterns=["reply-*"], priority=900)
@@ -108,18 +194,36 @@ def test_templates_indices_and_their_blocks(pipeline: Pipeline) -> None:
         finally:
             client.indices.delete_index_template(name="stranger")
             client.indices.delete(index="posts-2017.10.15")
-            client.indices.put_index_template(name="hashtide-posts", **ours)
     assert wrong(found) == {
-        "index templates": [
-            f"hashtide-posts is of version 999, ours is {ours['version']}: no worker of ours starts",
-            "stranger (priority 900) comes before hashtide-reply-volume (500)",
-        ],
+        "index templates": ["stranger (priority 900) comes before hashtide-reply-volume (500)"],
         "indices": ["block write on posts-2017.10.15: somebody set it"],
     }
-    schema = ours["template"]["mappings"]["_meta"]["schema"]
-    assert f"of an older template than ours (schema below {schema}): posts-2017.10.15" in [
-        each.says for each in found["indices"]
-    ]
+
+
+def test_a_disk_that_is_past_a_watermark(pipeline: Pipeline) -> None:
+    mark = "cluster.routing.allocation.disk.watermark"
+    full = {f"{mark}.low": "1b", f"{mark}.high": "1b", f"{mark}.flood_stage": "1b"}
+    with pipeline.elasticsearch() as client:
+        total = next(iter(client.nodes.stats(metric="fs").body["nodes"].values()))["fs"]["total"]["total_in_bytes"]
+        low = full | {f"{mark}.low": f"{total}b"}  # no disk has so much free
+        try:
+            client.cluster.put_settings(persistent=low)
+            (found,) = look(pipeline)["disk"]
+        finally:
+            client.cluster.put_settings(persistent=dict.fromkeys(full))
+    assert found.state == "warning"
+    assert found.says.endswith("past the low watermark: it gets no new shards")
+
+
+def test_keys_that_are_cut_off(pipeline: Pipeline, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("half")
+    told = look(pipeline, HASHTIDE_AUTHOR_KEY_FILE=str(tmp_path / "key"))
+    assert wrong(told) == {
+        "author key": [
+            f"HASHTIDE_AUTHOR_KEY_FILE='{tmp_path}/key': must hold at least 32 bytes; make one with: openssl rand "
+            "-hex 32"
+        ]
+    }
 
 
 def test_lag_dead_letters_and_workers(pipeline: Pipeline) -> None:
@@ -156,10 +260,10 @@ def test_what_waits_for_long_is_told_with_how_long(pipeline: Pipeline) -> None:
     assert lag.says.endswith(": 1 records wait, the first for 10 min")
 
 
-def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) -> None:
+def test_nobody_at_either_address_leaves_the_rest_unchecked(untouched: Pipeline) -> None:
     kafka, elasticsearch = free_ports(2)
     found = look(
-        pipeline,
+        untouched,
         HASHTIDE_KAFKA=f"127.0.0.1:{kafka},nobody.invalid:1",
         HASHTIDE_ELASTICSEARCH=f"http://127.0.0.1:{elasticsearch}",
         HASHTIDE_ELASTICSEARCH_FINGERPRINT="",
@@ -177,12 +281,12 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(pipeline: Pipeline) 
     assert {each.state for check in OF_KAFKA | OF_ELASTICSEARCH for each in found[check]} == {"not checked"}
 
 
-def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline) -> None:
+def test_servers_that_are_silent_keep_nobody_waiting_for_long(untouched: Pipeline) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         started = time.monotonic()
         at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
-        found = look(pipeline, HASHTIDE_KAFKA=address, **at)
+        found = look(untouched, HASHTIDE_KAFKA=address, **at)
         assert time.monotonic() - started < 30
     assert wrong(found) == {
         "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
@@ -192,16 +296,68 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(pipeline: Pipeline
     }
 
 
-def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_checked(pipeline: Pipeline) -> None:
-    pipeline.environment |= {"HASHTIDE_KAFKA": "nowhere", "HASHTIDE_LOG_LEVEL": "loud"}
-    told = json.loads(pipeline.hashtide("doctor", "--json", status=1).stdout)
+def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_checked(untouched: Pipeline) -> None:
+    untouched.environment |= {"HASHTIDE_KAFKA": "nowhere", "HASHTIDE_LOG_LEVEL": "loud"}
+    told = json.loads(untouched.hashtide("doctor", "--json", status=1).stdout)
     assert told["counts"]["wrong"] == 2
     assert {each["says"] for each in told["checks"] if each["check"] in OF_KAFKA | OF_ELASTICSEARCH} == {
         "a setting is wrong"
     }
 
 
+@pytest.fixture(scope="module")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[secure.Kafka]:
+    """A broker that wants a login, with our topics. Who logs in by a token is mina, and may send posts."""
+    with secure.kafka(tmp_path_factory.mktemp("secure")) as running:
+        ours = load(StreamSettings, running.login("PLAIN"))
+        topics.setup(ours)
+        may = {
+            ResourcePattern(ResourceType.TOPIC, "posts.raw"): ("WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"),
+            ResourcePattern(ResourceType.TOPIC, "posts.enriched"): ("DESCRIBE",),
+            ResourcePattern(ResourceType.TOPIC, "posts.dead"): ("WRITE", "DESCRIBE"),
+            ResourcePattern(ResourceType.GROUP, "hashtide"): ("DESCRIBE",),
+            ResourcePattern(ResourceType.CLUSTER, "kafka-cluster"): ("DESCRIBE",),
+        }
+        with closing(connect(KafkaConsumer, ours, group_id="hashtide")) as consumer:
+            consumer.assign([TopicPartition("posts.raw", 0)])
+            consumer.commit({TopicPartition("posts.raw", 0): OffsetAndMetadata(0, "", -1)})  # so that there is a group
+        with closing(connect(KafkaAdminClient, ours)) as client:
+            client.create_acls(
+                [
+                    ACL("User:mina", "*", ACLOperation[operation], ACLPermissionType.ALLOW, what)
+                    for what, operations in may.items()
+                    for operation in operations
+                ]
+            )
+        yield running
+
+
+def test_what_a_login_may_do_and_what_it_may_not_ask(pipeline: Pipeline, secure_kafka: secure.Kafka) -> None:
+    of_hashtide, of_mina = secure_kafka.login("PLAIN"), secure_kafka.login("OAUTHBEARER")
+    found = look(pipeline, **of_hashtide, HASHTIDE_GROUP="hashtide")
+    assert wrong(found) == {}
+    assert [each.says for each in found["kafka privileges"]] == ["enough for a producer, a worker, setup"]
+    found = look(pipeline, **of_mina, HASHTIDE_GROUP="hashtide")
+    assert wrong(found) == {}
+    assert [each.says for each in found["kafka privileges"]] == [
+        "enough for a producer; a worker lacks READ of posts.raw, READ of posts.enriched, WRITE of posts.enriched, "
+        "READ of group; setup lacks CREATE of cluster"
+    ]
+
+
+def test_a_login_that_kafka_refuses_is_named_and_not_shown(
+    untouched: Pipeline, secure_kafka: secure.Kafka, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("nobody-sees")
+    given = secure_kafka.login("PLAIN") | {"HASHTIDE_KAFKA_PASSWORD_FILE": str(tmp_path / "password")}
+    found = look(untouched, **given)
+    (says,) = wrong(found)["kafka connection"]
+    assert "HASHTIDE_KAFKA_PASSWORD_FILE" in says
+    assert "nobody-sees" not in str(found)
+    assert {each.says for check in OF_KAFKA for each in found[check]} == {"no Kafka"}
+
+
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_nothing_but_findings_is_printed(pipeline: Pipeline, format_: str) -> None:
-    pipeline.environment |= {"HASHTIDE_KAFKA": "127.0.0.1:1", "HASHTIDE_LOG_FORMAT": format_}
-    assert pipeline.hashtide("doctor", status=1).stderr == b""
+def test_nothing_but_findings_is_printed(untouched: Pipeline, format_: str) -> None:
+    untouched.environment |= {"HASHTIDE_KAFKA": "127.0.0.1:1", "HASHTIDE_LOG_FORMAT": format_}
+    assert untouched.hashtide("doctor", status=1).stderr == b""

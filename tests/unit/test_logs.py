@@ -141,6 +141,7 @@ def test_numbers_in_a_message_make_no_other_message_and_other_words_do() -> None
         ("aiokafka.consumer.fetcher", "Failed fetch messages from %s: %s"),
         ("aiokafka.consumer.group_coordinator", "Group Coordinator Request failed: %s"),
         ("kafka.cluster", "Metadata refresh: failed %s"),
+        ("kafka.producer.sender", "%s: Error sending produce request to node %d: %s"),
     ],
 )
 def test_what_clients_say_of_an_outage_is_left_to_us(name: str, message: str) -> None:

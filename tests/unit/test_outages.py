@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from producers.outages import Outage, Rarely, lasting
+from producers.outages import Outage, Rarely, lasting, of
 
 
 class Clock:
@@ -100,6 +100,22 @@ def test_when_the_next_try_is_due_is_said_where_it_is_not_at_once(
 ) -> None:
     outage.failed("a", "x: rate-limited", wait_s=60.0)
     assert caplog.messages == ["x: rate-limited; trying again in 60 s"]
+
+
+def test_what_to_do_is_said_once_an_outage_and_only_where_the_doctor_knows_the_server(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka, source = of("Kafka"), of("mastodon.example.org")
+    for _ in range(3):
+        kafka.failed("a", "no answer from Kafka", "away")
+        kafka.failed("a", "no login at Kafka", "refused")
+        kafka.worked("a")
+    source.failed("a", "mastodon.example.org: away")
+    assert caplog.messages == [
+        "no answer from Kafka; trying again (`hashtide doctor` says what is wrong)",
+        "Kafka is back after 0 s",
+        "mastodon.example.org: away; trying again",
+    ]
 
 
 def test_nothing_is_said_of_what_works(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """What is found in Elasticsearch, and what it means: literal facts in, findings out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ OURS = [Template("hashtide-posts", ("posts-*",), 500, 2), Template("hashtide-ing
 
 
 def test_templates_that_are_ours() -> None:
-    low = Template("everything", ("*",), 0, None)
+    low = Template("everything", ("*",), 0)
     other = Template("logs", ("logs-*",), 900, 1)
     assert told(elasticsearch_rules.templates([*OURS, low, other], OURS)) == [("ok", "2, of this version")]
 
@@ -69,16 +70,35 @@ def test_templates_that_are_missing_are_one_line() -> None:
     ]
 
 
-def test_templates_of_another_version() -> None:
-    older, newer = Template("hashtide-posts", ("posts-*",), 500, 1), Template("hashtide-posts", ("posts-*",), 500, 3)
-    (found,) = elasticsearch_rules.templates([older, OURS[1]], OURS)
-    assert (found.state, found.says) == (
+def posts_template(version: int, schema: int) -> list[Template]:
+    return [Template("hashtide-posts", ("posts-*",), 500, version, schema), OURS[1]]
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_an_older_template_is_put_anew_by_setup(version: int) -> None:
+    (found,) = elasticsearch_rules.templates(posts_template(version, schema=1), OURS)
+    assert found == Finding(
+        "index templates",
         "wrong",
-        "hashtide-posts is of version 1, ours is 2: no worker of ours starts",
+        f"hashtide-posts is of version {version}, ours is 2: no worker of ours starts",
+        "hashtide setup",
     )
-    assert found.do == "hashtide setup"
-    (found,) = elasticsearch_rules.templates([newer, OURS[1]], OURS)
-    assert found.do == "a newer Hashtide was set up here: use that one"
+
+
+def test_a_newer_template_of_the_same_schema_is_well() -> None:
+    assert told(elasticsearch_rules.templates(posts_template(version=3, schema=1), OURS)) == [
+        ("ok", "2; of a newer version, with which ours works: hashtide-posts")
+    ]
+
+
+def test_a_template_of_a_newer_schema_needs_a_newer_hashtide() -> None:
+    (found,) = elasticsearch_rules.templates(posts_template(version=3, schema=2), OURS)
+    assert found == Finding(
+        "index templates",
+        "wrong",
+        "hashtide-posts is of schema 2, ours is 1: no worker of ours starts",
+        "upgrade this Hashtide (docs/upgrades.md)",
+    )
 
 
 @pytest.mark.parametrize("pattern", ["posts-*", "post*", "*", "posts-2017.*"])
@@ -89,20 +109,17 @@ def test_a_template_that_comes_before_ours(pattern: str) -> None:
     )
 
 
-SCHEMAS = {"posts-*": 2, "ingest-gaps": 1}
-
-
 def test_indices_that_take_documents() -> None:
-    found = [Index("posts-2017.10.15", 2), Index("ingest-gaps", 1)]
-    assert told(elasticsearch_rules.indices(found, SCHEMAS)) == [("ok", "2, all of them take documents")]
+    found = [Index("posts-2017.10.15"), Index("ingest-gaps")]
+    assert told(elasticsearch_rules.indices(found)) == [("ok", "2, all of them take documents")]
 
 
 def test_indices_that_take_none() -> None:
     found = [
-        Index("posts-2017.10.15", 2, ("read_only_allow_delete",)),
-        Index("posts-2017.10.16", 2, ("read_only_allow_delete", "write")),
+        Index("posts-2017.10.15", ("read_only_allow_delete",)),
+        Index("posts-2017.10.16", ("read_only_allow_delete", "write")),
     ]
-    assert told(elasticsearch_rules.indices(found, SCHEMAS)) == [
+    assert told(elasticsearch_rules.indices(found)) == [
         (
             "wrong",
             "block read_only_allow_delete on posts-2017.10.15, posts-2017.10.16: Elasticsearch set it because a disk "
@@ -112,12 +129,40 @@ def test_indices_that_take_none() -> None:
     ]
 
 
-def test_indices_of_another_schema() -> None:
-    found = [Index("posts-2017.10.15", 1), Index("posts-2017.10.16", None), Index("posts-2017.10.17", 3)]
-    assert told(elasticsearch_rules.indices(found, SCHEMAS)) == [
-        ("warning", "of an older template than ours (schema below 2): posts-2017.10.15, posts-2017.10.16"),
-        ("warning", "of a newer template than ours (schema above 2): posts-2017.10.17"),
+def test_indices_that_an_older_version_made_are_extended_by_setup() -> None:
+    found = [Index("posts-2017.10.15", missing=("why",)), Index("posts-2017.10.16", missing=("from", "why"))]
+    assert elasticsearch_rules.indices(found) == [
+        Finding(
+            "indices",
+            "wrong",
+            "no from, why in posts-2017.10.15, posts-2017.10.16; no worker of ours starts",
+            "hashtide setup",
+        )
     ]
+
+
+def test_indices_of_a_newer_schema_and_of_no_template() -> None:
+    found = [Index("posts-2017.10.15", newer_schema=2), Index("ingest-gaps", clashing=("at", "reason"))]
+    assert told(elasticsearch_rules.indices(found)) == [
+        ("wrong", "of a schema that this version does not know: posts-2017.10.15; no worker of ours starts"),
+        ("wrong", "ingest-gaps has at, reason with another type than we write; no worker starts"),
+    ]
+
+
+def mapped(posts: dict[str, Any], schema: int) -> dict[str, Any]:
+    return {"mappings": {"_meta": {"schema": schema}, "properties": posts}}
+
+
+def test_how_an_index_stands_to_our_template_is_read_out_of_its_mappings() -> None:
+    ours = {"template": mapped({"id": {"type": "keyword"}, "at": {"type": "date"}}, 1)}
+    theirs = {"id": {"type": "text"}}, {"id": {"type": "keyword"}, "at": {"type": "date"}, "new": {"type": "long"}}
+    assert store.index("posts-2017.10.15", mapped(theirs[0], 1), ours) == Index(
+        "posts-2017.10.15", clashing=("id",), missing=("at",)
+    )
+    assert store.index("posts-2017.10.15", mapped(theirs[1], 1), ours) == Index("posts-2017.10.15")
+    assert store.index("posts-2017.10.15", mapped(theirs[1], 2), ours) == Index("posts-2017.10.15", newer_schema=2)
+    blocked = {"settings": {"index": {"blocks": {"write": "true", "read": "false"}}}} | mapped(theirs[1], 1)
+    assert store.index("posts-2017.10.15", blocked, ours) == Index("posts-2017.10.15", ("write",))
 
 
 MARKS = [

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import stream_jobs.metrics  # noqa: F401  (a worker shows them)
 from deploy.local.ports import free_ports
+from producers.identity import Keys, fingerprint, written
 from producers.settings import load
 from stream_jobs import health
 from stream_jobs.doctor import here
@@ -56,27 +58,42 @@ def test_what_must_go_together_is_a_problem(tmp_path: Path) -> None:
     )
 
 
+def test_a_login_at_kafka_that_is_incomplete_is_a_problem() -> None:
+    found = here.settings({"HASHTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "HASHTIDE_KAFKA_USER": "mina"})
+    assert found.problems == (
+        "HASHTIDE_KAFKA_PASSWORD_FILE is not set: HASHTIDE_KAFKA_SASL_MECHANISM=SCRAM-SHA-512 logs in by "
+        "HASHTIDE_KAFKA_USER and HASHTIDE_KAFKA_PASSWORD_FILE",
+    )
+
+
 def test_a_login_in_a_url_is_not_shown() -> None:
     found = here.settings({"HASHTIDE_ELASTICSEARCH": "http://mina:nobody-sees@one:1"})
     assert len(found.problems) == 1
     assert "nobody-sees" not in found.problems[0]
 
 
-def test_a_key_is_shown_by_a_fingerprint_and_never_made(tmp_path: Path) -> None:
+def test_keys_are_shown_by_the_fingerprints_of_hashtide_key_and_never_made(tmp_path: Path) -> None:
     assert here.key(settings(state_dir=tmp_path)) == Key(str(tmp_path / "author.key"), True)
     assert list(tmp_path.iterdir()) == []
+    keys = Keys(b"0" * 64)
     (tmp_path / "author.key").write_text("0" * 64 + "\n")
-    (tmp_path / "another").write_text("1" * 64 + "\n")
-    one, other = (
-        here.key(settings(state_dir=tmp_path, author_key_file=tmp_path / n)) for n in ("author.key", "another")
+    author, ledger = fingerprint(keys.author), fingerprint(keys.ledger)
+    assert here.key(settings(state_dir=tmp_path)) == Key(str(tmp_path / "author.key"), True, "", author, ledger)
+    rotated = keys.rotated()
+    (tmp_path / "rotated").write_text(written(rotated))
+    assert here.key(settings(author_key_file=tmp_path / "rotated")) == Key(
+        str(tmp_path / "rotated"), False, "", fingerprint(rotated.author), ledger, 1
     )
-    assert here.key(settings(state_dir=tmp_path)).fingerprint == one.fingerprint
-    assert (len(one.fingerprint), one.made_here) == (12, False)
-    assert one.fingerprint != other.fingerprint
-    assert "0000" not in one.fingerprint
 
 
-@pytest.mark.parametrize(("content", "problem"), [("short", "must hold at least 32 bytes"), (None, "No such file")])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("short", "must hold at least 32 bytes"),
+        ("# Hashtide's keys\nledger = 1", "is no file of keys any more"),
+        (None, "No such file"),
+    ],
+)
 def test_a_key_that_can_not_be_used(tmp_path: Path, content: str | None, problem: str) -> None:
     path = tmp_path / "key"
     if content is not None:

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from stream_jobs.doctor import kafka_rules
 from stream_jobs.doctor.facts import Broker, Group, Kafka, Letters, Position, Topic
 from stream_jobs.doctor.findings import Finding
-from stream_jobs.topics import CONFIGS
+from stream_jobs.settings import StreamSettings
+from stream_jobs.topics import CONFIGS, made_with, retention
 
 RAW, ENRICHED, DEAD = NAMES = ("posts.raw", "posts.enriched", "posts.dead")
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
+MADE, KEPT = made_with(StreamSettings()), retention(StreamSettings())
 
 
 def told(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
@@ -22,7 +24,7 @@ def told(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
 
 
 def topic(name: str, **changed: object) -> Topic:
-    well = Topic(name, 4, 3, fewest_in_sync=3, configs={**CONFIGS[name], "min.insync.replicas": "2"})
+    well = Topic(name, 4, 3, fewest_in_sync=3, configs={**MADE[name], "min.insync.replicas": "2"})
     return replace(well, **changed)
 
 
@@ -50,7 +52,16 @@ def test_topics_that_are_all_there() -> None:
 def test_that_topics_have_more_partitions_than_the_setting_says_is_no_trouble() -> None:
     ((state, says),) = told(kafka_rules.topics(all_topics(), NAMES, 2))
     assert state == "ok"
-    assert says.endswith("HASHTIDE_PARTITIONS=2 is for `hashtide setup` alone")
+    assert says.endswith("HASHTIDE_PARTITIONS is 2, and Kafka takes none away")
+
+
+def test_that_they_have_fewer_is_told_with_the_command_that_adds_them() -> None:
+    (found,) = kafka_rules.topics(all_topics(), NAMES, 8)
+    assert (found.state, found.says, found.do) == (
+        "warning",
+        "posts.raw and posts.enriched have 4 partitions, HASHTIDE_PARTITIONS is 8",
+        "hashtide setup --add-partitions (docs/upgrades.md), or set it to 4",
+    )
 
 
 def test_missing_topics_are_one_line() -> None:
@@ -60,12 +71,18 @@ def test_missing_topics_are_one_line() -> None:
 
 
 def test_partitions_that_do_not_go_together() -> None:
-    assert told(kafka_rules.topics(all_topics(partitions=6), NAMES, 4)) == [
-        ("wrong", "posts.enriched has 4 partitions and posts.raw 6: no worker starts")
-    ]
-    assert told(kafka_rules.topics(all_topics(partitions=2), NAMES, 4)) == [
-        ("warning", "posts.enriched has 4 partitions and posts.raw 2")
-    ]
+    (found,) = kafka_rules.topics(all_topics(partitions=6), NAMES, 4)
+    assert (found.state, found.says, found.do) == (
+        "wrong",
+        "posts.enriched has 4 partitions and posts.raw 6: no worker starts",
+        "HASHTIDE_PARTITIONS=6 hashtide setup --add-partitions",
+    )
+    (found,) = kafka_rules.topics(all_topics(partitions=2), NAMES, 4)
+    assert (found.state, found.says, found.do) == (
+        "warning",
+        "posts.enriched has 4 partitions and posts.raw 2",
+        "the rest lie idle: HASHTIDE_PARTITIONS=4 hashtide setup --add-partitions",
+    )
 
 
 def test_partitions_without_a_leader_and_replicas_that_are_behind() -> None:
@@ -80,7 +97,7 @@ def test_partitions_without_a_leader_and_replicas_that_are_behind() -> None:
 
 
 def in_sync(needed: int) -> dict[str, str]:
-    return {**CONFIGS[RAW], "min.insync.replicas": str(needed)}
+    return {**MADE[RAW], "min.insync.replicas": str(needed)}
 
 
 @pytest.mark.parametrize(
@@ -125,38 +142,72 @@ def test_one_broker_can_have_no_replicas() -> None:
     ]
 
 
+def configs(**changed: dict[str, str]) -> list[Finding]:
+    """What is said where some settings of a topic are others; a topic is named by the word after `posts.`"""
+    found = all_topics() | {f"posts.{name}": topic(f"posts.{name}", configs=is_) for name, is_ in changed.items()}
+    return kafka_rules.configs(found, CONFIGS, KEPT)
+
+
 def test_settings_of_topics() -> None:
-    assert told(kafka_rules.configs(all_topics(), CONFIGS)) == [("ok", "as `hashtide setup` makes them")]
-    changed = CONFIGS[RAW] | {
-        "message.timestamp.type": "CreateTime",
-        "max.message.bytes": "1048588",
-        "retention.ms": "1000",
-    }
-    assert told(kafka_rules.configs(all_topics(configs=changed), CONFIGS)) == [
+    assert told(configs()) == [("ok", "as `hashtide setup` makes them")]
+    changed = MADE[RAW] | {"message.timestamp.type": "CreateTime", "max.message.bytes": "1048588"}
+    assert told(configs(raw=changed)) == [
         ("wrong", "posts.raw: message.timestamp.type is CreateTime, must be LogAppendTime"),
         ("wrong", "posts.raw: max.message.bytes is 1048588, must be 4194304"),
-        ("warning", "posts.raw: retention.ms is 1000, setup makes it 604800000"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "is_ms", "says", "do"),
+    [
+        (
+            "raw",
+            "retention.ms",
+            "86400000",
+            "posts.raw: retention.ms is 1 d, the settings say 7 d",
+            "hashtide setup --alter-retention, or set HASHTIDE_RETENTION_RAW_DAYS to what is meant",
+        ),
+        (
+            "enriched",
+            "retention.ms",
+            "-1",
+            "posts.enriched: retention.ms is for ever, the settings say 7 d",
+            "hashtide setup --alter-retention, or set HASHTIDE_RETENTION_ENRICHED_DAYS to what is meant: what is older "
+            "goes at once",
+        ),
+        (
+            "dead",
+            "segment.ms",
+            "604800000",
+            "posts.dead: segment.ms is 7 d, the settings say 1 d",
+            "hashtide setup --alter-retention: what is older goes at once",
+        ),
+    ],
+)
+def test_topics_that_are_kept_for_another_time(name: str, option: str, is_ms: str, says: str, do: str) -> None:
+    assert configs(**{name: MADE[f"posts.{name}"] | {option: is_ms}}) == [
+        Finding("topic settings", "warning", says, do)
     ]
 
 
 def test_a_topic_that_takes_larger_messages_than_ours_is_only_told_of() -> None:
-    changed = {**CONFIGS[RAW], "max.message.bytes": "9999999"}
-    assert told(kafka_rules.configs(all_topics(configs=changed), CONFIGS)) == [
+    assert told(configs(raw={**MADE[RAW], "max.message.bytes": "9999999"})) == [
         ("warning", "posts.raw: max.message.bytes is 9999999, setup makes it 4194304")
     ]
 
 
 def test_the_order_of_policies_says_nothing() -> None:
-    found = all_topics() | {DEAD: topic(DEAD, configs={**CONFIGS[DEAD], "cleanup.policy": "delete,compact"})}
-    assert told(kafka_rules.configs(found, CONFIGS)) == [("ok", "as `hashtide setup` makes them")]
+    assert told(configs(dead={**MADE[DEAD], "cleanup.policy": "delete,compact"})) == [
+        ("ok", "as `hashtide setup` makes them")
+    ]
 
 
 def test_settings_that_kafka_does_not_tell() -> None:
     hidden = {name: topic(name, configs={}) for name in NAMES}
-    assert told(kafka_rules.configs(hidden, CONFIGS)) == [
+    assert told(kafka_rules.configs(hidden, CONFIGS, KEPT)) == [
         ("not checked", "Kafka does not tell: this login lacks DESCRIBE_CONFIGS")
     ]
-    assert told(kafka_rules.configs({}, CONFIGS)) == [("not checked", "no topics")]
+    assert told(kafka_rules.configs({}, CONFIGS, KEPT)) == [("not checked", "no topics")]
 
 
 ALL_FOUR = frozenset(range(4))

@@ -49,7 +49,18 @@ def test_a_certificate_is_no_secret_and_may_be_read_by_all() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (Key("/k", False, fingerprint="0123456789ab"), ("ok", "fingerprint 0123456789ab: must be the same everywhere")),
+        (
+            Key("/k", False, author="0123456789ab", ledger="ba9876543210"),
+            ("ok", "fingerprints: author 0123456789ab, ledger ba9876543210; must be the same everywhere"),
+        ),
+        (
+            Key("/k", False, author="0123456789ab", ledger="ba9876543210", old=2),
+            (
+                "ok",
+                "fingerprints: author 0123456789ab, and 2 from before, ledger ba9876543210; must be the same "
+                "everywhere",
+            ),
+        ),
         (Key("/k", False, problem="/k: must hold 32 bytes"), ("wrong", "/k: must hold 32 bytes")),
         (Key("/k", True), ("warning", "there is none; the first command that needs one makes it in /k")),
     ],
@@ -59,9 +70,9 @@ def test_keys(found: Key, said: tuple[str, str]) -> None:
 
 
 def test_a_key_of_this_machine_alone_is_said_to_be_that() -> None:
-    (said,) = told(local_rules.key(Key("/k", True, fingerprint="0123456789ab")))
+    (said,) = told(local_rules.key(Key("/k", True, author="0123456789ab", ledger="ba9876543210")))
     assert said[0] == "ok"
-    assert "it lies in this machine's state folder" in said[1]
+    assert "They lie in this machine's state folder" in said[1]
 
 
 AIOKAFKA = Package("aiokafka", "==0.14.0", "0.14.0", fits=True)
