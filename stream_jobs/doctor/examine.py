@@ -142,7 +142,7 @@ def _reach_kafka(settings: StreamSettings, brokers: Brokers, stack: ExitStack) -
     except Exception as error:  # whatever a client makes of a server that is no Kafka, or of another protocol
         address = next(address for address in addresses if address not in away)
         if isinstance(error, HashtideError) and not isinstance(error, KafkaUnreachable):
-            return wrong(name, str(error), "docs/doctor.md, kafka connection")
+            return wrong(name, str(error), "docs/connections.md has what goes with what")
         why = "no answer as of Kafka" if isinstance(error, KafkaUnreachable) else short(error)
         tls = "it speaks TLS" if speaks_tls(address) else "it speaks no TLS"
         do = "is it Kafka, with the protocol and login that are set here? Its own log has more"

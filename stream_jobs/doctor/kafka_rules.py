@@ -28,9 +28,10 @@ NEEDS: Mapping[str, Mapping[str, Sequence[str]]] = {
         POSTS_DEAD: ("WRITE", "DESCRIBE"),
         "group": ("READ",),
     },
-    "setup": {"cluster": ("CREATE",)},
+    "setup": dict.fromkeys((POSTS_RAW, POSTS_ENRICHED, POSTS_DEAD), ("CREATE", "DESCRIBE", "DESCRIBE_CONFIGS")),
 }
-"""Who needs which operations of what: Kafka's documentation, "Authorization and ACLs"."""
+"""Who needs which operations of what: Kafka's documentation, "Authorization and ACLs". Create of the cluster is that of
+every topic. What is not there yet tells nothing of what may be done with it."""
 
 
 def brokers(found: Kafka) -> list[Finding]:
@@ -200,15 +201,13 @@ def privileges(kafka: Kafka, topics: Mapping[str, Topic], group: Group | None) -
     name = "kafka privileges"
     operations = {topic.name: topic.operations for topic in topics.values()}
     operations |= {"cluster": kafka.operations, "group": group.operations if group else None}
-    missing = {
-        role: [
-            f"{operation} of {what}"
-            for what, needed in needs.items()
-            for operation in needed
-            if (have := operations.get(what)) is not None and operation not in have
-        ]
-        for role, needs in NEEDS.items()
-    }
+    creates = "CREATE" in (kafka.operations or ())
+    missing: dict[str, list[str]] = {role: [] for role in NEEDS}
+    for role, needs in NEEDS.items():
+        for what, needed in needs.items():
+            if (have := operations.get(what)) is not None:
+                lacking = [each for each in needed if each not in have and not (creates and each == "CREATE")]
+                missing[role] += [f"{' and '.join(lacking)} of {what}"] if lacking else []
     if all(have is None for have in operations.values()):
         return not_checked(name, "Kafka does not say what we may do")
     able = [role for role, lacks in missing.items() if not lacks]

@@ -340,8 +340,9 @@ def test_what_a_login_may_do_and_what_it_may_not_ask(pipeline: Pipeline, secure_
     found = look(pipeline, **of_mina, HASHTIDE_GROUP="hashtide")
     assert wrong(found) == {}
     assert [each.says for each in found["kafka privileges"]] == [
-        "enough for a producer; a worker lacks READ of posts.raw, READ of posts.enriched, WRITE of posts.enriched, "
-        "READ of group; setup lacks CREATE of cluster"
+        "enough for a producer; a worker lacks READ of posts.raw, READ and WRITE of posts.enriched, READ of group; "
+        "setup lacks CREATE of posts.raw, CREATE and DESCRIBE_CONFIGS of posts.enriched, "
+        "CREATE and DESCRIBE_CONFIGS of posts.dead"
     ]
 
 

@@ -1,9 +1,12 @@
 """What is found in Kafka, and what it means: literal facts in, findings out."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from ruamel.yaml import YAML
 
 from stream_jobs.doctor import kafka_rules
 from stream_jobs.doctor.facts import Broker, Group, Kafka, Letters, Position, Topic
@@ -313,12 +316,37 @@ def test_a_login_that_may_do_everything() -> None:
 def test_a_login_is_named_by_what_it_is_good_for() -> None:
     found = allowed("WRITE DESCRIBE", "DESCRIBE", "WRITE DESCRIBE")
     group = replace(STABLE, operations=frozenset())
-    ((state, says),) = told(kafka_rules.privileges(Kafka("4.3", (), frozenset()), found, group))
+    ((state, says),) = told(kafka_rules.privileges(Kafka("4.3", (), frozenset({"CREATE"})), found, group))
     assert state == "ok"
     assert says == (
-        "enough for a producer; a worker lacks READ of posts.raw, READ of posts.enriched, WRITE of posts.enriched, "
-        "READ of group; setup lacks CREATE of cluster"
+        "enough for a producer; a worker lacks READ of posts.raw, READ and WRITE of posts.enriched, READ of group; "
+        "setup lacks DESCRIBE_CONFIGS of posts.raw, DESCRIBE_CONFIGS of posts.enriched, DESCRIBE_CONFIGS of posts.dead"
     )
+
+
+MANIFEST = Path(__file__).parents[3] / "deploy" / "kubernetes" / "servers" / "kafka-users.yaml"
+JOBS = {"hashtide-producer": "a producer", "hashtide-setup": "setup", "hashtide-worker": "a worker"}
+
+
+@pytest.mark.parametrize("user", JOBS)
+def test_the_users_that_we_deploy_may_do_their_jobs_and_no_more(user: str) -> None:
+    (manifest,) = [each for each in YAML(typ="safe").load_all(MANIFEST) if each["metadata"]["name"] == user]
+
+    def operations(type_: str, name: str) -> frozenset[str]:
+        """In the words of Kafka's protocol."""
+        return frozenset(
+            re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()
+            for acl in manifest["spec"]["authorization"]["acls"]
+            if acl["resource"]["type"] == type_ and name.startswith(acl["resource"]["name"])
+            for operation in acl["operations"]
+        )
+
+    found = {name: topic(name, operations=operations("topic", name)) for name in NAMES}
+    group = replace(STABLE, operations=operations("group", "hashtide"))
+    ((state, says),) = told(kafka_rules.privileges(Kafka("4.3", (), frozenset()), found, group))
+    able = {"hashtide-worker": "a producer, a worker"}.get(user, JOBS[user])  # its canary sends posts, too
+    assert state == "ok"
+    assert says.partition(";")[0] == f"enough for {able}"
 
 
 def test_a_login_that_is_good_for_nothing() -> None:
@@ -326,7 +354,9 @@ def test_a_login_that_is_good_for_nothing() -> None:
     group = replace(STABLE, operations=frozenset({"READ"}))
     ((state, says),) = told(kafka_rules.privileges(Kafka("4.3", (), frozenset()), found, group))
     assert state == "wrong"
-    assert says.startswith("a producer lacks WRITE of posts.raw, WRITE of posts.dead; a worker lacks READ of posts.raw")
+    assert says.startswith(
+        "a producer lacks WRITE of posts.raw, WRITE of posts.dead; a worker lacks READ of posts.raw, "
+    )
 
 
 def test_where_kafka_does_not_say_nobody_knows() -> None:
