@@ -12,6 +12,8 @@ from deploy.local import kafka_secure, login
 from deploy.local.login import Secrets
 from deploy.local.private import write
 from deploy.local.server import Server
+from producers.settings import described
+from stream_jobs.settings import StreamSettings
 from tests.fakes.unruly import Unruly, in_background, lets_in
 
 API_KEY: Final = "YXBpLWtleTpub2JvZHktc2Vlcy1pdA=="
@@ -49,7 +51,7 @@ class Kafka:
                 if mechanism == "OAUTHBEARER"
                 else {"_user": login.USER, "_password_file": secrets.password_file}
             )
-        return {f"HASHTIDE_KAFKA{name.upper()}": str(value) for name, value in named.items()}
+        return _settings("HASHTIDE_KAFKA", named)
 
 
 class Elasticsearch:
@@ -69,7 +71,13 @@ class Elasticsearch:
         named: dict[str, str | Path] = {"": self.proxy.url}
         named |= {"_api_key_file": key} if who == "key" else {"_user": USER, "_password_file": password}
         named |= {"_ca_file": self.secrets.ca} if by == "ca" else {"_fingerprint": fingerprint(self.secrets.server)}
-        return {f"HASHTIDE_ELASTICSEARCH{name.upper()}": str(value) for name, value in named.items()}
+        return _settings("HASHTIDE_ELASTICSEARCH", named)
+
+
+def _settings(prefix: str, named: dict[str, str | Path]) -> dict[str, str]:
+    """All that begin so, those that are not named empty: they take the place of any others."""
+    every = {setting.name: "" for setting in described(StreamSettings) if setting.name.startswith(prefix)}
+    return every | {prefix + name.upper(): str(value) for name, value in named.items()}
 
 
 @contextmanager

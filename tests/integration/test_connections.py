@@ -18,6 +18,7 @@ from producers.kafka_clients import KafkaUnreachable
 from producers.kafka_login import KafkaRefused
 from producers.kafka_security import security
 from producers.settings import load
+from stream_jobs import broker_link
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks import indices
 from stream_jobs.sinks.client import connect_async, connection
@@ -125,8 +126,9 @@ def test_an_open_kafka_that_is_asked_for_tls_just_closes(
 
 
 async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
-    kafka: secure.Kafka, caplog: pytest.LogCaptureFixture
+    kafka: secure.Kafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(broker_link, "REFUSED_S", 0.5)
     caplog.set_level(logging.WARNING, outages.__name__)
     given = settings(kafka.login("OAUTHBEARER"))
     async with KafkaSink(given) as sink:
@@ -140,7 +142,7 @@ async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
         async with asyncio.timeout(30):
             while not any(refused in message for message in caplog.messages):
                 await asyncio.sleep(0.1)
-        await asyncio.sleep(3)
+        await asyncio.sleep(2)  # some tries more
         assert not waiting.done()
         assert len([message for message in caplog.messages if refused in message]) == 1
         kafka.renew(seconds=3600)

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.request import urlopen
 
 import psutil
@@ -85,17 +84,6 @@ class Secure:
         self.seen.texts += [done.stdout, done.stderr]
         return done
 
-    def by(self, mechanism: str) -> dict[str, str]:
-        """Settings of another login at Kafka, in place of those that are set."""
-        return self._instead_of("HASHTIDE_KAFKA", self.kafka.login(mechanism))
-
-    def at(self, who: Literal["key", "user"], by: Literal["ca", "fingerprint"]) -> dict[str, str]:
-        """The same, at Elasticsearch."""
-        return self._instead_of("HASHTIDE_ELASTICSEARCH", self.elasticsearch.login(who, by))
-
-    def _instead_of(self, prefix: str, given: dict[str, str]) -> dict[str, str]:
-        return {name: "" for name in self.pipeline.environment if name.startswith(prefix)} | given
-
     @property
     def secrets(self) -> list[str]:
         """All of them."""
@@ -123,15 +111,15 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
         pipeline.empty()
         safe.run("setup")
         with pipeline.process("worker", f"--metrics-port={port}") as worker:
-            safe.run("produce", "file", "-", "--jobs", "2", stdin=POSTS, given=safe.by("PLAIN"))
+            safe.run("produce", "file", "-", "--jobs", "2", stdin=POSTS, given=safe.kafka.login("PLAIN"))
             pipeline.settle(2)
             seen.texts.append(metrics := urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read())
             doctor = safe.run("doctor", "--json")
             worker.terminate()
             assert worker.wait(30) == 0, pipeline.log()
-        counts = safe.run("counts", "--json", given=safe.at("user", "ca"))
-        verified = safe.run("verify", given=safe.by("OAUTHBEARER"))
-        letters = safe.run("dlq", "list", given=safe.by("mutual"))
+        counts = safe.run("counts", "--json", given=safe.elasticsearch.login("user", "ca"))
+        verified = safe.run("verify", given=safe.kafka.login("OAUTHBEARER"))
+        letters = safe.run("dlq", "list", given=safe.kafka.login("mutual"))
         safe.run("settings")
     assert b'"total":2,' in counts.stdout
     assert verified.stdout == b"2 posts in the ledger, 0 of them deleted: 0 counts differ\n"
@@ -181,9 +169,22 @@ def test_what_is_refused_ends_a_command_with_2_and_says_which_setting_is_wrong_a
     folder = safe.pipeline.folder
     login.make(folder / "others")
     wrong = {name: str(folder / value) if name.endswith("_FILE") else value for name, value in wrong.items()}
-    done = safe.run(*command.split(), stdin=POSTS, status=2, given=safe.by(mechanism) | wrong)
+    done = safe.run(*command.split(), stdin=POSTS, status=2, given=safe.kafka.login(mechanism) | wrong)
     last = done.stderr.decode().splitlines()[-1]
     assert last.startswith("hashtide: ") and said in last
+    assert safe.seen.secrets(safe.secrets) == []
+
+
+def test_doctor_tells_of_both_servers_which_setting_they_refuse_and_no_secret(safe: Secure) -> None:
+    wrong = str(safe.pipeline.folder / "wrong")
+    given = {"HASHTIDE_KAFKA_PASSWORD_FILE": wrong, "HASHTIDE_ELASTICSEARCH_API_KEY_FILE": wrong}
+    told = json.loads(safe.run("doctor", "--json", status=1, given=given).stdout)
+    says = {each["check"]: each["says"] for each in told["checks"] if each["state"] == "wrong"}
+    assert says == {
+        "kafka connection": f"Kafka at {safe.pipeline.settings.kafka} {KAFKA_LOGIN}",
+        "elasticsearch connection": f"Elasticsearch at {safe.elasticsearch.proxy.url} "
+        "does not accept the login of HASHTIDE_ELASTICSEARCH_API_KEY_FILE",
+    }
     assert safe.seen.secrets(safe.secrets) == []
 
 
