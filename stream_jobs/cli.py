@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import shlex
 import signal
 import sys
 from datetime import datetime
@@ -33,11 +32,16 @@ log = logging.getLogger(__name__)
 LATE = {
     "backtest": "stream_jobs.backtest.cli",
     "dlq": "stream_jobs.dlq_cli",
+    "demo": "stream_jobs.local_cli",
     "doctor": "stream_jobs.doctor.cli",
+    "down": "stream_jobs.local_cli",
     "forget": "stream_jobs.forget_cli",
     "key": "stream_jobs.key_cli",
     "produce": "producers.main",
     "retention": "stream_jobs.retention_cli",
+    "setup": "stream_jobs.setup_cli",
+    "status": "stream_jobs.local_cli",
+    "up": "stream_jobs.local_cli",
     "verify": "stream_jobs.verify_cli",
     "watch": "stream_jobs.watch_cli",
 }
@@ -92,122 +96,6 @@ def wanted() -> "Wanted":
         ),
         matches=lambda post: bool(campaigns.match(post, hashtags.of_post(post))),
     )
-
-
-@cli.command()
-@click.option("--secure", is_flag=True, help="Kafka by TLS and a login alone, with data of its own.")
-def up(secure: bool) -> None:
-    """Start Kafka and Elasticsearch on this machine; they stay until `hashtide down`.
-
-    Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
-    The first time, their jars are fetched (about 100 MB). With --secure, certificates and a password are made, and lie
-    in files that you alone can read; the lines name them. Elasticsearch stays open: the embedded one has no login.
-    """
-    from deploy.local import stack
-
-    addresses = stack.up(load(Common, os.environ).state_dir, secure)
-    for name, value in addresses.exports.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
-
-
-@cli.command()
-@click.option("--purge", is_flag=True, help="Remove their data, too.")
-def down(purge: bool) -> None:
-    """Stop what `hashtide up` started. The data stays."""
-    from deploy.local import stack
-
-    stack.down(load(Common, os.environ).state_dir, purge=purge)
-
-
-@cli.command()
-@as_json
-def status(json_: bool) -> None:
-    """Tell whether the servers of `hashtide up` run and answer; the exit status is 1 where one does not."""
-    from deploy.local import stack
-
-    servers = stack.status(load(Common, os.environ).state_dir)
-    if json_:
-        click.echo(msgspec.json.encode(servers))
-    else:
-        rows = [
-            (s.name, "answers" if s.answers else "runs" if s.running else "stopped", s.address, s.pid) for s in servers
-        ]
-        print_table(("server", "state", "address", "pid"), rows)
-    if not all(server.answers for server in servers):
-        sys.exit(1)
-
-
-@cli.command()
-@click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
-@click.option("--alter-retention", is_flag=True, help="Have topics kept for as long as the settings say.")
-@click.option(
-    "--add-partitions", is_flag=True, help="Give posts.raw and posts.enriched HASHTIDE_PARTITIONS partitions."
-)
-@as_json
-def setup(kibana: str | None, alter_retention: bool, add_partitions: bool, json_: bool) -> None:
-    """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
-
-    After an upgrade, before workers and producers of the new version start: indices that are there get the fields that
-    are new. What a newer version has made stays as it is.
-
-    Topics that are there and kept for another time than the settings (HASHTIDE_RETENTION_RAW_DAYS and the like) say are
-    named, and left: with --alter-retention Kafka is told, and what is older goes at once.
-
-    With --add-partitions, topics that are there get more partitions, also while producers and workers run; none can be
-    taken away. Do it when the workers are not behind: docs/upgrades.md says why.
-
-    With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
-    said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
-    """
-    from producers.contract import POSTS_RAW
-    from stream_jobs import kibana as dashboards
-    from stream_jobs import topics
-    from stream_jobs.offsets import Offsets
-    from stream_jobs.sinks import indices
-    from stream_jobs.sinks.client import connection
-
-    settings = load(StreamSettings, os.environ)
-    target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
-    at = connection(settings)
-    made = topics.setup(settings)
-    otherwise = topics.kept_otherwise(settings)
-    if alter_retention:
-        topics.keep(settings, otherwise)
-    if add_partitions:
-        with Offsets(settings) as offsets:
-            behind = offsets.behind(POSTS_RAW) + offsets.behind(topics.POSTS_ENRICHED)
-        if behind:
-            log.warning("the workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
-    grown = topics.add_partitions(settings) if add_partitions else []
-    differing = {} if add_partitions else topics.differing(settings)
-    put = indices.setup(at)
-    extended = indices.extend(at)
-    imported = dashboards.setup(target) if target is not None else []
-    if json_:
-        done = {
-            "topics_made": made,
-            "partitions_added": grown,
-            "retention_differs" if not alter_retention else "retention_altered": [each._asdict() for each in otherwise],
-            "templates_put": put,
-            "indices_extended": extended,
-        }
-        click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
-    else:
-        click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
-        for each in otherwise:
-            click.echo(f"{each}{': altered' if alter_retention else ' (setup --alter-retention)'}")
-        if grown:
-            click.echo(f"partitions: {', '.join(grown)} have {settings.partitions} now")
-        for name, partitions in differing.items():
-            remedy = "`--add-partitions` adds them" if partitions < settings.partitions else "none can be taken away"
-            click.echo(
-                f"{name} has {partitions} partitions, and HASHTIDE_PARTITIONS is {settings.partitions}: {remedy}"
-            )
-        click.echo(f"index templates: {', '.join(put) or 'none'} put")
-        if extended:
-            click.echo(f"new fields in {len(extended)} indices that were there")
-        if imported:
-            click.echo(f"in Kibana: {', '.join(imported)}")
 
 
 @cli.command()
@@ -328,22 +216,6 @@ def settings(json_: bool) -> None:
 def _value_now(name: str) -> str | None:
     value = os.environ.get(name)
     return "***" if value and name.endswith("_TOKEN") else value and without_login(value)
-
-
-@cli.command()
-@click.option(
-    "--posts", type=click.IntRange(1000, 1_000_000), default=60_000, show_default=True, help="How many posts."
-)
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same posts.")
-@click.option("--keep", is_flag=True, help="Then serve the page of `hashtide watch`, until Ctrl-C.")
-def demo(posts: int, seed: int, keep: bool) -> None:
-    """Show it all at work: real servers, a made-up campaign of two days, and what comes out. Leaves nothing behind.
-
-    The first time, the servers' jars are fetched (about 100 MB). The exit status is 0 if every post is accounted for.
-    """
-    from deploy.demo import run
-
-    sys.exit(run(posts, seed, keep))
 
 
 def main() -> None:

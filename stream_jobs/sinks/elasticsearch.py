@@ -1,7 +1,6 @@
 """The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from producers import outages
 from producers.run import wall_clock_ms
 from stream_jobs import clocks, metrics
+from stream_jobs.sinks import answers
 from stream_jobs.sinks.client import Where, connect_async
 from stream_jobs.sinks.indices import WHOLE
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref, ScanLost
@@ -29,27 +29,7 @@ MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
 LOCATED_AT_ONCE = 100
 MAX_HITS = 10_000  # index.max_result_window's default
 SCAN_KEPT = "10m"  # how long a scan may wait for its next page
-PASSING = frozenset({429, 502, 503, 504})
-"""Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
-
-GONE = re.compile(r"no such index \[[^ \[\]]+\]")
-"""Why a document was not written whose index went while the bulk was under way."""
-FENCED = "forbids index auto creation"
-"""Why one was not written whose index would have to be made first, where a template of retention.py forbids it."""
-
 T = TypeVar("T")
-
-
-class Passing(Exception):
-    """Elasticsearch is down, slow or busy: worth another try. `reason` is a metric label."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-
-
-class TooLarge(Exception):
-    """413: the request is larger than Elasticsearch takes."""
 
 
 class _Json(JsonSerializer):
@@ -75,7 +55,7 @@ class Elasticsearch:
         self._where, self._bulk_bytes = where, bulk_bytes
         self._outage = outages.of("Elasticsearch")
         self._together = {
-            operation: Together(partial(self._send, operation), bulk_bytes, MAX_DOCUMENTS, TooLarge)
+            operation: Together(partial(self._send, operation), bulk_bytes, MAX_DOCUMENTS, answers.TooLarge)
             for operation in ("create", "put", "amend")
         }
 
@@ -126,7 +106,7 @@ class Elasticsearch:
         return found
 
     async def _get(self, docs: list[dict[str, str]]) -> list[Found | None]:
-        return [_found(item) for item in (await self._client.mget(docs=docs))["docs"]]
+        return [answers.found(item) for item in (await self._client.mget(docs=docs))["docs"]]
 
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         if not ids:
@@ -169,7 +149,7 @@ class Elasticsearch:
                 answer = await self._ask("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
                 hits, pit["id"] = answer["hits"]["hits"], answer["pit_id"]
                 if hits:
-                    yield [_hit(hit) for hit in hits]
+                    yield [answers.hit(hit) for hit in hits]
                 if len(hits) < MAX_DOCUMENTS:
                     break
                 page["search_after"] = hits[-1]["sort"]
@@ -183,7 +163,7 @@ class Elasticsearch:
         search = partial(
             self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True, **WHOLE
         )
-        return [_hit(hit) for hit in (await self._ask(operation, search))["hits"]["hits"]]
+        return [answers.hit(hit) for hit in (await self._ask(operation, search))["hits"]["hits"]]
 
     async def _bulk(self, operation: str, lines: list[Line]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -201,17 +181,17 @@ class Elasticsearch:
             for i, result in zip(
                 waiting, await self._together[operation]([lines[i] for i in waiting], size), strict=True
             ):
-                outcomes[i] = _outcome(result)
+                outcomes[i] = answers.outcome(result)
                 if outcomes[i] is None:
                     busy = result
             if busy is not None:
-                raise _turned_away(busy)
+                raise answers.turned_away(busy)
 
         try:
             await self._patiently(operation, attempt)
-        except TooLarge:
+        except answers.TooLarge:
             if len(lines) == 1:
-                return [_refused("413", "the document is larger than Elasticsearch takes")]
+                return [answers.refused("413", "the document is larger than Elasticsearch takes")]
             middle = len(lines) // 2
             halves = lines[:middle], lines[middle:]
             return [outcome for half in halves for outcome in await self._whole(operation, half, size)]
@@ -226,7 +206,7 @@ class Elasticsearch:
         )
         answer = await self._once(operation, bulk)
         if not answer:
-            raise Passing("empty-answer", "an answer without a body")
+            raise answers.Passing("empty-answer", "an answer without a body")
         return [result for item in answer["items"] for result in item.values()]
 
     async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -246,7 +226,7 @@ class Elasticsearch:
 
         try:
             answer: T = await AsyncRetrying(
-                retry=retry_if_exception_type(Passing),
+                retry=retry_if_exception_type(answers.Passing),
                 wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
                 before_sleep=say,
                 reraise=True,
@@ -258,87 +238,22 @@ class Elasticsearch:
         return answer
 
     async def _once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        """One request, timed. Raises Passing, TooLarge, ApiError."""
+        """One request, timed. Raises answers.Passing, answers.TooLarge, ApiError."""
         started = time.perf_counter()
         try:
             answer = await call()
         except ConnectionTimeout as error:
-            raise Passing("timeout", str(error)) from error
+            raise answers.Passing("timeout", str(error)) from error
         except ApiError as error:
-            raise _worth(error) from error
+            raise answers.worth(error) from error
         except TransportError as error:
-            raise Passing("connection", str(error)) from error
+            raise answers.Passing("connection", str(error)) from error
         metrics.BULK_SECONDS.labels(operation).observe(time.perf_counter() - started)
         return answer
 
 
 def _terms(values: Mapping[str, str | int]) -> list[dict[str, Any]]:
     return [{"term": {name: value}} for name, value in values.items()]
-
-
-def _worth(error: ApiError) -> Exception:
-    """What an error answer to a whole request means."""
-    if error.status_code == 413:
-        return TooLarge()
-    if error.status_code in PASSING:
-        return Passing(f"status-{error.status_code}", error.message)
-    if error.status_code == 401:
-        # It let us in at the start (indices.check). One that restarts refuses everybody until its users are loaded.
-        return Passing("status-401", "the login is not accepted any more: has it changed?")
-    if error.status_code == 403 and "cluster_block_exception" in str(error.body):
-        return Passing("blocked", "the index is read-only: is the disk full?")
-    return error
-
-
-def _outcome(result: dict[str, Any]) -> Outcome | None:
-    """What one item's answer means; None: turned away for now."""
-    status, error = result["status"], result.get("error", {})
-    if status < 300:
-        return Outcome("done")
-    if status == 409:
-        return Outcome("conflict")
-    if status in PASSING or error.get("type") == "cluster_block_exception" or _full(error):
-        return None
-    if error.get("type") == "index_not_found_exception":
-        if FENCED in error["reason"]:
-            return Outcome("dropped", "retention has dropped the indices of its day")
-        if GONE.fullmatch(error["reason"]):
-            return None  # the next try meets the fence, or makes the index anew
-    return _refused(error.get("type", str(status)), error.get("reason", ""))
-
-
-def _full(error: dict[str, Any]) -> bool:
-    """The index of a new day can't be made, for the cluster has all the shards that it may. An operator can change
-    that, so it passes. Elasticsearch's documentation, "Cluster shard limit" (cluster.max_shards_per_node)."""
-    return error.get("type") == "validation_exception" and "shards open" in error["reason"]
-
-
-def _turned_away(result: dict[str, Any]) -> Passing:
-    """Why an item has to be tried again."""
-    status, error = result["status"], result["error"]
-    if _full(error):
-        return Passing("shards", "no shard is left for a new day's index: hashtide retention, or more nodes")
-    return Passing(f"item-{status}", error["type"])
-
-
-def _refused(kind: str, detail: str) -> Outcome:
-    metrics.REFUSED.inc()
-    detail = detail.partition(" Preview of field's value")[0]  # it goes on with what is in the document
-    return Outcome("refused", f"{kind}: {detail}"[:500])
-
-
-def _found(item: dict[str, Any]) -> Found | None:
-    """None: it is not there, or its index is not. Raises Passing where nobody can tell, as while a shard starts."""
-    error = item.get("error", {}).get("type", "index_not_found_exception")
-    if error != "index_not_found_exception":
-        raise Passing("shard", error)
-    return _hit(item) if item.get("found") else None
-
-
-def _hit(item: dict[str, Any]) -> Found:
-    return Found(
-        Ref(item["_index"], item["_id"]), item["_source"], item["_version"], item["_seq_no"], item["_primary_term"]
-    )
 
 
 def _action(operation: str, ref: Ref, options: str) -> bytes:
