@@ -34,6 +34,7 @@ from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.enriched import EnrichedPost, Position, encode
 from stream_jobs.settings import StreamSettings
+from stream_jobs.sinks.documents import Ledger
 from stream_jobs.sinks.elasticsearch import Elasticsearch
 from stream_jobs.sinks.store import Document, Found, Outcome, Ref
 from stream_jobs.topics import POSTS_ENRICHED
@@ -132,11 +133,24 @@ class CheapEnrich(EnrichAgent):
             await self._send(POSTS_ENRICHED, batch.partition, records)
 
 
+class NoLedger(Ledger):
+    """Every post is new, and its document nothing: other systems have no ledger to make either."""
+
+    nothing: Final = Document(Ref("", ""), b"")
+
+    def document(self, post: EnrichedPost, position: Position) -> Document:
+        return self.nothing
+
+
 class Watched(CountAgent):
     """The count agent, and the moment in which it has counted everything: then the worker ends."""
 
     left = 0
     counts_at_end = False
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._ledger = NoLedger(options["key"], options["topic_id"])
 
     async def handle(self, batch: Batch) -> None:
         await super().handle(batch)
