@@ -137,7 +137,7 @@ class Canary(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="typ
     """A sign of life. It goes the way of a post, is counted nowhere, and becomes a document that a search must find."""
 
     id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
-    sent_at_ms: Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+    sent_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
 
 
 CANARY_KEY: Final = b"canary"

@@ -1,7 +1,7 @@
 """Connections to Kafka by kafka-python, made in one place: patient at the start, and clear when nobody answers."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
@@ -15,6 +15,9 @@ CONNECT_FOR_S = 60.0
 BOOTSTRAP_MS = 5_000
 RECONNECT_MS = 5_000
 """The longest pause between two tries; the clients' own, 30 s, would have everybody wait after a broker is back."""
+
+REFUSED_S: Final = 5.0
+"""The pause after a refusal: to know why takes a login, and some servers lock an account after so many in vain."""
 
 Client = TypeVar("Client")
 

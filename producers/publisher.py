@@ -12,14 +12,12 @@ from kafka.producer.future import RecordMetadata
 from producers import metrics, outages
 from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
 from producers.errors import HashtideError
-from producers.kafka_clients import connect, refusal
+from producers.kafka_clients import REFUSED_S, connect, refusal
 from producers.settings import ProducerSettings
 
 MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's escapes
 DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
 LOOK_EVERY_S: Final = 1.0
-REFUSED_S: Final = 5.0
-"""Longer than LOOK_EVERY_S: to know why takes a login, and some servers lock an account after so many in vain."""
 SILENCE_S: Final = 5.0
 """Kafka has not acknowledged anything for so long, and should have: the log tells."""
 

@@ -11,12 +11,10 @@ from typing import Any, Final
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
 from producers import outages
-from producers.kafka_clients import refusal
+from producers.kafka_clients import REFUSED_S, refusal
 from producers.settings import Common
 
 PAUSE_S: Final = 0.5
-REFUSED_S: Final = 5.0
-"""Longer: some servers lock an account after so many logins in vain."""
 SILENCE_S: Final = 10.0
 """Without an answer for so long, a broker counts as away. Most requests take milliseconds, a fetch half a second."""
 MAY_WAIT: Final = (JoinGroupRequest, SyncGroupRequest)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from producers.contract import DeadLetter, Reason, decode_dead_letter
+from producers.contract import LATEST_MS, DeadLetter, Reason, decode_dead_letter
 from producers.errors import HashtideError
 
 ID_CHARS: Final = 12
@@ -21,7 +21,6 @@ WITHOUT_BYTES: Final = "without-bytes"
 """Why a letter that was not kept whole can't go back: told beside the reasons for which others stay."""
 
 _ID: Final = re.compile("[0-9a-f]{1,12}")
-_LATEST_MS: Final = 253_402_300_799_999  # the end of 9999: what a datetime can show
 
 
 class UnknownLetter(HashtideError):
@@ -86,7 +85,7 @@ def read(value: bytes) -> DeadLetter:
         letter = decode_dead_letter(value)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
-    if not 0 <= letter.at_ms <= _LATEST_MS:
+    if not 0 <= letter.at_ms <= LATEST_MS:
         raise msgspec.ValidationError("at_ms is not in the years 1970 to 9999")
     return letter
 

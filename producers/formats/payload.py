@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from producers.contract import MAX_ID_CHARS, MAX_PARTS, MAX_TEXT_CHARS, InvalidPost, Parsed, problem
+from producers.contract import LATEST_MS, MAX_ID_CHARS, MAX_PARTS, MAX_TEXT_CHARS, InvalidPost, Parsed, problem
 
 Outcome = Parsed | InvalidPost
 """What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""
@@ -36,7 +36,6 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _FIRST_MS: Final = (
     -62_135_596_800_000
 )  # 0001-01-01: what a datetime can hold, and what ISO 8601 writes with four digits
-_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 _MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973: nothing of ours between
 _MONTHS: Final = {
     name: f"{number:02}"
@@ -145,7 +144,7 @@ def time_ms(value: Time, what: str = "created_at") -> int:
         ms = _text_ms(value.strip()) if isinstance(value, str) else _number_ms(value)
     except (ValueError, OverflowError):
         raise InvalidPost("no-time", f"{what} is not a time in a form that we know") from None
-    if not _FIRST_MS <= ms <= _LAST_MS:
+    if not _FIRST_MS <= ms <= LATEST_MS:
         raise InvalidPost("no-time", f"{what} is outside the years 1 to 9999")
     return ms
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from producers.contract import LATEST_MS
 from stream_jobs.sinks import documents
 from stream_jobs.sinks.documents import POSTS
 from stream_jobs.sinks.store import Found, Store
 
 AT_ONCE: Final = 5_000
-ALWAYS_MS: Final = 253_402_300_799_999  # the end of 9999: no post is later
 
 
 class Done(NamedTuple):
@@ -40,7 +40,7 @@ async def empty_authors(store: Store, authors: Sequence[str], at_ms: int) -> Don
     for author in authors:
         of_author: dict[str, str | int] = {"author": author}
         while await store.newest(f"{POSTS}-*", of_author) >= 0:  # it refreshes: the search below sees everything
-            found = await store.find(f"{POSTS}-*", of_author, ALWAYS_MS, AT_ONCE)
+            found = await store.find(f"{POSTS}-*", of_author, LATEST_MS, AT_ONCE)
             done, _ = await _empty(store, found, dict.fromkeys((each.ref.id for each in found), at_ms))
             total = total._replace(emptied=total.emptied + done.emptied)
             if done.refused:

@@ -23,7 +23,7 @@ from tests.fakes.unruly import (
     too_large_from,
     turns_away,
 )
-from tests.integration.pipeline import PATTERN
+from tests.integration.pipeline import PATTERN, away
 
 STANDS_STILL: Final = ("Elasticsearch does not do",)  # what a worker logs while it waits
 BLOCKED: Final = ("cluster_block_exception", "read-only")  # of some documents, of a whole request
@@ -44,7 +44,7 @@ def elasticsearch_goes_away(trial: Trial, *ways: Away) -> None:
                 pipeline.advance(by=trial.draw.randint(1, 1_000))
                 says = BLOCKED if "block" in way else STANDS_STILL
                 before = pipeline.says(*says)
-                with _killed(trial) if way == "kill" else _blocked(trial, way):
+                with away(trial.servers.elasticsearch) if way == "kill" else _blocked(trial, way):
                     pipeline.until_it_says(*says, more_than=before)
                     sent = pipeline.length(POSTS_RAW)
                     pipeline.stand_still()
@@ -53,17 +53,6 @@ def elasticsearch_goes_away(trial: Trial, *ways: Away) -> None:
                 trial.happened[way] += 1
             pipeline.advance(by=1)
         trial.end()
-
-
-@contextlib.contextmanager
-def _killed(trial: Trial) -> Iterator[None]:
-    server = trial.servers.elasticsearch
-    server.kill()
-    try:
-        yield
-    finally:
-        server.start()
-        server.wait()
 
 
 @contextlib.contextmanager

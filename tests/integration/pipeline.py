@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 from kafka.admin import KafkaAdminClient
 
+from deploy.local.server import Server
 from producers.contract import POSTS_RAW, DeadLetter, decode_dead_letter
 from producers.kafka_clients import connect
 from producers.settings import load
@@ -29,6 +30,17 @@ from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
 
 ROOT = Path(__file__).parents[2]
 PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps,hashtide-canary*"
+
+
+@contextlib.contextmanager
+def away(server: Server) -> Iterator[None]:
+    """Nobody listens at its address any more; at the end it runs again."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+        server.wait()
 
 
 class Pipeline:

@@ -3,14 +3,11 @@
 import json
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.server import Server
 from deploy.local.stack import Stack
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import Pipeline, away
 
 AWAY_S: Final = 11.0
 """Longer than the first distance between two lines about the same, 10 s. Starting again adds some seconds."""
@@ -32,17 +29,6 @@ class Log:
         whole = content[: content.rfind(b"\n") + 1]
         self._read += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
-
-
-@contextmanager
-def away(server: Server) -> Iterator[None]:
-    """Nobody listens at its address any more; at the end it runs again."""
-    server.kill()
-    try:
-        yield
-    finally:
-        server.start()
-        server.wait()
 
 
 def told(server: str, begins: str, events: list[dict[str, Any]], again: int) -> None:
