@@ -86,7 +86,7 @@ class InMemory(Ledgerless):
 
     async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
         held = map(self.documents.get, refs)
-        return [d and Found(d.ref, msgspec.json.decode(d.body), d.version, 0, 1) for d in held]
+        return [None if d is None else Found(d.ref, msgspec.json.decode(d.body), d.version, 0, 1) for d in held]
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
         return []

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,9 @@ SEED: Final = 7
 HOURS: Final = 48
 KEY: Final = b"a key for benchmarks, no secret."
 NAMES: Final = Pseudonyms(Keys(KEY))
+
+BROKEN: Final = b"x:broken"
+"""The key of a payload that is no post."""
 
 _HOUR_MS: Final = 3_600_000
 _decode: Final = msgspec.json.Decoder().decode
@@ -67,7 +71,14 @@ def x_payloads(posts: int, seed: int = SEED) -> Iterator[tuple[bytes, bytes]]:
             native = _decode(line)
             yield f"x:{native['id']}".encode(), _encode(_x_v2(native))
         except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError):
-            yield b"x:broken", line
+            yield BROKEN, line
+
+
+def hashtag_payloads(posts: int) -> Iterator[tuple[bytes, bytes]]:
+    """The same as a platform sends it to a rule for hashtags: `posts` payloads that hold one; broken ones stay."""
+    # Half of the campaign's replies have no hashtag: what answers the root needs none.
+    tagged = (pair for pair in x_payloads(posts * 5 // 2) if b"#" in pair[1] or pair[0] == BROKEN)
+    return islice(tagged, posts)
 
 
 def truth(payloads: Iterable[bytes]) -> Truth:

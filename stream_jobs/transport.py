@@ -109,7 +109,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 break
             for tp, records in step.items():
                 fetched[tp] += records
-                size += sum(len(record.value or b"") for record in records)
+                size += sum([record.serialized_value_size for record in records])
         return fetched
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.contest.entry import Task
 from benchmarks.machine import ROOT, pinned
-from benchmarks.posts import Truth, digest, truth, x_payloads
+from benchmarks.posts import Truth, digest, hashtag_payloads, truth
 from benchmarks.servers import CONTEST, Servers, until
 from stream_jobs.topics import POSTS_ENRICHED
 
@@ -65,7 +65,7 @@ class Field:
         """A topic of so many posts, and what must come out of it."""
         name = f"payloads-{posts}"
         if posts not in self._truths:
-            messages = list(x_payloads(posts))
+            messages = list(hashtag_payloads(posts))
             self._servers.fill(name, PARTITIONS, messages)
             self._truths[posts] = truth(value for _, value in messages)
         return name, self._truths[posts]

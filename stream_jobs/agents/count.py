@@ -11,7 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+
+import msgspec
 
 from producers.contract import EARLIEST_MS, LATEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
 from producers.versions import NewerMessage
@@ -34,17 +36,21 @@ CANARY_WAITS_S = 2.0
 
 
 DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
+M = TypeVar("M", bound=Enriched, covariant=True)
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, Generic[M], frozen=True, gc=False):
     """A message of posts.enriched, where it lies, and its bytes."""
 
     offset: int
-    message: Enriched
+    message: M
     value: bytes
 
 
-def _stretches(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+PostEvent = Event[EnrichedPost]
+
+
+def _stretches(events: Sequence[Event[Enriched]]) -> Iterator[Sequence[Event[Enriched]]]:
     """The events in parts, each but the last ending with an order to count again: what lies before it is done first,
     and what lies behind it after, wherever a batch begins and ends."""
     start = 0
@@ -124,10 +130,10 @@ class CountAgent:
         metrics.CACHED_COUNTS.labels(batch.partition).set(len(state.cache))
 
     async def _count(
-        self, partition: int, events: Sequence[Event], cache: Cache, watermark: Watermark
+        self, partition: int, events: Sequence[Event[Enriched]], cache: Cache, watermark: Watermark
     ) -> list[DeadLetter]:
         """Do all of a stretch; dead letters for what was refused."""
-        posts = [(event, event.message) for event in events if isinstance(event.message, EnrichedPost)]
+        posts = cast(list[PostEvent], [event for event in events if event.message.__class__ is EnrichedPost])
         new, dead = await self._enter(partition, posts)
         late = self._advance(watermark, posts)
         dead += await self._add(partition, cache, new, late, watermark)
@@ -139,17 +145,17 @@ class CountAgent:
         if events and isinstance(events[-1].message, Recount):
             dead += await self._recount(partition, events[-1], events[-1].message.window_ms, cache)
         if posts:
-            newest_ms = max(post.created_at_ms for _, post in posts)
+            newest_ms = max([event.message.created_at_ms for event in posts])
             metrics.NEWEST_EVENT.labels(partition).set(newest_ms / 1000)
         return dead
 
-    def _decode(self, batch: Batch) -> tuple[list[Event], list[DeadLetter]]:
+    def _decode(self, batch: Batch) -> tuple[list[Event[Enriched]], list[DeadLetter]]:
         events, dead = [], []
         for record in batch.records:
             value = record.value or b""
             try:
                 message = decode(value)
-                if isinstance(message, EnrichedPost) and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
+                if message.__class__ is EnrichedPost and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
                     raise InvalidPost("undecodable", "created_at_ms is not in the years 2006 to 9999")
                 events.append(Event(record.offset, message, value))
             except NewerMessage as error:
@@ -158,37 +164,36 @@ class CountAgent:
                 dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
         return events, dead
 
-    async def _enter(
-        self, partition: int, posts: Sequence[tuple[Event, EnrichedPost]]
-    ) -> tuple[list[tuple[Event, EnrichedPost]], list[DeadLetter]]:
+    async def _enter(self, partition: int, posts: Sequence[PostEvent]) -> tuple[list[PostEvent], list[DeadLetter]]:
         """Enter posts into the ledger: those to count, and dead letters for those it refused.
 
         One that is there already with this very offset is our own, from before a crash: count on, the versions of the
         counts decide. With another offset it is a duplicate.
         """
         entries = [
-            self._ledger.document(post, Position(self._topic_id, partition, event.offset)) for event, post in posts
+            self._ledger.document(event.message, Position(self._topic_id, partition, event.offset)) for event in posts
         ]
         outcomes = await self._store.create(entries)
         count, dead, known = [], [], []
-        for (event, post), outcome in zip(posts, outcomes, strict=True):
+        for event, outcome in zip(posts, outcomes, strict=True):
             if outcome.status == "done":
-                count.append((event, post))
+                count.append(event)
             elif outcome.status == "conflict":
-                known.append((event, post))
+                known.append(event)
             else:
                 dead.append(self._refused(partition, event, outcome))
         # Here alone, where the ledger did not know them: what is handled again after a crash must look like no spike.
-        self._labels.count([post for _, post in count], self._clock_ms())
-        found = await self._store.get([self._ledger.ref(post) for _, post in known])
+        self._labels.count([event.message for event in count], self._clock_ms())
+        found = await self._store.get([self._ledger.ref(event.message) for event in known])
         edits = []
-        for (event, post), entry in zip(known, found, strict=True):
+        for event, entry in zip(known, found, strict=True):
+            post = event.message
             if entry is None:  # dropped a moment ago, with its index: whether it is counted, nobody knows any more
                 dead.append(self._refused(partition, event, DROPPED))
                 continue
             at = documents.ledger_position(entry.source, "at")
             if at == Position(self._topic_id, partition, event.offset):
-                count.append((event, post))
+                count.append(event)
             elif post.raw is not None and documents.ledger_position(entry.source, "raw") == post.raw:
                 metrics.DUPLICATES.labels("re-send").inc()
             elif post.edited_at_ms is not None:
@@ -197,43 +202,44 @@ class CountAgent:
                 metrics.DUPLICATES.labels("source").inc()
         for post in edits:
             await self._note_edit(post)
-        count.sort(key=lambda pair: pair[0].offset)
+        count.sort(key=lambda event: event.offset)
         return count, dead
 
-    def _advance(self, watermark: Watermark, posts: Iterable[tuple[Event, EnrichedPost]]) -> frozenset[int]:
+    def _advance(self, watermark: Watermark, posts: Sequence[PostEvent]) -> frozenset[int]:
         """See the events of a batch, in the order of their offsets; the offsets of those that came late."""
         late, now_ms = [], self._clock_ms()
-        for event, post in posts:
-            if watermark.closes(window_start_ms(post.created_at_ms), self._grace_ms):
+        for event in posts:
+            created_at_ms = event.message.created_at_ms
+            if watermark.closes(window_start_ms(created_at_ms), self._grace_ms):
                 late.append(event.offset)
-                metrics.LATE.labels(post.origin).inc()
-            watermark.advance(min(post.created_at_ms, now_ms))  # a clock that is wrong must not close every window
+                metrics.LATE.labels(event.message.origin).inc()
+            watermark.advance(min(created_at_ms, now_ms))  # a clock that is wrong must not close every window
         return frozenset(late)
 
     async def _add(
         self,
         partition: int,
         cache: Cache,
-        posts: Iterable[tuple[Event, EnrichedPost]],
+        posts: Sequence[PostEvent],
         late: frozenset[int],
         watermark: Watermark,
     ) -> list[DeadLetter]:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
-        events_of: defaultdict[CountKey, list[Event]] = defaultdict(list)
-        counted: Counter[tuple[str, str]] = Counter()
-        for event, post in posts:
-            for key in documents.count_keys(post):
+        events_of: defaultdict[CountKey, list[PostEvent]] = defaultdict(list)
+        for event in posts:
+            for key in documents.count_keys(event.message):
                 events_of[key].append(event)
-            counted[post.platform, post.origin] += 1
+        counted = Counter([(event.message.platform, event.message.origin) for event in posts])
         for (platform, origin), number in counted.items():
             metrics.COUNTED.labels(self._labels.platform(platform), origin).inc(number)
         await self._read(partition, cache, events_of)
         changed = {}
         for key, events in events_of.items():
             offsets = [event.offset for event in events]
+            before = cache[key]
             closed = watermark.closes(key.window_ms, self._grace_ms)
-            now = cache[key].including(offsets, late=not late.isdisjoint(offsets), closed=closed)
-            if now is not cache[key]:
+            now = before.including(offsets, late=not late.isdisjoint(offsets), closed=closed)
+            if now is not before:
                 changed[key] = now
         outcomes = await self._store.put(
             [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
@@ -269,7 +275,7 @@ class CountAgent:
         for key, document in zip(keys, found, strict=True):
             cache[key] = documents.count_of(document)
 
-    async def _recount(self, partition: int, event: Event, window_ms: int, cache: Cache) -> list[DeadLetter]:
+    async def _recount(self, partition: int, event: Event[Any], window_ms: int, cache: Cache) -> list[DeadLetter]:
         """Set the counts of a window to what the ledger says, as of this event: all before it is in both of them."""
         before = Position(self._topic_id, partition, event.offset)
         start_ms = window_start_ms(window_ms)
@@ -296,7 +302,7 @@ class CountAgent:
             await empty_posts(self._store, deleted)
             metrics.DELETIONS.inc(len(deleted))
 
-    async def _keep_gaps(self, partition: int, gaps: Sequence[Event]) -> list[DeadLetter]:
+    async def _keep_gaps(self, partition: int, gaps: Sequence[Event[Any]]) -> list[DeadLetter]:
         """Keep a document of each gap; one that is there already was told twice."""
         entries = [documents.gap_document(event.message) for event in gaps if isinstance(event.message, Gap)]
         outcomes = await self._store.create(entries)
@@ -316,7 +322,7 @@ class CountAgent:
         (outcome,) = await self._store.amend([(entry, body)])
         return outcome.status != "conflict"
 
-    def _refused(self, partition: int, event: Event, outcome: Outcome) -> DeadLetter:
+    def _refused(self, partition: int, event: Event[Any], outcome: Outcome) -> DeadLetter:
         reason: Reason = "older-than-retention" if outcome.status == "dropped" else "refused-by-elasticsearch"
         return self._letter(partition, event.offset, event.value, reason, outcome.detail)
 

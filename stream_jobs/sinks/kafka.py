@@ -21,6 +21,9 @@ BATCH_BYTES = 256 * 1024
 LINGER_MS = 0
 """Batches are whole when they come here, so there is nothing to wait for: with 5 ms, the median from publishing to
 written at 200 posts/s was 62 ms, in place of 58 ms."""
+COMPRESSION = "zstd"
+"""Of a batch of posts.enriched: 1.2 us a post and 73 bytes. lz4, which aiokafka has at level 9 alone, takes 3.8 us and
+112 bytes."""
 LOG_APPEND_TIME = 1  # Kafka's protocol guide, "Record Batch", attributes
 
 Record = tuple[bytes | None, bytes]
@@ -54,7 +57,7 @@ class KafkaSink:
             **security(self._settings).aiokafka(),
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             max_batch_size=BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
             linger_ms=LINGER_MS,

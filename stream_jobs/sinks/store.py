@@ -13,7 +13,7 @@ class Ref(msgspec.Struct, frozen=True, gc=False):
     id: str
 
 
-class Document(NamedTuple):
+class Document(msgspec.Struct, frozen=True, gc=False):
     """A document to write."""
 
     ref: Ref

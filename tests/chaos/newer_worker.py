@@ -67,7 +67,7 @@ def _with_mood(document: Document) -> Document:
         source["mood"] = MOOD
     elif "kafka" in source:
         source["kafka"]["mood"] = MOOD
-    return document._replace(body=msgspec.json.encode(source))
+    return msgspec.structs.replace(document, body=msgspec.json.encode(source))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import astuple
+
 from deploy.local.stack import Stack
 from producers.contract import POSTS_RAW, Message, Origin, PostDelete, PostEdit, encode, key
 from producers.identity import load_keys
@@ -24,7 +26,7 @@ from stream_jobs.domain.campaign import as_it_is
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.documents import REPLY_VOLUME, Ledger
+from stream_jobs.sinks.documents import REPLY_VOLUME, CountKey, Ledger
 from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import Sending, mixed, posts
 from tests.fakes.unruly import Unruly
@@ -88,9 +90,9 @@ class Trial:
         """Expect the posts of native payloads, too, which come by another way; none of them is in the mixture."""
         self._beside += truth(payloads, self.enricher(), now_ms=wall_clock_ms(), origin=origin)
 
-    def expect_keys(self, keys: Iterable[tuple[Any, ...]]) -> None:
+    def expect_keys(self, keys: Iterable[CountKey]) -> None:
         """Expect another post of each of these keys."""
-        self._beside.update(keys)
+        self._beside.update(map(astuple, keys))
 
     def end(self) -> None:
         """Wait until all is counted, and compare every count and the ledger with what must be there."""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 from elasticsearch import ApiError
 from prometheus_client import REGISTRY
@@ -73,7 +74,7 @@ async def test_a_whole_bulk_that_is_turned_away_document_by_document_is_tried_ag
 
 async def test_outcomes_keep_their_places_whatever_is_tried_again(url: str, day: str) -> None:
     bulk = documents(day, "abcdef")
-    bulk[2] = bulk[2]._replace(body=b'{"handle":"so_it_is"}')
+    bulk[2] = msgspec.structs.replace(bulk[2], body=b'{"handle":"so_it_is"}')
     async with Elasticsearch(url, bulk_bytes=1 << 20) as real:
         await real.create([bulk[4]])
     async with (
@@ -328,7 +329,7 @@ async def test_a_store_that_is_down_lets_go_when_it_is_cancelled(url: str, day: 
 async def test_bulks_are_bounded_by_their_bytes(url: str, day: str) -> None:
     ids = [f"id-{n:03}" for n in range(200)]
     bulk = documents(day, ids, version=1)
-    bulk[50] = bulk[50]._replace(body=bulk[50].body + b" " * 5_000)
+    bulk[50] = msgspec.structs.replace(bulk[50], body=bulk[50].body + b" " * 5_000)
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=4_000) as store:
         assert await store.put(bulk) == [DONE] * 200
         assert [id_ for seen in proxy.seen for id_ in seen] == ids

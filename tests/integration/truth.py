@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgspec.structs import astuple
+
 from producers import formats
 from producers.contract import InvalidPost, Message, Origin, Post, PostDelete, PostEdit
 from producers.identity import Keys, Pseudonyms
@@ -40,4 +42,4 @@ def counted(messages: Iterable[Message], enricher: Enricher) -> Counter[tuple[An
         if not isinstance(message, PostDelete):
             post = message.post if isinstance(message, PostEdit) else message
             posts.setdefault((post.platform, post.post_id), post)
-    return Counter(tuple(key) for post in posts.values() for key in count_keys(enricher.enrich(post)))
+    return Counter(astuple(key) for post in posts.values() for key in count_keys(enricher.enrich(post)))

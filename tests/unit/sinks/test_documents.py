@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from producers.contract import Gap
 from producers.identity import ledger_key
@@ -75,27 +76,27 @@ def test_a_count_lies_where_its_key_says(key: CountKey, ref: Ref) -> None:
 def test_every_part_of_a_key_the_topic_and_the_partition_make_another_count() -> None:
     others: list[CountKey] = [
         REPLY,
-        REPLY._replace(window_ms=1_508_097_660_000),
-        REPLY._replace(campaigns=()),
-        REPLY._replace(campaigns=("metoo", "timesup")),
-        REPLY._replace(platform="mastodon"),
-        REPLY._replace(kind="quote"),
-        REPLY._replace(answers_root=False),
-        REPLY._replace(language="es"),
-        REPLY._replace(region="ZZ"),
-        REPLY._replace(origin="backfill"),
+        replace(REPLY, window_ms=1_508_097_660_000),
+        replace(REPLY, campaigns=()),
+        replace(REPLY, campaigns=("metoo", "timesup")),
+        replace(REPLY, platform="mastodon"),
+        replace(REPLY, kind="quote"),
+        replace(REPLY, answers_root=False),
+        replace(REPLY, language="es"),
+        replace(REPLY, region="ZZ"),
+        replace(REPLY, origin="backfill"),
         HASHTAG,
-        HASHTAG._replace(hashtag="moiaussi"),
-        HASHTAG._replace(campaigns=()),
+        replace(HASHTAG, hashtag="moiaussi"),
+        replace(HASHTAG, campaigns=()),
     ]
     ids = {count_ref(key, topic, partition).id for key in others for topic in (TOPIC, "b") for partition in (0, 1, 11)}
     assert len(ids) == 13 * 2 * 3
 
 
 def test_parts_of_a_key_do_not_run_into_each_other() -> None:
-    one = HASHTAG._replace(campaigns=("a", "b"), platform="c")
-    two = HASHTAG._replace(campaigns=("a",), platform="b")
-    three = HASHTAG._replace(campaigns=('a","b',), platform="c")
+    one = replace(HASHTAG, campaigns=("a", "b"), platform="c")
+    two = replace(HASHTAG, campaigns=("a",), platform="b")
+    three = replace(HASHTAG, campaigns=('a","b',), platform="c")
     assert len({count_ref(key, TOPIC, 0).id for key in (one, two, three)}) == 3
 
 
