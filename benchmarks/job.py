@@ -1,7 +1,7 @@
 """The contest's job, the same for every contestant: what a post of X adds to which counts. Cheap on purpose.
 
 It is what anyone would write in ten minutes, so that the systems around it are compared, not the tagging. Pure, and
-needs msgspec alone: contestants import it in environments of their own.
+needs msgspec and pycld2 alone: contestants import it in environments of their own.
 """
 
 import re
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+import pycld2
 
 WINDOW_MS: Final = 60_000
 
@@ -17,7 +18,7 @@ Key = tuple[int, str, str, str]
 """A count: the window's start in ms since the epoch, hashtag, language, region."""
 
 _TAG: Final = re.compile(r"#(\w+)")
-_NO_LANGUAGE: Final = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
+_NO_LANGUAGE: Final = frozenset({None, "und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
 _COUNTRIES: Final = {
     "argentina": "AR", "australia": "AU", "bangladesh": "BD", "brasil": "BR", "brazil": "BR", "canada": "CA",
     "deutschland": "DE", "germany": "DE", "berlin": "DE", "egypt": "EG", "españa": "ES", "spain": "ES", "madrid": "ES",
@@ -67,14 +68,22 @@ def _keys(document: Any) -> list[Key]:
         return []
     created_ms = _created_ms(post)
     window_ms = created_ms - created_ms % WINDOW_MS
-    language = post.get("lang") or "und"
+    language = post.get("lang")
     if language in _NO_LANGUAGE:
-        language = "und"
+        language = _detected(post["text"])
     region = "ZZ"
     for user in document.get("includes", {}).get("users", ()):
         if user["id"] == post["author_id"]:
             region = _region(user.get("location", ""))
     return [(window_ms, tag, language, region) for tag in sorted(tags)]
+
+
+def _detected(text: str) -> str:
+    try:
+        language = pycld2.detect(text.replace("#", " "), bestEffort=True)[2][0][1]
+    except pycld2.error:  # a character that it knows nothing of
+        return "und"
+    return "und" if language == "un" else language
 
 
 def _created_ms(post: Any) -> int:

@@ -45,14 +45,15 @@ def other_cores() -> list[int]:
 
 @contextlib.contextmanager
 def pinned(
-    command: Sequence[str | Path], environment: Mapping[str, str], log: Path, core: int = WORKER_CORE
+    command: Sequence[str | Path], environment: Mapping[str, str], log: Path, core: int | None = WORKER_CORE
 ) -> Iterator[tuple["subprocess.Popen[bytes]", Usage]]:
-    """A process on one core, and what it takes while it runs. Leaving kills it, and all that it started."""
+    """A process on one core, or any, and what it takes while it runs. Leaving kills it, and all that it started."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
-    pin(process.pid, [core])  # before it has started a thread or a child
+    if core is not None:
+        pin(process.pid, [core])  # before it has started a thread or a child
     usage, ended = Usage(), threading.Event()
     sampler = threading.Thread(target=_sample, args=(psutil.Process(process.pid), usage, ended), daemon=True)
     sampler.start()

@@ -53,7 +53,7 @@ def drain(
     partitions: int,
     *,
     command: Sequence[str] = WORKER,
-    cores: Sequence[int] = (WORKER_CORE,),
+    cores: Sequence[int | None] = (WORKER_CORE,),
     **settings: str,
 ) -> Drained:
     """Have workers, one for each of `cores`, work off all of posts.raw into an empty Elasticsearch. Blocks.
@@ -105,9 +105,9 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(
-    servers: Servers, command: Sequence[str] = WORKER, core: int = WORKER_CORE, **settings: str
+    servers: Servers, command: Sequence[str] = WORKER, core: int | None = WORKER_CORE, **settings: str
 ) -> Iterator[Worker]:
-    """A worker on one core, until leaving kills it."""
+    """A worker on one core, or on any, until leaving kills it."""
     (port,) = free_ports(1)
     log = servers.folder / f"worker-{port}.log"
     environment = servers.environment(metrics_port=str(port), **settings)

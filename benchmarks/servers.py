@@ -16,7 +16,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from benchmarks import job
-from benchmarks.machine import other_cores, pin
+from benchmarks.machine import WORKER_CORE, other_cores, pin
 from deploy.local.stack import Stack
 from producers.settings import load
 from stream_jobs import topics
@@ -47,8 +47,10 @@ _INDEX: dict[str, Any] = {
 class Servers:
     """Both servers, with an empty folder for whoever works on them."""
 
-    def __init__(self, kafka: str, elasticsearch: str, folder: Path) -> None:
+    def __init__(self, kafka: str, elasticsearch: str, folder: Path, core: int | None = WORKER_CORE) -> None:
         self.kafka, self.elasticsearch, self.folder = kafka, elasticsearch, folder
+        self.core = core
+        """For whoever is measured; None: any."""
 
     def environment(self, **settings: str) -> dict[str, str]:
         """For `hashtide` commands: the addresses, a state folder, and HASHTIDE_* settings by their short names."""
@@ -125,7 +127,8 @@ class Servers:
 
 @contextlib.contextmanager
 def servers(*, any_core: bool = False) -> Iterator[Servers]:
-    """Start both; they and this process keep off the worker's core, unless `any_core`. Leaving removes everything.
+    """Start both; they and this process keep off the worker's core, unless all are to use `any_core`. Leaving removes
+    everything.
 
     They run as servers that stay do: their JVMs compile for long, which `deploy.local.stack.owned` does without.
     """
@@ -137,7 +140,8 @@ def servers(*, any_core: bool = False) -> Iterator[Servers]:
             if not any_core:
                 for pid in (os.getpid(), *filter(None, (server.pid for server in stack.servers))):
                     pin(pid, other_cores())
-            yield Servers(stack.addresses.kafka, stack.addresses.elasticsearch, Path(name))
+            core = None if any_core else WORKER_CORE
+            yield Servers(stack.addresses.kafka, stack.addresses.elasticsearch, Path(name), core)
         finally:
             stack.stop()
 

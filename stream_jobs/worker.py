@@ -35,7 +35,7 @@ def run(settings: StreamSettings) -> NoReturn:
     gc.freeze()
     # What a batch is made of lives until its end: with Python's own thresholds, the collector took 13 % of a busy
     # worker's time, in pauses of up to 190 ms; with these 5 %, and 90 ms.
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(100_000, 20, 20)
     faust.Worker(
         worker_app,
         loglevel=settings.log_level.upper(),

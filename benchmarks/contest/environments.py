@@ -19,7 +19,7 @@ from benchmarks.contest.entry import FLINK_JAR
 from benchmarks.contest.run import Contestant
 
 FLINK_CONNECTOR: Final = ("org.apache.flink", "flink-sql-connector-kafka", "5.0.0-2.2")
-SHARED: Final = ("msgspec>=0.20,<0.23", "elasticsearch>=9,<10")
+SHARED: Final = ("msgspec>=0.20,<0.23", "elasticsearch>=9,<10", "pycld2==0.42")
 GRACE_MS: Final = 15 * 60 * 1000
 """The lateness that streams are usually given: what it costs on a replay is shown beside."""
 

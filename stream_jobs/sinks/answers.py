@@ -14,6 +14,8 @@ from stream_jobs.sinks.store import Found, Outcome, Ref
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
 
+DONE, CONFLICT = Outcome("done"), Outcome("conflict")
+
 GONE = re.compile(r"no such index \[[^ \[\]]+\]")
 """Why a document was not written whose index went while the bulk was under way."""
 FENCED = "forbids index auto creation"
@@ -48,11 +50,12 @@ def worth(error: ApiError) -> Exception:
 
 def outcome(result: dict[str, Any]) -> Outcome | None:
     """What one item's answer means; None: turned away for now."""
-    status, error = result["status"], result.get("error", {})
+    status = result["status"]
     if status < 300:
-        return Outcome("done")
+        return DONE
     if status == 409:
-        return Outcome("conflict")
+        return CONFLICT
+    error = result.get("error", {})
     if status in PASSING or error.get("type") == "cluster_block_exception" or _full(error):
         return None
     if error.get("type") == "index_not_found_exception":

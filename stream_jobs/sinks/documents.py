@@ -98,11 +98,12 @@ def _keys(
     origin: Origin,
     hashtags: Iterable[str],
 ) -> list[CountKey]:
-    of_tags = [HashtagKey(HASHTAG_VOLUME, window_ms, campaigns, platform, origin, hashtag) for hashtag in hashtags]
-    return [
-        ReplyKey(REPLY_VOLUME, window_ms, campaigns, platform, kind, answers_root, language, region, origin),
-        *of_tags,
+    keys: list[CountKey] = [
+        ReplyKey(REPLY_VOLUME, window_ms, campaigns, platform, kind, answers_root, language, region, origin)
     ]
+    for hashtag in hashtags:
+        keys.append(HashtagKey(HASHTAG_VOLUME, window_ms, campaigns, platform, origin, hashtag))
+    return keys
 
 
 def count_ref(key: CountKey, topic: str, partition: int) -> Ref:

@@ -87,16 +87,18 @@ class Elasticsearch:
         return await self._bulk("create", [(_action("create", d.ref, ""), d.body) for d in documents])
 
     async def put(self, documents: Sequence[Document]) -> list[Outcome]:
-        def version(document: Document) -> str:
-            return f',"version":{document.version},"version_type":"external_gte"'
-
-        return await self._bulk("put", [(_action("index", d.ref, version(d)), d.body) for d in documents])
+        lines = [
+            (_action("index", d.ref, f',"version":{d.version},"version_type":"external_gte"'), d.body)
+            for d in documents
+        ]
+        return await self._bulk("put", lines)
 
     async def amend(self, changes: Sequence[tuple[Found, bytes]]) -> list[Outcome]:
-        def unchanged(found: Found) -> str:
-            return f',"if_seq_no":{found.seq_no},"if_primary_term":{found.primary_term}'
-
-        return await self._bulk("amend", [(_action("index", f.ref, unchanged(f)), body) for f, body in changes])
+        lines = [
+            (_action("index", f.ref, f',"if_seq_no":{f.seq_no},"if_primary_term":{f.primary_term}'), body)
+            for f, body in changes
+        ]
+        return await self._bulk("amend", lines)
 
     async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
         found: list[Found | None] = []

@@ -151,7 +151,7 @@ def test_a_post_is_counted(posts: list[Post], enricher: Enricher) -> None:
         awaited(lambda: agent().handle(records))()
         return calls(awaited(lambda: agent().handle(records))) / POSTS
 
-    assert per_post(posts) < 103
+    assert per_post(posts) < 55
     fresh = [msgspec.structs.replace(post, created_at_ms=NOW_MS - n % 300 * 1000) for n, post in enumerate(posts)]
     stale = [msgspec.structs.replace(post, origin="replay") for post in fresh]
     assert per_post(fresh) - per_post(stale) < 4
@@ -168,4 +168,4 @@ def test_a_document_is_put_into_a_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(store.__aenter__())
     put = awaited(lambda: store.put(documents))
     put()
-    assert calls(put) / POSTS < 14.5
+    assert calls(put) / POSTS < 10
