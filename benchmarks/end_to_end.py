@@ -33,6 +33,7 @@ OURS = (
 )
 PEERS = (
     Contestant("bare aiokafka loop, one hop", "contest.bare"),
+    Contestant("bare aiokafka loop, two hops", "contest.bare_two_hops"),
     Contestant("stock Faust, agent", "contest.faust_agent", share=0.3),
     Contestant("stock Faust, windowed table", "contest.faust_table", share=0.1),
 )
@@ -40,7 +41,7 @@ PEERS = (
 
 def measure(posts: int, rounds: int, *, peers: bool = False, any_core: bool = False, only: str = "") -> list[Row]:
     """All of it. `only`: contestants and parts whose names hold this. Blocks for minutes."""
-    contestants = [c for c in (*PEERS[:1], *OURS, *PEERS[1:]) if only in c.name]
+    contestants = [c for c in (*PEERS[:2], *OURS, *PEERS[2:]) if only in c.name]
     failures: dict[str, str] = {}
     if peers:
         made, failures = environments.contestants(only)

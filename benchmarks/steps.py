@@ -58,7 +58,7 @@ HOW: Final = (
 BATCH: Final = 1_000
 BULK_BYTES: Final = 4 << 20
 TOPIC_ID: Final = "bUaR0mNkS2mVoTj4v0Xyzw"
-LZ4: Final = 3  # Kafka's protocol guide, "Record Batch", attributes
+ZSTD: Final = 4  # Kafka's protocol guide, "Record Batch", attributes
 PAYLOADS: Final = {
     "native": fixtures.NATIVE,
     "x-v1": fixtures.X_V1_EXTENDED,
@@ -179,7 +179,7 @@ def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> li
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
     made = clock.single("enrich: these four and the rest", lambda pair: enricher.enrich(*pair), placed)
     encoded = clock.single("encode posts.enriched", enriched.encode, made)
-    clock.batches("Kafka's records written, lz4", _written, _parts(encoded))
+    clock.batches("Kafka's records written, zstd", _written, _parts(encoded))
     return made
 
 
@@ -240,7 +240,7 @@ def _counted(posts: Sequence[EnrichedPost]) -> dict[CountKey, Count]:
 
 def _written(values: Sequence[bytes]) -> bytes:
     """A batch as it travels and lies in Kafka."""
-    builder = DefaultRecordBatchBuilder(2, LZ4, 0, 1, 0, 0, 64 << 20)
+    builder = DefaultRecordBatchBuilder(2, ZSTD, 0, 1, 0, 0, 64 << 20)
     for offset, value in enumerate(values):
         builder.append(offset, 1_508_097_630_000, b"x:919660000000000001", value, [])
     return bytes(builder.build())

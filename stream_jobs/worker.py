@@ -34,7 +34,8 @@ def run(settings: StreamSettings) -> NoReturn:
     gc.collect()
     gc.freeze()
     # What a batch is made of lives until its end: with Python's own thresholds, the collector took 13 % of a busy
-    # worker's time, in pauses of up to 190 ms; with these 5 %, and 90 ms.
+    # worker's time, in pauses of up to 190 ms. With 10,000 objects between two looks it still took 1.8 us a post, with
+    # these it takes 0.5.
     gc.set_threshold(100_000, 20, 20)
     faust.Worker(
         worker_app,
