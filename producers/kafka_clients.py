@@ -34,7 +34,7 @@ def connect(
     Blocks; retries for `patience_s`, says so in the log now and then, and raises KafkaUnreachable in the end. A login
     or a certificate that is refused raises KafkaRefused at once; settings that do not go together, WrongSetting.
     """
-    outage, attempt, safe = outages.of("Kafka"), object(), security(settings)
+    safe = security(settings)
 
     def make() -> Client:
         if safe.refuses:  # the clients keep to themselves why they are refused, and try again
@@ -50,26 +50,20 @@ def connect(
             **options,
         )
 
-    def say(state: RetryCallState) -> None:
-        outage.failed(attempt, f"no answer from Kafka at {settings.kafka}")
-
     def give_up(state: RetryCallState) -> Any:
-        outage.left(attempt)
         raise KafkaUnreachable(
             f"no answer from Kafka at {settings.kafka} for {patience_s:.0f} s: "
             f"is it running, and are HASHTIDE_KAFKA and {PROTOCOL} right?"
         )
 
-    retrying = Retrying(
-        retry=retry_if_exception_type((KafkaError, OSError)),
-        wait=wait_exponential_jitter(multiplier=0.5, max=5),
-        stop=stop_after_delay(patience_s),
-        before_sleep=say,
-        retry_error_callback=give_up,
-    )
-    client = retrying(make)
-    outage.worked(attempt)
-    return client
+    with outages.of("Kafka").waited_out() as failed:
+        return Retrying(
+            retry=retry_if_exception_type((KafkaError, OSError)),
+            wait=wait_exponential_jitter(multiplier=0.5, max=5),
+            stop=stop_after_delay(patience_s),
+            before_sleep=lambda _: failed(f"no answer from Kafka at {settings.kafka}"),
+            retry_error_callback=give_up,
+        )(make)
 
 
 def refusal(settings: Common) -> str:

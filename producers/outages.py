@@ -1,10 +1,11 @@
 """What goes wrong again and again is told once, then rarely, and once more when it is over: never once a try."""
 
+import contextlib
 import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 FIRST_S: Final = 10.0
@@ -43,7 +44,8 @@ class Rarely:
 class Outage:
     """A server that is away, or does not do what it is asked for, for everybody in this process who waits for it.
 
-    Told of by those who try: `failed` after each try in vain, `worked` after each that was not, `left` by who gives up.
+    Told of by those who try: `failed` after each try in vain, `worked` after each that was not, `left` by who gives up;
+    `waited_out` does all three.
     It is over when the last one who waited got through. Any thread may call; blocks for nothing but the log.
     """
 
@@ -87,6 +89,18 @@ class Outage:
         """Who waited waits no more, and nobody knows whether the server is back."""
         with self._lock:
             self._waiting.discard(who)
+
+    @contextlib.contextmanager
+    def waited_out(self) -> Iterator[Callable[..., None]]:
+        """One call that is tried until it works, or is given up by an exception. For each try in vain, what is yielded
+        is to be called as `failed` is, without `who`."""
+        who = object()
+        try:
+            yield functools.partial(self.failed, who)
+        except BaseException:
+            self.left(who)
+            raise
+        self.worked(who)
 
 
 @functools.cache

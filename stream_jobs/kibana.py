@@ -68,13 +68,7 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
     url = where.url
     headers = {"kbn-xsrf": "hashtide"} | ({"Authorization": where.authorization} if where.authorization else {})
 
-    outage, attempt = outages.of("Kibana"), object()
-
-    def say(state: RetryCallState) -> None:
-        outage.failed(attempt, f"no dashboards in Kibana at {url} yet ({_error(state)})")
-
     def give_up(state: RetryCallState) -> Any:
-        outage.left(attempt)
         raise KibanaUnreachable(
             f"no answer from Kibana at {url} for {patience_s:g} s ({_error(state)}): "
             "is it running, and is the URL right?"
@@ -93,15 +87,14 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
             raise _NotYet(f"HTTP {response.status_code}")
         return response
 
-    with httpx.Client(headers=headers, timeout=ANSWER_S) as client:
+    with httpx.Client(headers=headers, timeout=ANSWER_S) as client, outages.of("Kibana").waited_out() as failed:
         response: httpx.Response = Retrying(
             retry=retry_if_exception_type(_NotYet),
             wait=wait_exponential_jitter(multiplier=0.5, max=5),
             stop=stop_after_delay(patience_s),
-            before_sleep=say,
+            before_sleep=lambda state: failed(f"no dashboards in Kibana at {url} yet ({_error(state)})"),
             retry_error_callback=give_up,
         )(send)
-    outage.worked(attempt)
     return _titles(url, response)
 
 

@@ -217,26 +217,20 @@ class Elasticsearch:
 
     async def _patiently(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """What an attempt returns in the end: the one place where anything is tried again."""
+        with self._outage.waited_out() as failed:
 
-        call = object()
+            def say(state: RetryCallState) -> None:
+                error = state.outcome.exception() if state.outcome else None
+                reason = getattr(error, "reason", "")
+                metrics.BULK_RETRIES.labels(reason).inc()
+                failed(f"Elasticsearch does not do {operation} ({error})", reason)
 
-        def say(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            reason = getattr(error, "reason", "")
-            metrics.BULK_RETRIES.labels(reason).inc()
-            self._outage.failed(call, f"Elasticsearch does not do {operation} ({error})", reason)
-
-        try:
             answer: T = await AsyncRetrying(
                 retry=retry_if_exception_type(answers.Passing),
                 wait=wait_exponential_jitter(multiplier=0.1, max=MAX_WAIT_S),
                 before_sleep=say,
                 reraise=True,
             )(attempt)
-        except BaseException:
-            self._outage.left(call)
-            raise
-        self._outage.worked(call)
         return answer
 
     async def _once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -168,13 +168,7 @@ def session(where: Where) -> Iterator[Elasticsearch]:
     that is refused raises LoginRefused at once. What fails later, inside, is raised as ElasticsearchFailed.
     """
 
-    outage, attempt = outages.of("Elasticsearch"), object()
-
-    def say(state: RetryCallState) -> None:
-        outage.failed(attempt, f"no answer from Elasticsearch at {where}")
-
     def give_up(state: RetryCallState) -> Any:
-        outage.left(attempt)
         error = state.outcome.exception() if state.outcome else None
         raise ElasticsearchUnreachable(
             f"no answer from Elasticsearch at {where} for {CONNECT_FOR_S:.0f} s ({error}): "
@@ -183,14 +177,14 @@ def session(where: Where) -> Iterator[Elasticsearch]:
 
     with closing(connect(where, REQUEST_TIMEOUT_S)) as client:
         try:
-            Retrying(
-                retry=retry_if_exception(_may_pass),
-                wait=wait_exponential_jitter(multiplier=0.5, max=5),
-                stop=stop_after_delay(CONNECT_FOR_S),
-                before_sleep=say,
-                retry_error_callback=give_up,
-            )(client.cluster.health)
-            outage.worked(attempt)
+            with outages.of("Elasticsearch").waited_out() as failed:
+                Retrying(
+                    retry=retry_if_exception(_may_pass),
+                    wait=wait_exponential_jitter(multiplier=0.5, max=5),
+                    stop=stop_after_delay(CONNECT_FOR_S),
+                    before_sleep=lambda _: failed(f"no answer from Elasticsearch at {where}"),
+                    retry_error_callback=give_up,
+                )(client.cluster.health)
         except (TlsError, AuthenticationException, AuthorizationException) as error:
             raise LoginRefused(why_refused(where, error)) from None
         try:

@@ -105,8 +105,6 @@ class KafkaSink:
         await self._patiently(attempt, POSTS_DEAD)
 
     async def _patiently(self, attempt: Callable[[AIOKafkaProducer], Awaitable[None]], topic: str) -> None:
-        call = object()
-
         async def once() -> None:
             producer = self._producer
             try:
@@ -115,21 +113,18 @@ class KafkaSink:
                 await self._renew(producer)
                 raise
 
-        def say(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            self._outage.failed(call, f"Kafka does not take messages for {topic} ({error!r})", type(error).__name__)
+        with self._outage.waited_out() as failed:
 
-        try:
+            def say(state: RetryCallState) -> None:
+                error = state.outcome.exception() if state.outcome else None
+                failed(f"Kafka does not take messages for {topic} ({error!r})", type(error).__name__)
+
             await AsyncRetrying(
                 retry=retry_if_exception(_may_pass),
                 wait=wait_exponential_jitter(multiplier=0.1, max=5),
                 before_sleep=say,
                 reraise=True,
             )(once)
-        except BaseException:
-            self._outage.left(call)
-            raise
-        self._outage.worked(call)
 
     async def _renew(self, broken: AIOKafkaProducer) -> None:
         """Another producer in place of one that gave up on a batch: the broker waits for that batch's numbers, and

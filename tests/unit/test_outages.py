@@ -128,3 +128,24 @@ def test_nothing_is_said_of_what_works(outage: Outage, caplog: pytest.LogCapture
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (119, "119 s"), (600, "10 min"), (9000, "2.5 h")])
 def test_a_duration_for_people(seconds: float, said: str) -> None:
     assert lasting(seconds) == said
+
+
+def test_a_call_that_gets_through_in_the_end_was_the_last_to_wait(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with outage.waited_out() as failed:
+        failed("Kafka does not answer", "away")
+        clock.now += 3
+    assert caplog.messages == ["Kafka does not answer; trying again", "Elasticsearch is back after 3 s"]
+
+
+def test_a_call_that_is_given_up_keeps_nobody_waiting(
+    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(KeyError), outage.waited_out() as failed:
+        failed("Kafka does not answer", "away")
+        raise KeyError
+    assert caplog.messages == ["Kafka does not answer; trying again"]
+    clock.now += 3
+    outage.worked("another")
+    assert caplog.messages[1:] == ["Elasticsearch is back after 3 s"]
