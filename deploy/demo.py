@@ -16,7 +16,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
@@ -27,6 +26,7 @@ from deploy.local import stack
 from deploy.local.ports import free_ports
 from producers.contract import POSTS_DEAD, POSTS_RAW
 from producers.errors import HashtideError
+from producers.interrupts import sigterm_as_interrupt
 from producers.settings import load
 from stream_jobs import topics
 from stream_jobs.counts import By, counts
@@ -56,7 +56,7 @@ def run(posts: int, seed: int, keep: bool = False) -> int:
     out, err = Console(), Console(stderr=True)
     try:
         with (
-            _sigterm_as_interrupt(),
+            sigterm_as_interrupt(),
             tempfile.TemporaryDirectory(prefix="hashtide-demo-", ignore_cleanup_errors=True) as folder,
         ):
             even = _run(Path(folder), posts, seed, keep, out, err)
@@ -218,17 +218,3 @@ def _check(produced: int, counted: int, duplicates: int, dead: int, out: Console
 
 def _tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-
-
-@contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """A SIGTERM raises KeyboardInterrupt, as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

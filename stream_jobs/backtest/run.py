@@ -1,17 +1,15 @@
 """The rules over history: what `hashtide backtest` does."""
 
-import contextlib
 import itertools
-import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import msgspec
 
 from producers.errors import HashtideError
+from producers.interrupts import sigterm_as_interrupt
 from stream_jobs.backtest.history import STEP_MS, Labels, Samples, Series
 from stream_jobs.backtest.prometheus import answer, program, query_range, running
 from stream_jobs.backtest.rules import Firing, Rule, firings, needed, rules_of
@@ -62,7 +60,7 @@ def backtest(history: Sequence[Series], names: Sequence[str], rules: Path = RULE
     from_ms, to_ms = min(times), max(times)
     given = {each.name for each in history}
     recorded = list(history)
-    with _ending_on_sigterm(), tempfile.TemporaryDirectory(prefix="hashtide-backtest-") as temporary:
+    with sigterm_as_interrupt(), tempfile.TemporaryDirectory(prefix="hashtide-backtest-") as temporary:
         folder = Path(temporary) / "prometheus"
         rounds: list[list[Rule]] | None = None
         while True:
@@ -129,17 +127,3 @@ def _peak(counts: Samples, from_ms: int, to_ms: int) -> tuple[float, int]:
         ((counts[at_ms], -at_ms) for at_ms in range(from_ms, to_ms, STEP_MS) if at_ms in counts),
         default=(0.0, -from_ms),
     )
-
-
-@contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends us as Ctrl-C does, by an exception, so that what was started is stopped and removed."""
-
-    def interrupt(_signum: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

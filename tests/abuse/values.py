@@ -20,11 +20,18 @@ from tests.unit.formats.fixtures import (
 PAYLOADS: Final[dict[str, list[Any]]] = {
     "native": [NATIVE],
     "x-v1": [X_V1_EXTENDED, {"delete": {"status": {"id": 1}, "timestamp_ms": "1"}}, {"limit": {"track": 1}}],
-    "x-v2": [X_V2, X_V2_RETWEET, X_V2_EDITED, {"data": {"delete": {"tweet": {"id": "1"}}}}],
+    "x-v2": [
+        X_V2,
+        X_V2_RETWEET,
+        X_V2_EDITED,
+        {"data": {"delete": {"tweet": {"id": "1"}, "event_at": "2022-12-23T12:34:56.789Z"}}},
+        {"id": "1", "action": "delete", "redacted_at": "2022-12-23T12:34:56.789Z"},
+    ],
     "mastodon": [MASTODON, MASTODON_REBLOG, {"event": "update", "payload": json.dumps(MASTODON)}],
     "jetstream": [JETSTREAM, JETSTREAM_V2, {"error": "ConsumerTooSlow"}],
 }
 
+FIELDS: Final = ("id", "text", "uri", "type", "$type", "data", "tweet", "coordinates")
 NASTY: Final = (
     "", " ", "\x00", "\ud83d", "\U0010ffff", "\u202e\u200d\u200b\ufeff", "\x1b[2J\x9b31m", "[/red][link=x]", "{{7*7}}",
     "*", "_id", "a.b.c", "../../etc/passwd", "<script>", "%s%n", "#", "＃", "…", "a" * 3_000, "#a " * 300, "é" * 600,
@@ -55,7 +62,13 @@ values = st.one_of(
         scalars,
         lambda inner: st.one_of(
             st.lists(inner, max_size=4),
-            st.dictionaries(st.one_of(st.sampled_from(["id", "text", "uri", "type"]), st.text(max_size=5)), inner),
+            st.dictionaries(
+                st.one_of(
+                    st.sampled_from(["id", "text", "uri", "type", "$type", "data", "tweet", "coordinates"]),
+                    st.text(max_size=5),
+                ),
+                inner,
+            ),
         ),
         max_leaves=8,
     ),
