@@ -20,6 +20,11 @@ def main(peers: bool, scale: float) -> None:
 
     done(steps.PART, steps.measure(int(10_000 * scale), rounds=5), steps.HOW)
     done(end_to_end.PART, end_to_end.measure(int(200_000 * scale), rounds=3, peers=peers), end_to_end.how())
+    done(
+        end_to_end.ANY_CORE,
+        end_to_end.measure(int(200_000 * scale), rounds=3, peers=peers, any_core=True),
+        end_to_end.how(any_core=True),
+    )
     done(latency.PART, latency.measure(20 * scale, rounds=3), latency.HOW)
     done(producer.PART, producer.measure(int(100_000 * scale), rounds=3, peers=peers), producer.HOW)
     of_growth, kinds = growth.measure(int(100_000 * scale), rounds=3)
