@@ -13,14 +13,7 @@ async def main() -> None:
     """Count the topic."""
     task, watch = Task.given(), Stopwatch()
     counts: Counter[job.Key] = Counter()
-    consumer = AIOKafkaConsumer(
-        task.topic,
-        bootstrap_servers=task.brokers,
-        group_id=task.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
+    consumer = reading(task, task.topic)
     await consumer.start()
     seen = 0
     while seen < task.messages:
@@ -33,6 +26,18 @@ async def main() -> None:
     watch.counted()
     watch.finish(task, counts)
     await consumer.stop()
+
+
+def reading(task: Task, *topics: str) -> AIOKafkaConsumer:
+    """A consumer of whole topics, to be started."""
+    return AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=task.brokers,
+        group_id=task.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ post; nothing is committed, retried or asked for twice.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from benchmarks import job
-from benchmarks.contest.entry import FETCH_BYTES, Stopwatch, Task
-from stream_jobs.sinks.kafka import BATCH_BYTES, COMPRESSION
+from benchmarks.contest.bare import reading
+from benchmarks.contest.entry import Stopwatch, Task
+from stream_jobs.sinks.kafka import BATCH_BYTES, COMPRESSION, send_batches
 from stream_jobs.topics import POSTS_ENRICHED
 
 _encode = msgspec.json.Encoder().encode
@@ -32,15 +31,7 @@ async def main() -> None:
         compression_type=COMPRESSION,
         max_batch_size=BATCH_BYTES,
     )
-    consumer = AIOKafkaConsumer(
-        task.topic,
-        POSTS_ENRICHED,
-        bootstrap_servers=task.brokers,
-        group_id=task.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
+    consumer = reading(task, task.topic, POSTS_ENRICHED)
     await producer.start()
     await consumer.start()
     counted = 0
@@ -48,8 +39,8 @@ async def main() -> None:
         for partition, records in (await consumer.getmany(timeout_ms=500)).items():
             if partition.topic == task.topic:
                 watch.first()
-                keys = [key for record in records for key in job.keys(record.value)]
-                await _send(producer, partition.partition, list(map(_encode, keys)))
+                keys = [(None, _encode(key)) for record in records for key in job.keys(record.value)]
+                await send_batches(producer, POSTS_ENRICHED, partition.partition, keys)
             else:
                 for record in records:
                     counts[_decode(record.value)] += 1
@@ -58,19 +49,6 @@ async def main() -> None:
     watch.finish(task, counts)
     await consumer.stop()
     await producer.stop()
-
-
-async def _send(producer: AIOKafkaProducer, partition: int, values: Sequence[bytes]) -> None:
-    sent: list[asyncio.Future[Any]] = []
-    batch = producer.create_batch()
-    for value in values:
-        if batch.append(key=None, value=value, timestamp=None) is None:
-            sent.append(await producer.send_batch(batch, POSTS_ENRICHED, partition=partition))
-            batch = producer.create_batch()
-            batch.append(key=None, value=value, timestamp=None)
-    if batch.record_count():
-        sent.append(await producer.send_batch(batch, POSTS_ENRICHED, partition=partition))
-    await asyncio.gather(*sent)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ from stream_jobs.topics import POSTS_ENRICHED
 
 PARTITIONS: Final = 4
 TIMEOUT_S: Final = 600.0
-COUNTS: Final = 200_000
-"""How many counts our own worker keeps in memory; the others keep all that there are, half as many."""
 
 
 class Contestant(msgspec.Struct, frozen=True):
@@ -97,10 +95,7 @@ def run(servers: Servers, field: Field, contestant: Contestant, posts: int) -> R
         grace_ms=contestant.grace_ms,
     )
     module, *arguments = contestant.module.split()
-    environment = (
-        servers.environment(group=task.group, metrics_port="0", fetch_bytes=str(2097152), cached_counts="200000")
-        | task.variable()
-    )
+    environment = servers.environment(group=task.group, metrics_port="0") | task.variable()
     environment |= {"PYTHONPATH": str(ROOT), **contestant.variables}
     log = folder / "log"
     command: tuple[str | Path, ...] = (contestant.python, "-m", f"benchmarks.{module}", *arguments)

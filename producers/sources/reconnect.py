@@ -7,7 +7,8 @@ time up to 16 s (network), 5 s doubling up to 320 s (HTTP errors), a minute doub
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_never
@@ -65,7 +66,7 @@ def limited_wait_s(failures: int, retry_at_ms: int | None, now_ms: int) -> float
 
 def tries(
     source: str,
-    who: Hashable,
+    failed: Callable[..., None],
     *,
     clock_ms: Callable[[], int],
     sleep: Callable[[float], None],
@@ -73,13 +74,13 @@ def tries(
 ) -> Retrying:
     """A series of tries of one thing, each after a `Lost` and its wait, until `stop`: then the last `Lost` is raised.
 
-    What else is raised goes through at once. `who` waits in the source's outage, until the caller says that it is over.
+    What else is raised goes through at once. Each try in vain is told by `failed`, as of Outage.waited_out.
     """
 
     def say(state: RetryCallState) -> None:
         lost = state.outcome.exception() if state.outcome else None
         cause = lost.cause if isinstance(lost, Lost) else ""
-        outages.of(source).failed(who, f"{source}: {lost}", cause, state.upcoming_sleep)
+        failed(f"{source}: {lost}", cause, state.upcoming_sleep)
 
     return Retrying(
         wait=WaitByCause(clock_ms),
@@ -102,14 +103,8 @@ def tried(
     """`call`, tried in such a series. Blocks; raises the last `Lost`, and what else is raised."""
 
     def series(*args: P.args, **options: P.kwargs) -> T:
-        outage, who = outages.of(source), object()
-        try:
-            done = tries(source, who, clock_ms=clock_ms, sleep=sleep, stop=stop)(call, *args, **options)
-        except BaseException:
-            outage.left(who)
-            raise
-        outage.worked(who)
-        return done
+        with outages.of(source).waited_out() as failed:
+            return tries(source, failed, clock_ms=clock_ms, sleep=sleep, stop=stop)(call, *args, **options)
 
     return series
 
@@ -122,10 +117,11 @@ def reconnecting(
     `connect` makes a connection and gives what it brings; it never just ends, but raises Lost, or what is for a person
     to look at (Refused): that goes through.
     """
+    failed = partial(outages.of(link.source).failed, link)
     short = 0  # connections in a row that worked and ended within a moment
     while True:
         began_ms = clock_ms()
-        for attempt in tries(link.source, link, clock_ms=clock_ms, sleep=sleep):
+        for attempt in tries(link.source, failed, clock_ms=clock_ms, sleep=sleep):
             try:
                 yield from connect()
                 raise Lost("ended")
@@ -133,7 +129,7 @@ def reconnecting(
                 worked = link.up
                 link.lost(lost)
                 if worked:
-                    outages.of(link.source).failed(link, f"{link.source}: {lost}", lost.cause)
+                    failed(f"{link.source}: {lost}", lost.cause)
                     short = short + 1 if clock_ms() - began_ms < SHORT_MS else 0
                     if short > SHORT_AT_ONCE:  # a server that lets us in to throw us out would keep us busy with it
                         sleep(min(NETWORK_STEP_S * (short - SHORT_AT_ONCE), NETWORK_MAX_S))

@@ -75,17 +75,8 @@ class KafkaSink:
 
         async def attempt(producer: AIOKafkaProducer) -> None:
             await _know(producer, topic, partition)
-            pending: list[asyncio.Future[Any]] = []
             asked_ms = wall_clock_ms()
-            builder = producer.create_batch()
-            for key, value in records:
-                if builder.append(key=key, value=value, timestamp=None) is None:
-                    pending.append(await producer.send_batch(builder, topic, partition=partition))
-                    builder = producer.create_batch()
-                    builder.append(key=key, value=value, timestamp=None)
-            if builder.record_count():
-                pending.append(await producer.send_batch(builder, topic, partition=partition))
-            done = await asyncio.gather(*pending)
+            done = await send_batches(producer, topic, partition, records)
             # Our topics have the time of appending (topics.py). What the first batch waited for its turn comes on top
             # of the answer's own time, so a busy moment hides a small skew, and makes none.
             if done and done[0].timestamp_type == LOG_APPEND_TIME:
@@ -133,6 +124,21 @@ class KafkaSink:
             if self._producer is broken:  # else another partition's batch was faster
                 self._producer = await self._connected()
                 self._stopping = asyncio.create_task(broken.stop())
+
+
+async def send_batches(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]) -> list[Any]:
+    """Send records to one partition, in order, in batches as large as the producer makes them; back when Kafka has all
+    of them, with aiokafka's metadata of each batch. Raises aiokafka.errors.KafkaError; retries nothing."""
+    pending: list[asyncio.Future[Any]] = []
+    builder = producer.create_batch()
+    for key, value in records:
+        if builder.append(key=key, value=value, timestamp=None) is None:
+            pending.append(await producer.send_batch(builder, topic, partition=partition))
+            builder = producer.create_batch()
+            builder.append(key=key, value=value, timestamp=None)
+    if builder.record_count():
+        pending.append(await producer.send_batch(builder, topic, partition=partition))
+    return await asyncio.gather(*pending)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -36,8 +36,23 @@ NASTY: Final = (
     "", " ", "\x00", "\ud83d", "\U0010ffff", "\u202e\u200d\u200b\ufeff", "\x1b[2J\x9b31m", "[/red][link=x]", "{{7*7}}",
     "*", "_id", "a.b.c", "../../etc/passwd", "<script>", "%s%n", "#", "＃", "…", "a" * 3_000, "#a " * 300, "é" * 600,
     "-0", "NaN", "9" * 5_000, "1e999", "9999-12-31T23:59:59-23:59", "0001-01-01", "2017-10-15T20:21:49Z", "true",
+    "<p>", "&#xD800;",
 )  # fmt: skip
-NUMBERS: Final = (0, -1, 1 << 31, 1 << 53, (1 << 63) - 1, 1 << 63, 1 << 64, -(1 << 63), -(10**30), 10**30, 1e308, -0.0)
+NUMBERS: Final = (
+    0,
+    -1,
+    1 << 31,
+    1 << 53,
+    (1 << 63) - 1,
+    1 << 63,
+    1 << 64,
+    -(1 << 63),
+    -(10**18),
+    -(10**30),
+    10**30,
+    1e308,
+    -0.0,
+)
 
 scalars = st.one_of(
     st.none(),
@@ -62,13 +77,7 @@ values = st.one_of(
         scalars,
         lambda inner: st.one_of(
             st.lists(inner, max_size=4),
-            st.dictionaries(
-                st.one_of(
-                    st.sampled_from(["id", "text", "uri", "type", "$type", "data", "tweet", "coordinates"]),
-                    st.text(max_size=5),
-                ),
-                inner,
-            ),
+            st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text(max_size=5)), inner),
         ),
         max_leaves=8,
     ),

@@ -9,7 +9,8 @@ from typing import Any, Final
 from deploy.local.stack import Stack
 from tests.integration.pipeline import Pipeline, away
 
-AWAY_S: Final = 11.0
+AWAY_S: Final = 16.0
+"""The second line is due after 10 s, and up to 5 s pass until there is a try to tell of."""
 """Longer than the first distance between two lines about the same, 10 s. Starting again adds some seconds."""
 MOST_TOLD: Final = 5
 """At 0, 10, 30 and 70 s, and that it is over."""
