@@ -13,16 +13,17 @@ import click
 from kafka.partitioner.default import murmur2
 
 from benchmarks.posts import NAMES, start_ms
-from producers import contract, formats
-from producers.contract import InvalidPost, Post
-from producers.intake import accept
-from producers.run import wall_clock_ms
-from producers.sources import campaign
-from stream_jobs.app import PACKAGED_CAMPAIGNS
+from hashtide.clock import wall_clock_ms
+from hashtide.contract import messages
+from hashtide.contract.messages import Post
+from hashtide.contract.names import REPLY_VOLUME
+from hashtide.contract.reasons import InvalidPost
+from producers import formats
+from producers.synthetic import campaign
+from producers.validation import validate_and_pseudonymise
+from stream_jobs.documents.keys import CountKey, count_keys
 from stream_jobs.domain.campaign import Campaigns
-from stream_jobs.domain.campaign import load as load_campaigns
-from stream_jobs.domain.enrich import Enricher
-from stream_jobs.sinks.documents import REPLY_VOLUME, CountKey, count_keys
+from stream_jobs.loading import load_enricher, packaged_campaigns
 
 HOUR_S: Final = 3600
 SEED: Final = 1
@@ -30,20 +31,22 @@ SEED: Final = 1
 
 def keyed(posts: int, seed: int) -> Iterator[tuple[int, list[CountKey]]]:
     """For each post of an hour the hash that its partition follows from, and what it is counted under."""
-    enricher, now_ms, seen = Enricher(Campaigns(load_campaigns(PACKAGED_CAMPAIGNS))), wall_clock_ms(), set[str]()
+    enricher, now_ms, seen = load_enricher(Campaigns(packaged_campaigns())), wall_clock_ms(), set[str]()
     for line in campaign.payloads(posts, seed, start_ms(), 1):
         for outcome in formats.parse(line, "native"):
             try:
                 assert isinstance(outcome, Post | InvalidPost)
                 if isinstance(outcome, InvalidPost):
                     continue
-                post = accept(outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign")
+                post = validate_and_pseudonymise(
+                    outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign"
+                )
             except InvalidPost:
                 continue
             assert isinstance(post, Post)
             if post.post_id not in seen:
                 seen.add(post.post_id)
-                yield murmur2(contract.key(post)) & 0x7FFFFFFF, count_keys(enricher.enrich(post))
+                yield murmur2(messages.key(post)) & 0x7FFFFFFF, count_keys(enricher.enrich(post))
 
 
 def documents(posts: int, partitions: Sequence[int], seed: int = SEED) -> list[tuple[int, int, int]]:

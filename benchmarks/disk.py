@@ -20,11 +20,9 @@ import click
 from benchmarks.servers import Servers, until
 from deploy.local.kafka import DATA
 from deploy.local.stack import Stack, owned
-from producers.contract import POSTS_DEAD, POSTS_RAW
-from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME
-from stream_jobs.sinks.indices import session
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_DEAD, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.elasticsearch.session import session
+from hashtide.kafka.offsets import Offsets
 
 TOPICS: Final = (POSTS_RAW, POSTS_ENRICHED, POSTS_DEAD)
 FAMILIES: Final = (POSTS, REPLY_VOLUME, HASHTAG_VOLUME)
@@ -100,13 +98,13 @@ def _ends(them: Servers) -> dict[str, int]:
 
 
 def _hashtide(them: Servers, *words: str) -> None:
-    command = [sys.executable, "-m", "stream_jobs.cli", *words]
+    command = [sys.executable, "-m", "operations.cli", *words]
     subprocess.run(command, env=them.environment(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
 def _worker(them: Servers) -> Iterator[None]:
-    command = [sys.executable, "-m", "stream_jobs.cli", "worker", "--metrics-port=0"]
+    command = [sys.executable, "-m", "operations.cli", "worker", "--metrics-port=0"]
     with (them.folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=them.environment(), stdout=log, stderr=log)
     try:

@@ -24,7 +24,7 @@ from benchmarks.machine import WORKER_CORE, other_cores
 from benchmarks.product import NO_LEDGER, WORKER, Drained, drain, produce_campaign
 from benchmarks.servers import Servers, servers
 from benchmarks.table import Row
-from producers.sources.campaign import plan
+from producers.synthetic.campaign import plan
 
 PART, ANY_CORE, PRODUCT, CONTEST = "end to end", "end to end, on any core", "product", "contest"
 BARE = (

@@ -25,16 +25,15 @@ from benchmarks.product import drain, produce_campaign
 from benchmarks.servers import Servers, servers
 from benchmarks.steps import BULK_BYTES, TOPIC_ID, batches, count_agent, seconds_of
 from benchmarks.table import Row
-from producers.contract import POSTS_DEAD, POSTS_RAW, encode
-from producers.run import wall_clock_ms
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.messages import encode
+from hashtide.contract.names import POSTS_DEAD, POSTS_RAW
 from stream_jobs import enriched
 from stream_jobs.agents.enrich import EnrichAgent
-from stream_jobs.app import PACKAGED_CAMPAIGNS
-from stream_jobs.domain import campaign
 from stream_jobs.domain.campaign import Campaign, Campaigns
-from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import EnrichedPost
-from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.loading import load_enricher, packaged_campaigns
+from stream_jobs.store.elasticsearch import Elasticsearch
 from tests.fakes.kafka import Graveyard, Sent
 
 PART: Final = "growth"
@@ -114,8 +113,10 @@ def _of_backlog(them: Servers, posts: int) -> float:
 
 def _of_campaigns(posts: int, count: int) -> float:
     """Processor time a post in the enrich agent with so many campaigns: ours, and others that some posts belong to."""
-    campaigns = (*campaign.load(PACKAGED_CAMPAIGNS), *map(_campaign, range(count - 1)))
-    agent = EnrichAgent(Enricher(Campaigns(campaigns)), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
+    campaigns = (*packaged_campaigns(), *map(_campaign, range(count - 1)))
+    agent = EnrichAgent(
+        load_enricher(Campaigns(campaigns)), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms
+    )
     values = [encode(post) for post in streams.contract_posts(posts)]
 
     async def run() -> float:

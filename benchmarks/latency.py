@@ -28,9 +28,9 @@ from benchmarks.ours import MARK
 from benchmarks.product import STAMPED, drain, produce_campaign, worker
 from benchmarks.servers import OURS, Servers, servers, until
 from benchmarks.table import Row
-from producers.contract import POSTS_RAW, Post, encode, key
-from stream_jobs.sinks.indices import session
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.messages import Post, encode, key
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch.session import session
 
 PART: Final = "latency"
 HOW: Final = "Everything on all cores, this benchmark too; 4 partitions; acks=all, linger of 5 ms."

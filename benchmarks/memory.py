@@ -29,13 +29,13 @@ from benchmarks import table
 from benchmarks.quality.sets import languages, profiles
 from benchmarks.table import Row
 from deploy.local import stack
-from deploy.local.ports import free_ports
-from producers.contract import POSTS_RAW, Post, encode
-from producers.settings import load
-from stream_jobs import topics
+from hashtide.contract.messages import Post, encode
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch import templates
+from hashtide.kafka import topics
+from hashtide.ports import free_ports
+from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.topics import POSTS_ENRICHED
 
 PART: Final = "memory"
 HOW: Final = "One worker with default settings and all 4 partitions, Kafka and Elasticsearch beside it."
@@ -94,7 +94,7 @@ def measure(posts: int, seconds: float, starts: int) -> list[Row]:
             }
             settings = load(StreamSettings, environment)
             topics.setup(settings)
-            indices.setup(settings.elasticsearch)
+            templates.setup(settings.elasticsearch)
             asyncio.run(fill(settings, pool(1), 1))
             started = [start(environment, folder) for _ in range(starts + 1)][1:]  # the first one compiles
             asyncio.run(fill(settings, pool(DIFFERENT), posts))
@@ -169,7 +169,7 @@ async def fill(settings: StreamSettings, halves: list[Halves], posts: int) -> No
 def worker(environment: dict[str, str], folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """`hashtide worker`, and the port of its metrics. Leaving ends it by SIGTERM."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "stream_jobs.cli", "worker", f"--metrics-port={port}"]
+    command = [sys.executable, "-m", "operations.cli", "worker", f"--metrics-port={port}"]
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log)
     try:

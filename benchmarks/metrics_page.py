@@ -7,14 +7,13 @@ from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
 
-import producers.metrics
-import stream_jobs.metrics
+from hashtide.metrics import producer, retention, worker
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "metrics.md"
 
 HEAD: Final = """# Metrics
 
-Made by `make metrics` out of the declarations in `producers/metrics.py` and `stream_jobs/metrics.py`.
+Made by `make metrics` out of the declarations in `hashtide/metrics`.
 
 Names follow [Prometheus' naming page](https://prometheus.io/docs/practices/naming/): counters end with `_total`, and
 what has a unit ends with it. What has none is a number of things. Label sets that are known at the start begin at 0.
@@ -29,13 +28,13 @@ PROCESSES: Final = (
         "none. Which platforms, languages and countries have a label of their own is said by "
         "`HASHTIDE_METRIC_PLATFORMS`, `HASHTIDE_METRIC_LANGUAGES` and `HASHTIDE_METRIC_REGIONS`; give all "
         "workers the same. Those of the canary are there only where `HASHTIDE_CANARY` is on.",
-        stream_jobs.metrics,
+        (worker, retention),
     ),
     (
         "Producer",
         "`hashtide produce x`, `mastodon`, `jetstream` and `file` answer where `--metrics-port` is given, on 127.0.0.1 "
         "or `HASHTIDE_METRICS_HOST`; without, they have no port.",
-        producers.metrics,
+        (producer,),
     ),
 )
 
@@ -43,9 +42,11 @@ PROCESSES: Final = (
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for process, where, module in PROCESSES:
+    for process, where, modules in PROCESSES:
         rows = [
-            f"| `{name}` | {kind} | {unit} | {labels} | {meaning} |" for name, kind, unit, labels, meaning in of(module)
+            f"| `{name}` | {kind} | {unit} | {labels} | {meaning} |"
+            for module in modules
+            for name, kind, unit, labels, meaning in of(module)
         ]
         head = ["| metric | type | unit | labels | meaning |", "|---|---|---|---|---|"]
         parts.append("\n".join([f"## {process}", "", where, "", *head, *rows, ""]))

@@ -27,20 +27,22 @@ import msgspec
 
 from benchmarks import job
 from benchmarks.contest.entry import Stopwatch, Task
-from producers.contract import POSTS_RAW
-from producers.settings import load
-from stream_jobs import app, topics, worker
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch.responses import DONE
+from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
+from hashtide.kafka import topics
+from hashtide.settings import load
+from stream_jobs import app, worker
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.documents import counts
+from stream_jobs.documents.counts import Count
+from stream_jobs.documents.keys import ReplyKey
+from stream_jobs.documents.ledger import Ledger
 from stream_jobs.enriched import EnrichedPost, Position, encode
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import documents
-from stream_jobs.sinks.answers import DONE
-from stream_jobs.sinks.documents import Count, Ledger, ReplyKey
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.store import Document, Found, Outcome, Ref
-from stream_jobs.topics import POSTS_ENRICHED
-from stream_jobs.transport import Batch
+from stream_jobs.store.elasticsearch import Elasticsearch
+from stream_jobs.transport.batch import Batch
 
 MARK: Final = "mark"
 _MARKED: Final = re.compile(rb'"hashtag":"(%s\w+)"' % MARK.encode())
@@ -51,17 +53,17 @@ watch = Stopwatch()
 class Ledgerless(Elasticsearch):
     """The store in Elasticsearch, but a new document is said to be done without being written."""
 
-    async def create(self, documents: Sequence[Document]) -> list[Outcome]:
-        return [DONE] * len(documents)
+    async def create(self, counts: Sequence[Document]) -> list[Outcome]:
+        return [DONE] * len(counts)
 
 
 class Stamped(Elasticsearch):
     """The store in Elasticsearch, which tells when a marked hashtag's count was acknowledged."""
 
-    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
-        outcomes = await super().put(documents)
+    async def put(self, counts: Sequence[Document]) -> list[Outcome]:
+        outcomes = await super().put(counts)
         now_s = time.time()
-        for document, outcome in zip(documents, outcomes, strict=True):
+        for document, outcome in zip(counts, outcomes, strict=True):
             if outcome == DONE and (marked := _MARKED.search(document.body)):
                 print(MARK, marked[1].decode(), now_s, flush=True)
         return outcomes
@@ -79,8 +81,8 @@ class Nowhere(Ledgerless):
     async def watch_clock(self) -> None:
         pass
 
-    async def put(self, documents: Sequence[Document]) -> list[Outcome]:
-        return [DONE] * len(documents)
+    async def put(self, counts: Sequence[Document]) -> list[Outcome]:
+        return [DONE] * len(counts)
 
     async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
         assert not refs, "an agent whose cache holds all counts reads none"
@@ -107,10 +109,10 @@ class InMemory(Nowhere):
 
     held: Final[dict[tuple[ReplyKey, int], int]] = {}
 
-    async def put(self, documents: Sequence[Any]) -> list[Outcome]:
-        for kept in documents:
+    async def put(self, counts: Sequence[Any]) -> list[Outcome]:
+        for kept in counts:
             self.held[kept.key, kept.partition] = kept.count.total
-        return [DONE] * len(documents)
+        return [DONE] * len(counts)
 
     @classmethod
     def counts(cls) -> Counter[job.Key]:
@@ -197,10 +199,10 @@ def main(way: str) -> None:
         "CountAgent": Watched,
         "POSTS_RAW": task.topic,
     }
-    made = Kept if way == "counting" else documents.count_document
+    made = Kept if way == "counting" else counts.count_document
     with (
         patch.multiple(app, **exchanged),
-        patch.multiple(documents, count_document=made),
+        patch.multiple(counts, count_document=made),
         patch.dict(topics.CONFIGS, {task.topic: topics.CONFIGS[POSTS_RAW]}),
     ):
         worker.run(settings)

@@ -18,10 +18,10 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 
-from producers.settings import load
-from stream_jobs import kibana
+from hashtide.elasticsearch import session
+from hashtide.settings import load
+from operations import kibana
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
 from tests.lens import Layer, ask, layers
 
 OUT = Path(__file__).parents[1] / "docs" / "img" / "kibana-panels.png"
@@ -36,7 +36,7 @@ def main(from_: str, to: str) -> None:
     range_ = {"range": {"@timestamp": {"gte": from_, "lt": to}}}
     found = {layer.panel: layer for layer in layers([json.loads(line) for line in kibana.saved_objects().splitlines()])}
     figure, axes = plt.subplots(3, 2, figsize=(11, 8.5), gridspec_kw={"height_ratios": (3, 3, 3)})
-    with indices.session(load(StreamSettings, os.environ).elasticsearch) as client:
+    with session.session(load(StreamSettings, os.environ).elasticsearch) as client:
         for axis, panel in zip(axes.flat, (*OVER_TIME, "answers-root-over-time", *TABLES), strict=True):
             rows = ask(client, found[panel], [range_], "30m")
             title = found[panel].title + (" (in Kibana, a map)" if panel == "region-map" else "")

@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import job
+from hashtide.contract.messages import Post
+from hashtide.contract.reasons import InvalidPost
+from hashtide.identity import Keys, Pseudonyms
 from producers import formats
-from producers.contract import InvalidPost, Post
-from producers.identity import Keys, Pseudonyms
-from producers.intake import accept
-from producers.sources import campaign
+from producers.synthetic import campaign
+from producers.validation import validate_and_pseudonymise
 
 SEED: Final = 7
 HOURS: Final = 48
@@ -57,7 +58,9 @@ def contract_posts(posts: int, seed: int = SEED) -> Iterator[Post]:
         for outcome in formats.parse(line, "native"):
             try:
                 if isinstance(outcome, Post):
-                    post = accept(outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign")
+                    post = validate_and_pseudonymise(
+                        outcome, now_ms=now_ms, names=NAMES, origin="synthetic", source="campaign"
+                    )
                     assert isinstance(post, Post)
                     yield post
             except InvalidPost:

@@ -24,8 +24,9 @@ from benchmarks.machine import pinned
 from benchmarks.product import HASHTIDE
 from benchmarks.servers import Servers, servers
 from benchmarks.table import Row
-from producers.contract import POSTS_RAW, encode
-from stream_jobs.offsets import Offsets
+from hashtide.contract.messages import encode
+from hashtide.contract.names import POSTS_RAW
+from hashtide.kafka.offsets import Offsets
 
 PART: Final = "producer"
 HOW: Final = "Each on core 0, Kafka on the others; 4 partitions; ratios to the first row."

@@ -13,12 +13,11 @@ import msgspec
 
 from benchmarks.machine import WORKER_CORE, Usage, pinned
 from benchmarks.servers import Servers, until
-from deploy.local.ports import free_ports
-from producers.contract import POSTS_RAW
-from stream_jobs.offsets import Offsets
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.kafka.offsets import Offsets
+from hashtide.ports import free_ports
 
-HASHTIDE = (sys.executable, "-m", "stream_jobs.cli")
+HASHTIDE = (sys.executable, "-m", "operations.cli")
 WORKER = (*HASHTIDE, "worker")
 STAMPED = (sys.executable, "-m", "benchmarks.ours", "stamped")
 NO_LEDGER = (sys.executable, "-m", "benchmarks.ours", "no-ledger")

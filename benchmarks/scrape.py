@@ -9,12 +9,13 @@ from urllib.request import Request, urlopen
 import click
 from prometheus_client import REGISTRY
 
-from producers.contract import Origin
-from producers.run import wall_clock_ms
-from stream_jobs import canary, health, metrics
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.messages import Origin
+from hashtide.metrics import worker as metrics
+from stream_jobs import canary, health
 from stream_jobs.enriched import EnrichedPost
 from stream_jobs.health import Checks, Progress
-from stream_jobs.labels import FRESH_MS, Labels
+from stream_jobs.labels import FRESH_MS, CampaignLabels
 from stream_jobs.settings import StreamSettings
 
 ASKS: Final = {
@@ -30,7 +31,7 @@ def fill(campaigns: int, partitions: int) -> None:
     """Have a worker's metrics hold every series that they can, as after a long life."""
     names = [f"campaign-{number}" for number in range(campaigns)]
     settings = StreamSettings()
-    labels = Labels.of(settings, names)
+    labels = CampaignLabels.of(settings, names)
     metrics.begin()
     labels.begin()
     canary.register()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from producers.contract import POSTS_RAW, Sent, decode, encode, key
+from hashtide.contract.messages import Sent, decode, encode, key
+from hashtide.contract.names import POSTS_RAW
 
 LINGER_MS, BATCH_BYTES = 50, 256 * 1024  # as the product's settings are by default
 

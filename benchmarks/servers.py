@@ -18,12 +18,12 @@ from kafka.admin import KafkaAdminClient
 from benchmarks import job
 from benchmarks.machine import WORKER_CORE, other_cores, pin
 from deploy.local.stack import Stack
-from producers.settings import load
-from stream_jobs import topics
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.session import session
+from hashtide.kafka import topics
+from hashtide.kafka.topics import CONFIGS
+from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.indices import session
-from stream_jobs.topics import CONFIGS
 
 OURS = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps*"
 CONTEST = "contest"
@@ -70,7 +70,7 @@ class Servers:
     def setup(self, **settings: str) -> None:
         """What `hashtide setup` does."""
         topics.setup(self.settings(**settings))
-        indices.setup(self.elasticsearch)
+        templates.setup(self.elasticsearch)
 
     def fill(self, topic: str, partitions: int, messages: Iterable[tuple[bytes, bytes]]) -> None:
         """Make a topic of keys and values, set up as posts.raw is."""

@@ -27,29 +27,36 @@ from benchmarks.machine import calibration_us
 from benchmarks.ours import Nowhere
 from benchmarks.quality import sets as quality
 from benchmarks.table import Row
-from producers import contract, formats
-from producers.contract import POSTS_RAW, Post
-from producers.run import wall_clock_ms
+from hashtide.clock import wall_clock_ms
+from hashtide.contract import messages
+from hashtide.contract.messages import Post
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch.values import Document
+from producers import formats
 from stream_jobs import enriched
-from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.count import CountAgent, CountOptions
 from stream_jobs.agents.enrich import EnrichAgent
-from stream_jobs.app import PACKAGED_CAMPAIGNS
-from stream_jobs.domain import campaign, hashtags
+from stream_jobs.documents import keys
+from stream_jobs.documents.counts import Count, count_document
+from stream_jobs.documents.keys import CountKey
+from stream_jobs.documents.ledger import Ledger
+from stream_jobs.domain import hashtags
 from stream_jobs.domain.campaign import Campaigns
-from stream_jobs.domain.detector import Detector
-from stream_jobs.domain.enrich import Enricher
-from stream_jobs.domain.language import Languages, clean
-from stream_jobs.domain.profile import Profiles
-from stream_jobs.domain.region import Regions
+from stream_jobs.domain.language import clean
 from stream_jobs.enriched import EnrichedPost, Position
-from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import Count, CountKey, Ledger
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.store import Document, Store
-from stream_jobs.topics import POSTS_ENRICHED
+from stream_jobs.loading import (
+    load_detector,
+    load_enricher,
+    load_languages,
+    load_profiles,
+    load_regions,
+    packaged_campaigns,
+)
+from stream_jobs.store.elasticsearch import Elasticsearch
+from stream_jobs.store.store import Store
 from tests.fakes.kafka import Graveyard, Sent, batch
 from tests.fakes.labels import LABELS
-from tests.unit.formats import fixtures
+from tests.unit.producers.formats import fixtures
 
 PART: Final = "steps"
 HOW: Final = (
@@ -112,7 +119,7 @@ async def seconds_of(step: Callable[[T], Awaitable[object]], inputs: Sequence[T]
 
 def measure(posts: int, rounds: int) -> list[Row]:
     """All steps, in the order of the flow. Blocks."""
-    campaigns = Campaigns(campaign.load(PACKAGED_CAMPAIGNS))
+    campaigns = Campaigns(packaged_campaigns())
     us: defaultdict[str, list[float]] = defaultdict(list)
     loop: list[float] = []
     with standin.running() as url:
@@ -130,8 +137,8 @@ async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[
     clock = Clock(len(posts))
     _formats(clock)
     made = _enrichment(clock, posts, campaigns)
-    values = [contract.encode(post) for post in posts]
-    agent = EnrichAgent(Enricher(campaigns), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
+    values = [messages.encode(post) for post in posts]
+    agent = EnrichAgent(load_enricher(campaigns), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
     await clock.awaited("= enrich agent: decode, enrich, encode", agent.handle, batches(POSTS_RAW, values))
 
     ledger, counts = _documents(clock, made)
@@ -159,23 +166,23 @@ def _formats(clock: Clock) -> None:
 
 def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> list[EnrichedPost]:
     """From the records of posts.raw to those of posts.enriched."""
-    values = [contract.encode(post) for post in posts]
+    values = [messages.encode(post) for post in posts]
     clock.batches("Kafka's records read", _read, [_written(part) for part in _parts(values)])
-    clock.single("decode posts.raw", contract.decode, values)
+    clock.single("decode posts.raw", messages.decode, values)
     hashtags.counting_form.cache_clear()
     tags = clock.single("hashtags", hashtags.of_post, posts)
     clock.single("campaign", lambda pair: campaigns.match(*pair), list(zip(posts, tags, strict=True)))
-    languages, without_word, regions = Languages(), Languages(), Regions()
+    languages, without_word, regions = load_languages(), load_languages(), load_regions()
     clock.single("language", lambda post: languages.tag(post.text, post.lang, post.lang_by), posts)
     clock.single("    where no platform has named it", lambda post: without_word.tag(post.text, None), posts)
     new = list(filter(None, (clean(text) for _, text in quality.languages())))
-    clock.single("    each text anew, by the detector", Detector().detect, new)
+    clock.single("    each text anew, by the detector", load_detector().detect, new)
     regions.tag((0.1, 51.5), None, None)  # loads its borders, once
     clock.single("region", lambda post: regions.tag(post.coordinates, post.place_country, post.location), posts)
     locations = list(dict.fromkeys(post.location for post in posts if post.location))
-    clock.single("    each profile anew", Profiles().country, locations)
+    clock.single("    each profile anew", load_profiles().country, locations)
     clock.single("    coordinates", lambda _: regions.tag((13.405, 52.52), None, None), posts)
-    enricher = Enricher(campaigns)
+    enricher = load_enricher(campaigns)
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
     made = clock.single("enrich: these four and the rest", lambda pair: enricher.enrich(*pair), placed)
     encoded = clock.single("encode posts.enriched", enriched.encode, made)
@@ -186,13 +193,13 @@ def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> li
 def _documents(clock: Clock, posts: Sequence[EnrichedPost]) -> tuple[list[list[Document]], list[list[Document]]]:
     """From the records of posts.enriched to documents; by batch, those of the ledger and those of counts."""
     clock.single("decode posts.enriched", enriched.decode, [enriched.encode(post) for post in posts])
-    clock.single("windows and count keys", lambda post: list(documents.count_keys(post)), posts)
+    clock.single("windows and count keys", lambda post: list(keys.count_keys(post)), posts)
     ledger = Ledger(streams.KEY, TOPIC_ID)
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
     entries = clock.single("ledger documents", lambda pair: ledger.document(*pair), placed)
     counts = clock.batches(
         "count documents",
-        lambda counts: [documents.count_document(key, TOPIC_ID, 0, count) for key, count in counts.items()],
+        lambda counted: [count_document(key, TOPIC_ID, 0, count) for key, count in counted.items()],
         [_counted(part) for part in _parts(posts)],
     )
     return _parts(entries), counts
@@ -212,10 +219,7 @@ def count_agent(store: Store) -> CountAgent:
     return CountAgent(
         store,
         Graveyard(),
-        topic_id=TOPIC_ID,
-        key=streams.KEY,
-        cached_counts=50_000,
-        grace_ms=900_000,
+        CountOptions(topic_id=TOPIC_ID, key=streams.KEY, cached_counts=50_000, grace_ms=900_000),
         labels=LABELS,
         clock_ms=wall_clock_ms,
     )
@@ -233,7 +237,7 @@ def _parts(values: Sequence[T]) -> list[list[T]]:
 def _counted(posts: Sequence[EnrichedPost]) -> dict[CountKey, Count]:
     counts: dict[CountKey, Count] = {}
     for offset, post in enumerate(posts):
-        for key in documents.count_keys(post):
+        for key in keys.count_keys(post):
             counts[key] = counts.get(key, Count()).including([offset], late=False, closed=False)
     return counts
 

@@ -24,7 +24,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from packaging.requirements import Requirement
 
-from deploy.local import jars
+from deploy.local.lock import Jar, parse_lock
 
 ROOT: Final = Path(__file__).parent.parent
 LOCK: Final = ROOT / "deploy/docker/requirements.lock"
@@ -75,7 +75,7 @@ def python_packages(requirements: str) -> Bom:
     return bom
 
 
-def jar(each: jars.Jar) -> Component:
+def jar(each: Jar) -> Component:
     """A jar as a component (purl-spec, type maven)."""
     group, name, release = each.coordinate.split(":")
     url = PackageURL("maven", group, name, release, {"type": "jar"})
@@ -95,7 +95,7 @@ def bill(lock: str, jars_lock: str) -> str:
     bom = python_packages(of_the_image(lock))
     packages = list(bom.components)
     # Both servers have some of the same jars.
-    found = list({each.coordinate: jar(each) for each in jars.parse_lock(jars_lock)}.values())
+    found = list({each.coordinate: jar(each) for each in parse_lock(jars_lock)}.values())
     bom.components.update(found)
     bom.metadata.component = product = Component(
         name="hashtide",

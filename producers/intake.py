@@ -1,50 +1,183 @@
-"""The one door: what a format made is checked against the clock, loses its author's id, and is stamped."""
+"""The way in, read from top to bottom: payload -> format -> validation -> Kafka, and an account of each payload."""
 
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
 
 import msgspec
 
-from producers.contract import (
-    EARLIEST_MS,
-    FUTURE_TOLERANCE_MS,
-    InvalidPost,
-    Message,
-    Origin,
-    Post,
-    PostDelete,
-    PostEdit,
-)
-from producers.identity import ADDRESS, Pseudonyms
+from hashtide.contract.bounds import EARLIEST_MS, MAX_PAYLOAD_BYTES
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import Control, Gap, Message, Origin, Post, PostDelete, PostEdit, Sent
+from hashtide.contract.reasons import InvalidPost
+from hashtide.identity import Pseudonyms
+from hashtide.metrics import producer as metrics
+from hashtide.times import DAY_MS
+from producers.formats import Outcome
+from producers.losses import Losses
+from producers.sources.received import Received
+from producers.validation import validate_and_pseudonymise
 
-_IDS: Final = ("post_id", "in_reply_to", "conversation", "quoted", "reposted")
+Disposition = Literal["posts", "edits", "deletes", "control", "filtered", "dead"]
+
+Parse = Callable[[Received], Iterable[Outcome]]
 
 
-def accept(message: Message, *, now_ms: int, names: Pseudonyms, origin: Origin, source: str) -> Message:
-    """The message as it may be published.
+class MessagePublisher(Protocol):
+    """What the way in needs of a publisher. `publisher.Publisher` says when these block and what they raise."""
 
-    A post's author becomes a keyed hash, and so does every post's id that has an author in it; origin and source are
-    set. Raises InvalidPost for a post whose time can't be: more than FUTURE_TOLERANCE_MS ahead of `now_ms`, or before
-    EARLIEST_MS.
+    def publish(self, message: Sent) -> None: ...
+
+    def bury(self, letter: DeadLetter) -> None: ...
+
+
+class IntakeAccount(msgspec.Struct):
+    """What became of the payloads: read = posts + edits + deletes + control + filtered + dead; sent = the first three.
+
+    Gaps are told beside: they are no payloads.
     """
-    if isinstance(message, PostDelete):
-        return msgspec.structs.replace(message, post_id=names.post(message.platform, message.post_id))
-    if isinstance(message, PostEdit):
-        post = accept(message.post, now_ms=now_ms, names=names, origin=origin, source=source)
-        assert isinstance(post, Post)
-        return msgspec.structs.replace(message, post=post)
-    if message.created_at_ms > now_ms + FUTURE_TOLERANCE_MS:
-        raise InvalidPost("in-the-future", "created_at is more than 5 minutes ahead of this machine's clock")
-    if message.created_at_ms < EARLIEST_MS:
-        raise InvalidPost("before-2006", "created_at is before 2006")
-    author = None if message.author is None else names.author(message.platform, message.author)
-    # All ids at a glance: those of most platforms are no addresses, and then this is all that hiding costs.
-    ids = f"{message.post_id} {message.in_reply_to} {message.conversation} {message.quoted} {message.reposted}"
-    hidden = _hidden(message, names) if ADDRESS in ids else {}
-    return msgspec.structs.replace(message, author=author, origin=origin, source=source, **hidden)
+
+    posts: int = 0
+    edits: int = 0
+    deletes: int = 0
+    control: int = 0
+    filtered: int = 0
+    dead: int = 0
+    gaps: int = 0
+
+    def add(self, fate: Disposition) -> None:
+        setattr(self, fate, getattr(self, fate) + 1)
+
+    @property
+    def sent(self) -> int:
+        return self.posts + self.edits + self.deletes
+
+    @property
+    def read(self) -> int:
+        return self.sent + self.control + self.filtered + self.dead
 
 
-def _hidden(post: Post, names: Pseudonyms) -> dict[str, str]:
-    """The ids in a post that are addresses, as they may be published."""
-    ids = (post.post_id, post.in_reply_to, post.conversation, post.quoted, post.reposted)
-    pairs = zip(_IDS, ids, strict=True)
-    return {name: names.post(post.platform, id_) for name, id_ in pairs if id_ is not None and ADDRESS in id_}
+class Pace:
+    """Holds posts back so that their own time passes `speed` times as fast as ours. A late post waits for nothing."""
+
+    def __init__(self, speed: float, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._speed, self._monotonic, self._sleep = speed, monotonic, sleep
+        self._start: tuple[float, int] | None = None
+
+    def wait_for(self, created_at_ms: int) -> None:
+        """Block until the moment of `created_at_ms` has come, counted from the first post's."""
+        if self._start is None:
+            self._start = self._monotonic(), created_at_ms
+        started, first_ms = self._start
+        ahead_s = (created_at_ms - first_ms) / 1000 / self._speed - (self._monotonic() - started)
+        if ahead_s > 0:
+            self._sleep(ahead_s)
+
+
+class IntakeRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run accepts, and how it stamps it."""
+
+    origin: Origin
+    names: Pseudonyms
+    clock_ms: Callable[[], int]
+    matches: Callable[[Post], bool] = lambda post: True
+    """Whether any campaign has a post from a firehose. Posts that none has are filtered."""
+    max_age_days: int | None = None
+    """How old posts may be; older ones are `too-old`. None: any age."""
+
+
+class Intake:
+    """One run of sources. `accept` sends an item on; `account` says at any time what became of all so far.
+
+    `parse` says what is in a payload. Deletions always go on: after a restart it is not known what was sent before.
+    """
+
+    def __init__(
+        self,
+        kafka: MessagePublisher,
+        parse: Parse,
+        account: IntakeAccount,
+        rules: IntakeRules,
+        pace: Pace | None = None,
+    ) -> None:
+        self.account = account
+        self._kafka, self._parse, self._rules, self._pace = kafka, parse, rules, pace
+        self._losses = Losses()
+
+    def accept(self, item: Received | Gap) -> None:
+        """Send an item on, to `posts.raw` or with the reason to `posts.dead`.
+
+        Blocks while Kafka is behind, and for the pace. Raises PublishFailed.
+        """
+        if isinstance(item, Gap):
+            self._tell(item)
+            return
+        kind, buried = item.source.partition(":")[0], False
+        for outcome in self._parse(item):
+            fate, error = self._forward(item, kind, outcome)
+            if error is not None and not buried:  # the letter has all of the payload: one is enough for all its parts
+                self._kafka.bury(dead_letter(item, error, self._rules.clock_ms()))
+                buried = True
+            self.account.add(fate)
+            metrics.PAYLOADS.labels(kind, fate).inc()
+
+    def _forward(self, item: Received, kind: str, outcome: Outcome) -> tuple[Disposition, InvalidPost | None]:
+        """What becomes of a part of a payload, and of a dead one why."""
+        now_ms = self._rules.clock_ms()
+        if isinstance(outcome, Control):
+            if outcome.estimated_loss and (gap := self._losses.gap_for(item.source, outcome.estimated_loss, now_ms)):
+                self._tell(gap)
+            return "control", None
+        if item.firehose and isinstance(outcome, Post | PostEdit) and not self._rules.matches(_post(outcome)):
+            return "filtered", None
+        try:
+            if isinstance(outcome, InvalidPost):
+                raise outcome
+            origin = item.origin or self._rules.origin
+            self._require_age(outcome, now_ms)
+            message = validate_and_pseudonymise(
+                outcome, now_ms=now_ms, names=self._rules.names, origin=origin, source=kind
+            )
+        except InvalidPost as error:
+            return "dead", error
+        if not isinstance(message, PostDelete):
+            self._losses.saw(item.source, _post(message).created_at_ms)
+            if self._pace is not None:
+                self._pace.wait_for(_post(message).created_at_ms)
+        self._kafka.publish(message)
+        match message:
+            case Post():
+                return "posts", None
+            case PostEdit():
+                return "edits", None
+            case PostDelete():
+                return "deletes", None
+
+    def _require_age(self, message: Message, now_ms: int) -> None:
+        days = self._rules.max_age_days
+        if days is None or isinstance(message, PostDelete):
+            return
+        if EARLIEST_MS <= _post(message).created_at_ms < now_ms - days * DAY_MS:
+            raise InvalidPost("too-old", f"created_at is more than {days} days back")
+
+    def _tell(self, gap: Gap) -> None:
+        self._kafka.publish(gap)
+        self.account.gaps += 1
+        kind = gap.source.partition(":")[0]
+        metrics.GAPS.labels(kind, gap.reason).inc()
+        metrics.GAP_SECONDS.labels(kind, gap.reason).inc((gap.to_ms - gap.from_ms) / 1000)
+
+
+def _post(message: Post | PostEdit) -> Post:
+    return message.post if isinstance(message, PostEdit) else message
+
+
+def dead_letter(item: Received, error: InvalidPost, at_ms: int) -> DeadLetter:
+    """What is kept of a payload that can't go on: all of it; of one that is not public, nothing."""
+    return DeadLetter(
+        reason=error.reason,
+        detail=error.detail,
+        source=item.source,
+        position=item.position,
+        payload=b"" if error.reason == "private" else item.payload[:MAX_PAYLOAD_BYTES],
+        at_ms=at_ms,
+    )

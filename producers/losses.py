@@ -1,6 +1,6 @@
 """Posts that platforms say they held back."""
 
-from producers.contract import Gap
+from hashtide.contract.messages import Gap
 
 
 class Losses:
@@ -17,7 +17,7 @@ class Losses:
             self._newest_ms[source] = created_at_ms
         self._since_ms.setdefault(source, created_at_ms)
 
-    def told(self, source: str, total: int, now_ms: int) -> Gap | None:
+    def gap_for(self, source: str, total: int, now_ms: int) -> Gap | None:
         """The gap that a notice of `total` posts tells of: since the notice before it, or since the first post.
 
         None where the total has not grown. A total below the last one is another connection's.

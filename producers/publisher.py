@@ -9,13 +9,16 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import RecordMetadata
 
-from producers import metrics, outages
-from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
-from producers.errors import HashtideError
-from producers.kafka_clients import REFUSED_S, connect, refusal
+from hashtide import outages
+from hashtide.contract.bounds import MAX_MESSAGE_BYTES
+from hashtide.contract.dead_letters import DeadLetter, dead_letter_key, without_payload
+from hashtide.contract.messages import Sent, encode, key
+from hashtide.contract.names import POSTS_DEAD, POSTS_RAW
+from hashtide.errors import HashtideError
+from hashtide.kafka.clients import REFUSED_S, connect, refusal
+from hashtide.metrics import producer as metrics
 from producers.settings import ProducerSettings
 
-MAX_MESSAGE_BYTES = 4 << 20  # a payload of 1 MiB grows in base64 and in JSON's escapes
 DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
 LOOK_EVERY_S: Final = 1.0
 SILENCE_S: Final = 5.0

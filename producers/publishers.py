@@ -14,9 +14,12 @@ from typing import Final, Self
 import msgspec
 from prometheus_client import REGISTRY
 
-from producers import logs, metrics
-from producers.contract import POSTS_DEAD, POSTS_RAW, DeadLetter, Sent, dead_letter_key, encode, key, without_payload
-from producers.errors import HashtideError
+from hashtide import logs
+from hashtide.contract.dead_letters import DeadLetter, dead_letter_key, without_payload
+from hashtide.contract.messages import Sent, encode, key
+from hashtide.contract.names import POSTS_DEAD, POSTS_RAW
+from hashtide.errors import HashtideError
+from hashtide.metrics import producer as metrics
 from producers.publisher import Publisher, PublishFailed
 from producers.settings import ProducerSettings
 
@@ -24,11 +27,11 @@ DEALT_AT_ONCE: Final = 200
 REPORT_S: Final = 1.0
 FLUSH: Final = b""
 
-Record = tuple[str, bytes, bytes]
+TopicRecord = tuple[str, bytes, bytes]
 """Topic, key, value."""
 
 
-class Report(msgspec.Struct, frozen=True):
+class PublisherReport(msgspec.Struct, frozen=True):
     """What a publisher's process says: now and then, after a flush, and when it fails."""
 
     acknowledged: dict[str, int]
@@ -37,8 +40,8 @@ class Report(msgspec.Struct, frozen=True):
     failure: str | None = None
 
 
-_records: Final = msgspec.msgpack.Decoder(list[Record])
-_report: Final = msgspec.msgpack.Decoder(Report)
+_records: Final = msgspec.msgpack.Decoder(list[TopicRecord])
+_report: Final = msgspec.msgpack.Decoder(PublisherReport)
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
@@ -75,7 +78,7 @@ class Publishers:
             for member in self._members:
                 member.end()
 
-    def _deal(self, record: Record) -> None:
+    def _deal(self, record: TopicRecord) -> None:
         self._members[zlib.crc32(record[1]) % len(self._members)].take(record)
 
 
@@ -90,7 +93,7 @@ class _Member:
         )
         self._process.start()
         theirs.close()
-        self._dealt: list[Record] = []
+        self._dealt: list[TopicRecord] = []
         self._sent = 0
         self._acknowledged: dict[str, int] = {}
 
@@ -98,7 +101,7 @@ class _Member:
     def unacknowledged(self) -> int:
         return self._sent - sum(self._acknowledged.values())
 
-    def take(self, record: Record) -> None:
+    def take(self, record: TopicRecord) -> None:
         self._dealt.append(record)
         self._sent += 1
         if len(self._dealt) >= DEALT_AT_ONCE:
@@ -133,7 +136,7 @@ class _Member:
             self._hear()  # why
             raise PublishFailed("a publisher's process ended") from None
 
-    def _hear(self) -> Report:
+    def _hear(self) -> PublisherReport:
         try:
             report = _report.decode(self._line.recv_bytes())
         except (EOFError, OSError):
@@ -155,7 +158,7 @@ def _serve(line: Connection, settings: ProducerSettings) -> None:
         with Publisher(settings) as publisher:
             _publish(line, publisher)
     except HashtideError as error:
-        line.send_bytes(_encode(Report({}, failure=str(error))))
+        line.send_bytes(_encode(PublisherReport({}, failure=str(error))))
 
 
 def _publish(line: Connection, publisher: Publisher) -> None:
@@ -167,13 +170,13 @@ def _publish(line: Connection, publisher: Publisher) -> None:
             return
         if data == FLUSH:
             publisher.flush()
-            line.send_bytes(_encode(Report(_acknowledged(), flushed=True)))
+            line.send_bytes(_encode(PublisherReport(_acknowledged(), flushed=True)))
             continue
         for topic, key_, value in _records.decode(data):
             publisher.send(topic, key_, value)
         if time.monotonic() - reported_at >= REPORT_S:
             reported_at = time.monotonic()
-            line.send_bytes(_encode(Report(_acknowledged())))
+            line.send_bytes(_encode(PublisherReport(_acknowledged())))
 
 
 def _acknowledged() -> dict[str, int]:

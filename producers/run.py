@@ -1,83 +1,100 @@
-"""One run of `hashtide produce`: a source, the way in to Kafka, progress, and the account at the end."""
+"""One run of a producer: a source, the way in to Kafka, and an account at the end."""
 
-import contextlib
-import json
 import logging
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
+from typing import Literal
 
-import click
+import msgspec
 from prometheus_client import start_http_server
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from producers import metrics
-from producers.contract import Gap, Origin, Post
-from producers.identity import Pseudonyms, load_keys
-from producers.interrupts import Interrupted, Interrupts
-from producers.pipeline import DAY_MS, Account, Intake, Pace, Parse
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.messages import Gap, Origin, Post
+from hashtide.identity import Pseudonyms, load_keys
+from hashtide.interrupts import Interrupted, Interrupts
+from hashtide.metrics import producer as metrics
+from hashtide.settings import WrongSetting
+from producers.intake import Intake, IntakeAccount, IntakeRules, Pace, Parse
 from producers.publisher import Publisher, PublishFailed
 from producers.publishers import Publishers
-from producers.settings import ProducerSettings, WrongSetting
+from producers.settings import ProducerSettings
 from producers.sources.lost import Refused
 from producers.sources.positions import Checkpoints, Positions
 from producers.sources.received import Item, Received
 
 log = logging.getLogger(__name__)
 
-REPORT_S = 10.0  # how often progress is logged where stderr is no terminal
-REPORT_ENDLESS_S = 60.0
+Items = Generator[Item | None, None, None]
+"""What a source gives; None where nothing came for a while."""
+
+ShowProgress = Callable[[IntakeAccount, int], None]
+"""Called after each item: the account so far, and how much of the source's total is consumed."""
 
 
-def run(
-    items: Generator[Item | None, None, None],
-    settings: ProducerSettings,
-    *,
-    parse: Parse,
-    origin: Origin,
-    positions: Positions | None = None,
-    matches: Callable[[Post], bool] = lambda post: True,
-    speed: float | None = None,
-    total: int | None = None,
-    jobs: int = 1,
-    max_age_days: int | None = None,
-) -> None:
-    """Send on what a source gives, until it ends or a signal comes; then the account, as JSON, on stdout.
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source is read."""
 
-    `jobs`: how many processes publish. `max_age_days`: how old posts may be; None: any age. With `positions` the source
-    is a stream, and a signal is its proper end; without, the run is cut short, and exits with 130. Blocks. Raises
-    HashtideError, OSError, EOFError.
+    origin: Origin
+    positions: Positions | None = None
+    """Where a stream keeps how far it has come; None: the source has an end."""
+    matches: Callable[[Post], bool] = lambda post: True
+    speed: float | None = None
+    """How many times as fast as it happened; None: as fast as Kafka takes it."""
+    jobs: int = 1
+    """Processes that publish."""
+    max_age_days: int | None = None
+    """How old posts may be; None: any age."""
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """What became of a run."""
+
+    account: IntakeAccount
+    seconds: float
+    ended: Literal["finished", "interrupted", "failed"]
+    failure: Exception | None = None
+    """HashtideError, OSError or EOFError where it failed. The account says what was read; Kafka may have less."""
+
+    def summary(self) -> dict[str, object]:
+        """The account, for scripts: read = posts + edits + deletes + control + filtered + dead."""
+        dispositions = {name: getattr(self.account, name) for name in self.account.__struct_fields__}
+        numbers = {"read": self.account.read, "sent": self.account.sent} | dispositions
+        return numbers | {"seconds": round(self.seconds, 3), "ended": self.ended}
+
+
+def run(items: Items, parse: Parse, settings: ProducerSettings, options: RunOptions, show: ShowProgress) -> RunResult:
+    """Send on what a source gives, until it ends, a signal comes, or it fails.
+
+    Blocks. What a source or Kafka raises while it runs is in the result; before that it raises WrongSetting,
+    KafkaUnreachable and KafkaRefused.
     """
     names = Pseudonyms(load_keys(settings))
     started = time.monotonic()
-    account = Account()
-    ended = "finished"
+    account = IntakeAccount()
+    ended: Literal["finished", "interrupted", "failed"] = "finished"
     failure: Exception | None = None
+    rules = IntakeRules(
+        origin=options.origin,
+        names=names,
+        clock_ms=wall_clock_ms,
+        matches=options.matches,
+        max_age_days=options.max_age_days,
+    )
     try:
-        several = Publisher(settings) if jobs == 1 else Publishers(settings, jobs)
-        with several as publisher, Interrupts() as interrupts:
-            pace = None if speed is None else Pace(speed, time.monotonic, interrupts.sleep)
-            intake = Intake(
-                publisher,
-                parse,
-                account,
-                origin=origin,
-                names=names,
-                clock_ms=wall_clock_ms,
-                matches=matches,
-                pace=pace,
-                max_age_ms=None if max_age_days is None else max_age_days * DAY_MS,
+        kafka = Publisher(settings) if options.jobs == 1 else Publishers(settings, options.jobs)
+        with kafka as publisher, Interrupts() as interrupts:
+            pace = None if options.speed is None else Pace(options.speed, time.monotonic, interrupts.sleep)
+            intake = Intake(publisher, parse, account, rules, pace)
+            checkpoints = (
+                None if options.positions is None else Checkpoints(publisher.flush, options.positions, time.monotonic)
             )
-            checkpoints = None if positions is None else Checkpoints(publisher.flush, positions, time.monotonic)
             try:
-                with progress(account, total, endless=positions is not None) as show:
-                    for item in interrupts.pull(items):
-                        if isinstance(item, Received | Gap):
-                            intake.take(item)
-                        if checkpoints is not None:
-                            checkpoints.passed(item)
-                        show(item.consumed if isinstance(item, Received) else 0)
+                for item in interrupts.pull(items):
+                    if isinstance(item, Received | Gap):
+                        intake.accept(item)
+                    if checkpoints is not None:
+                        checkpoints.passed(item)
+                    show(account, item.consumed if isinstance(item, Received) else 0)
             except Interrupted:
                 pass
             except (Refused, OSError, EOFError) as error:
@@ -87,19 +104,9 @@ def run(
                 log.info("asked to end: sending what was read")
             if checkpoints is not None:
                 checkpoints.save()
-    except PublishFailed as error:  # also from the last flush; the account says what was read, Kafka has less
+    except PublishFailed as error:  # also from the last flush
         ended, failure = "failed", error
-    click.echo(json.dumps(summary(account, time.monotonic() - started, ended)))
-    if failure is not None:
-        raise failure
-    if ended == "interrupted" and positions is None:
-        sys.exit(130)
-
-
-def summary(account: Account, seconds: float, ended: str) -> dict[str, object]:
-    """The account of a run, for scripts: read = posts + edits + deletes + control + filtered + dead."""
-    fates = {name: getattr(account, name) for name in account.__struct_fields__}
-    return {"read": account.read, "sent": account.sent} | fates | {"seconds": round(seconds, 3), "ended": ended}
+    return RunResult(account, time.monotonic() - started, ended, failure)
 
 
 def serve_metrics(source: str, port: int | None, settings: ProducerSettings) -> None:
@@ -112,40 +119,3 @@ def serve_metrics(source: str, port: int | None, settings: ProducerSettings) -> 
     except OSError as error:
         where = f"{settings.metrics_host}:{port}"
         raise WrongSetting(f"--metrics-port={port}: can't listen on {where}: {error.strerror}") from None
-
-
-def wall_clock_ms() -> int:
-    """Now, in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-@contextlib.contextmanager
-def progress(account: Account, total: int | None, *, endless: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr where that is a terminal, else a line now and then. Call what it gives with how much is consumed
-    of `total`; it shows a few times a second at most.
-    """
-    console = Console(stderr=True)
-    terminal = console.is_terminal
-    columns = (
-        TextColumn("[progress.description]{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[posts]:,} posts, {task.fields[dead]:,} dead"),
-        TimeElapsedColumn(),
-    )
-    every_s = 0.2 if terminal else REPORT_ENDLESS_S if endless else REPORT_S
-    shown_at = time.monotonic()
-    with Progress(*columns, console=console, disable=not terminal) as bar:
-        task = bar.add_task("producing", total=total, posts=0, dead=0)
-
-        def show(consumed: int) -> None:
-            nonlocal shown_at
-            if time.monotonic() - shown_at < every_s:
-                return
-            shown_at = time.monotonic()
-            bar.update(task, completed=consumed, posts=account.sent, dead=account.dead)
-            if not terminal:
-                log.info("produced %s posts, %s dead letters", f"{account.sent:,}", f"{account.dead:,}")
-
-        yield show
-        bar.update(task, completed=total, posts=account.sent, dead=account.dead)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from producers.contract import Post
+from hashtide.contract.messages import Post
 
 
 class Terms(msgspec.Struct, frozen=True):

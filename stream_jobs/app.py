@@ -1,34 +1,25 @@
 """The composition root: settings in, a worker's app out. Read here what flows where."""
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-
-from producers.contract import POSTS_RAW
-from producers.identity import Pseudonyms, load_keys
-from producers.kafka_security import security
-from producers.run import wall_clock_ms
-from producers.settings import WrongSetting
-from stream_jobs import canary, metrics, retention_daily, topics
-from stream_jobs.agents.count import CountAgent
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.client import connection
+from hashtide.identity import Pseudonyms, load_keys
+from hashtide.kafka import topics
+from hashtide.kafka.security import security
+from hashtide.metrics import worker as metrics
+from hashtide.settings import WrongSetting
+from stream_jobs import canary
+from stream_jobs.agents.count import CountAgent, CountOptions
 from stream_jobs.agents.dead import without_payloads
 from stream_jobs.agents.enrich import EnrichAgent
-from stream_jobs.domain import campaign
-from stream_jobs.domain.campaign import Campaigns
-from stream_jobs.domain.enrich import Enricher
-from stream_jobs.domain.retention import Keep
-from stream_jobs.labels import Labels
-from stream_jobs.reload import Reload
-from stream_jobs.retention import enforce
+from stream_jobs.kafka_sink import KafkaSink
+from stream_jobs.labels import CampaignLabels
+from stream_jobs.loading import load_campaigns, load_enricher
+from stream_jobs.reload import CampaignReloader
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.client import connection
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.kafka import KafkaSink
-from stream_jobs.topics import POSTS_ENRICHED
-from stream_jobs.transport import BatchApp
-
-PACKAGED_CAMPAIGNS = Path(__file__).parent.parent / "deploy" / "campaigns"
+from stream_jobs.store.elasticsearch import Elasticsearch
+from stream_jobs.transport.app import BatchApp
 
 
 def create(settings: StreamSettings) -> BatchApp:
@@ -38,29 +29,25 @@ def create(settings: StreamSettings) -> BatchApp:
     TopicsUnready, ElasticsearchUnreachable, LoginRefused and IndicesUnready.
     """
     keys, at = load_keys(settings), connection(settings)
-    reload = Reload(lambda: load_campaigns(settings, Pseudonyms(keys).post))
+    reload = CampaignReloader(lambda: load_campaigns(settings, Pseudonyms(keys).post))
     campaigns = reload.begin()
-    labels = Labels.of(settings, [each.name for each in campaigns.all])
-    enricher = Enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
-    keep = Keep.of(settings) if settings.retention else None
+    labels = CampaignLabels.of(settings, [each.name for each in campaigns.all])
+    enricher = load_enricher(campaigns, repair_hashtags=settings.repair_hashtags, store_text=settings.store_text)
     found = topics.check(settings)
-    indices.check(at)
+    templates.check(at)
 
     kafka = KafkaSink(settings)
     store = Elasticsearch(at, settings.bulk_bytes)
     bury = kafka.bury if settings.dead_letter_payloads else without_payloads(kafka.bury)
     enrich = EnrichAgent(enricher, kafka.send, bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
-    count = CountAgent(
-        store,
-        bury,
+    options = CountOptions(
         topic_id=found[POSTS_ENRICHED].id,
+        partitions=found[POSTS_ENRICHED].partitions,
         key=keys.ledger,
         cached_counts=settings.cached_counts,
-        partitions=found[POSTS_ENRICHED].partitions,
         grace_ms=settings.grace_s * 1000,
-        labels=labels,
-        clock_ms=wall_clock_ms,
     )
+    count = CountAgent(store, bury, options, labels=labels, clock_ms=wall_clock_ms)
 
     metrics.begin()
     labels.begin()
@@ -95,20 +82,11 @@ def create(settings: StreamSettings) -> BatchApp:
     app.handles(POSTS_ENRICHED, count.handle)
     app.tends(POSTS_ENRICHED, count.finalise)
     app.task(store.watch_clock)
-    reload.tell(enricher.use, labels.use)
+    reload.subscribe(enricher.use, labels.use)
     app.task(reload.run)
     if settings.canary:
         canary.register()
-        app.task(canary.Sender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run)
-    if keep is not None:
-        retention_daily.register()
-        app.task(retention_daily.Daily(partial(enforce, at, keep), partial(app.has, POSTS_RAW, 0), wall_clock_ms).run)
+        app.task(
+            canary.CanarySender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run
+        )
     return app
-
-
-def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns. Raises WrongSetting,
-    WrongCampaign."""
-    if settings.campaigns is not None and not settings.campaigns.exists():
-        raise WrongSetting(f"HASHTIDE_CAMPAIGNS={str(settings.campaigns)!r}: no such file or folder")
-    return Campaigns(campaign.load(settings.campaigns or PACKAGED_CAMPAIGNS), called)

@@ -15,10 +15,10 @@ from aiokafka.errors import KafkaError
 from elasticsearch import ApiError
 from prometheus_client import REGISTRY
 
-from producers.contract import POSTS_RAW, Canary, encode, key
-from stream_jobs import metrics
-from stream_jobs.sinks.documents import CANARIES
-from stream_jobs.sinks.store import Store
+from hashtide.contract.messages import Canary, encode, key
+from hashtide.contract.names import CANARIES, POSTS_RAW
+from hashtide.metrics import worker as metrics
+from stream_jobs.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def register() -> None:
         REGISTRY.register(metric)
 
 
-class Sender:
+class CanarySender:
     """Sends canaries until cancelled. `send(topic, partition, records)` is back when Kafka has them."""
 
     def __init__(

@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from producers.contract import EARLIEST_MS, LATEST_MS, Canary, Gap, Id, InvalidPost, Origin, Platform, problem
-from producers.versions import refuse_newer
+from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS
+from hashtide.contract.messages import Canary, Gap, Id, Origin, Platform, problem
+from hashtide.contract.reasons import InvalidPost
+from hashtide.contract.versions import refuse_newer
 from stream_jobs.domain.campaign import Why
 
 Kind = Literal["original", "reply", "quote", "repost"]

@@ -11,13 +11,13 @@ from typing import Final, Self, get_args
 from babel import Locale
 from prometheus_client import Counter as Metric
 
-from producers.settings import WrongSetting
-from stream_jobs import metrics
+from hashtide.contract.names import UNKNOWN_REGION
+from hashtide.metrics import worker as metrics
+from hashtide.settings import WrongSetting
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.language import UNDETERMINED, normal_code
 from stream_jobs.enriched import EnrichedPost, Kind
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.documents import UNKNOWN_REGION
 
 FRESH_MS: Final = 5 * 60 * 1000
 """How far a post's own time may be from the clock, either way: no more than a clock may be wrong (contract.py)."""
@@ -25,7 +25,7 @@ OTHER: Final = "other"
 """The label of what has none of its own."""
 
 
-class Labels:
+class CampaignLabels:
     """The campaigns, platforms, languages and regions with a label of their own; all else shares OTHER."""
 
     def __init__(

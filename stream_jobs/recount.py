@@ -13,13 +13,16 @@ from typing import Any
 import msgspec
 from tenacity import AsyncRetrying, retry_if_exception_type
 
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS, REPLY_VOLUME
+from hashtide.elasticsearch.values import Document, Found, Ref
+from stream_jobs.documents import counts, keys, ledger
+from stream_jobs.documents.counts import Count
+from stream_jobs.documents.keys import CountKey
 from stream_jobs.domain.windows import day, window_start_ms
 from stream_jobs.enriched import Position
-from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, POSTS, REPLY_VOLUME, Count, CountKey
-from stream_jobs.sinks.store import Document, Found, Ref, ScanLost, Store
+from stream_jobs.store.store import ScanLost, Store
 
-Group = tuple[str, int, int]
+WindowGroup = tuple[str, int, int]
 """Topic id, partition, window: within one, every count document has the same writer."""
 
 
@@ -48,16 +51,16 @@ class Tally:
         """Whether the ledger has every post that was counted. Where not, it says nothing of any count."""
         self.posts = 0
         """Entries of the ledger, the emptied ones included."""
-        self._emptied: Counter[Group] = Counter()
+        self._emptied: Counter[WindowGroup] = Counter()
         self._windows: set[int] = set()
         """Those that the ledger has anything of."""
         self._expected: Counter[Ref] = Counter()
-        self._keys: dict[Ref, tuple[Group, CountKey]] = {}
+        self._keys: dict[Ref, tuple[WindowGroup, CountKey]] = {}
         self._counted: dict[Ref, Found] = {}
 
     def enter(self, source: dict[str, Any], before: Position | None) -> None:
         """Count a ledger document; of another partition than `before`'s, or at its offset or after it: not."""
-        at = documents.ledger_position(source, "at")
+        at = ledger.ledger_position(source, "at")
         assert at is not None
         window_ms = window_start_ms(source["@timestamp"])
         self._windows.add(window_ms)
@@ -69,8 +72,8 @@ class Tally:
         self.posts += 1
         if "deleted_at" in source:
             self._emptied[group] += 1
-        for key in documents.ledger_keys(source):
-            ref = documents.count_ref(key, at.topic, at.partition)
+        for key in keys.ledger_keys(source):
+            ref = counts.count_ref(key, at.topic, at.partition)
             self._expected[ref] += 1
             self._keys[ref] = group, key
 
@@ -95,7 +98,7 @@ class Tally:
         if not self.whole:
             return []
         told: list[Difference] = []
-        ahead: Counter[Group] = Counter()  # by how many posts reply volume is ahead, where some were emptied
+        ahead: Counter[WindowGroup] = Counter()  # by how many posts reply volume is ahead, where some were emptied
         for ref in self._expected.keys() | self._counted.keys():
             found, expected = self._counted.get(ref), self._expected[ref]
             counted = found.source["count"] if found else 0
@@ -133,14 +136,14 @@ class Tally:
             if not difference.mendable or (found is not None and found.version > version):
                 continue
             if found is not None:
-                mended.append(documents.recounted(found, difference.expected, version))
+                mended.append(counts.recounted(found, difference.expected, version))
             else:
                 mended.append(self._made(ref, difference.expected, version))
         return mended
 
     def _made(self, ref: Ref, total: int, version: int) -> Document:
         (topic, partition, _), key = self._keys[ref]
-        return documents.count_document(key, topic, partition, Count(total, version))
+        return counts.count_document(key, topic, partition, Count(total, version))
 
 
 async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None = None) -> Tally:
@@ -175,7 +178,7 @@ def ledger_is_whole(made: Mapping[str, int]) -> bool:
     return not ledgers or not counts or max(ledgers) <= min(counts)
 
 
-def _group(source: dict[str, Any]) -> Group:
+def _group(source: dict[str, Any]) -> WindowGroup:
     return source["kafka"]["topic"], source["kafka"]["partition"], source["@timestamp"]
 
 

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from producers.errors import HashtideError
-from stream_jobs import metrics
+from hashtide.errors import HashtideError
+from hashtide.metrics import worker as metrics
 from stream_jobs.domain.campaign import Campaigns
 
 log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 Use = Callable[[Campaigns], None]
 
 
-class Reload:
+class CampaignReloader:
     """Loads campaigns when it is asked to, and hands them to all that use them. A post's campaigns travel with it from
     the enrich step on, so nothing that is counted changes."""
 
@@ -33,7 +33,7 @@ class Reload:
         metrics.CAMPAIGNS_LOADED.set_to_current_time()
         return self._now
 
-    def tell(self, *users: Use) -> None:
+    def subscribe(self, *users: Use) -> None:
         """Hand the campaigns to these whenever they are loaded anew."""
         self._users = users
 

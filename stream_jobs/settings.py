@@ -1,36 +1,16 @@
-"""What the worker and the readers of its results need, on top of what every command needs."""
+"""What a worker needs, in addition to what the pipeline needs."""
 
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
-from producers.settings import Common
-
-Days = Annotated[int, Meta(ge=1, le=36_500)]
+from hashtide.settings import PipelineSettings
 
 
-class StreamSettings(Common, frozen=True, kw_only=True):
-    """Elasticsearch, topics, campaigns and the worker."""
+class StreamSettings(PipelineSettings, frozen=True, kw_only=True):
+    """Campaigns and the worker."""
 
-    elasticsearch: Annotated[
-        str, Meta(pattern=r"^https?://[^\s/@]+/?$", description="Elasticsearch, as a URL; the login goes elsewhere")
-    ] = "http://127.0.0.1:9200"
-    elasticsearch_api_key_file: Annotated[
-        Path | None, Meta(description="file with an API key of Elasticsearch, in its encoded form")
-    ] = None
-    elasticsearch_user: Annotated[str | None, Meta(description="user of Elasticsearch, where there is no API key")] = (
-        None
-    )
-    elasticsearch_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
-    elasticsearch_ca_file: Annotated[
-        Path | None,
-        Meta(description="file with the certificates (PEM) to trust Elasticsearch by; the system's where unset"),
-    ] = None
-    elasticsearch_fingerprint: Annotated[
-        Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None,
-        Meta(description="SHA-256 of Elasticsearch's certificate, in hex, to trust it by in place of a CA"),
-    ] = None
     campaigns: Annotated[
         Path | None, Meta(description="TOML file of a campaign, or a folder of them; #MeToo's own where unset")
     ] = None
@@ -39,37 +19,6 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         bool,
         Meta(description="keep the texts of posts in the ledger; else they go no further than enrichment"),
     ] = False
-    group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
-    partitions: Annotated[
-        int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")
-    ] = 4
-    replication: Annotated[
-        int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` makes; 3 in production")
-    ] = 1
-    retention: Annotated[
-        bool,
-        Meta(description="have the worker with partition 0 do what `hashtide retention` does, once a day"),
-    ] = False
-    retention_counts_days: Annotated[
-        Days | None, Meta(description="how long counts are kept, days; unset: for ever")
-    ] = None
-    retention_posts_days: Annotated[
-        Days | None,
-        Meta(
-            description="how long the ledger is kept, days; unset: for ever. Older posts are refused once it was "
-            "dropped, as nobody knows any more whether they were counted"
-        ),
-    ] = None
-    retention_gaps_days: Annotated[
-        Days | None, Meta(description="how long gaps and canaries are kept, days; unset: as long as counts")
-    ] = None
-    retention_raw_days: Annotated[
-        Days, Meta(description="how long `hashtide setup` has posts.raw kept, days: longer than workers may be down")
-    ] = 7
-    retention_enriched_days: Annotated[Days, Meta(description="the same of posts.enriched, days")] = 7
-    retention_dead_days: Annotated[
-        Days, Meta(description="the same of posts.dead, days: short, for it keeps what platforms sent")
-    ] = 7
     fetch_bytes: Annotated[
         int, Meta(ge=1024, le=64 << 20, description="about how large a batch of one partition is, unpacked, bytes")
     ] = 1 << 20
@@ -116,19 +65,3 @@ class StreamSettings(Common, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(description="port of /metrics; 0: none. Unset: 9464, or a free one where that is taken"),
     ] = None
-    kibana_api_key_file: Annotated[
-        Path | None, Meta(description="file with an API key for `setup --kibana`, in its encoded form")
-    ] = None
-    kibana_user: Annotated[str | None, Meta(description="user of Kibana, for `setup --kibana` without an API key")] = (
-        None
-    )
-    kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kibana")] = (
-        None
-    )
-    watch_host: Annotated[str, Meta(min_length=1, description="address that the page of watch listens on")] = (
-        "127.0.0.1"
-    )
-    watch_port: Annotated[int, Meta(ge=0, le=65535, description="port of that page; 0: any free one")] = 9465
-    watch_names: Annotated[
-        str, Meta(description="names that the page goes by, beside its addresses: of a proxy before it, name,name")
-    ] = ""

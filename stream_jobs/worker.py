@@ -3,31 +3,34 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
 import faust
 
-from producers import logs
-from producers.settings import WrongSetting
+from hashtide import logs
+from hashtide.elasticsearch import session
+from hashtide.elasticsearch.client import connection
+from hashtide.settings import WrongSetting
 from stream_jobs import app, health
 from stream_jobs.health import DEFAULT_METRICS_PORT, Checks
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.client import connection
+from stream_jobs.transport.app import BatchApp
 
 log = logging.getLogger(__name__)
 
 
-def run(settings: StreamSettings) -> NoReturn:
+def run(settings: StreamSettings, extend: Callable[[BatchApp], None] = lambda _: None) -> NoReturn:
     """Work until SIGTERM or SIGINT, then drain, flush and commit. Never returns: raises SystemExit.
 
-    Raises what app.create raises, before anything is consumed.
+    `extend` may give the app more tasks, before it starts. Raises what app.create raises, before anything is consumed.
     """
     asyncio.set_event_loop(asyncio.new_event_loop())
     worker_app = app.create(settings)
+    extend(worker_app)
     if settings.metrics_port != 0:
-        serve(settings, Checks(worker_app.progress, partial(indices.answers, connection(settings))))
+        serve(settings, Checks(worker_app.progress, partial(session.answers, connection(settings))))
     log.info("working: Kafka %s, Elasticsearch %s, group %s", settings.kafka, settings.elasticsearch, settings.group)
     # The detector, the tables and the code stay for good: out of the garbage collector's sight, enriching a post costs
     # half, for it would go through them all again and again.

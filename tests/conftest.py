@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.login import Secrets
 from deploy.local.stack import Addresses, Stack, owned
-from producers import outages
+from hashtide import outages
 from tests.integration import secure
 
 IN_CI = os.environ.get("CI") == "true"

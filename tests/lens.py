@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from elasticsearch import Elasticsearch
 
 from deploy.kibana.finish import DATA_VIEWS, panels
-from stream_jobs.sinks.indices import WHOLE
+from hashtide.elasticsearch.session import WHOLE
 
 Json = dict[str, Any]
 

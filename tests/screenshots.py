@@ -35,7 +35,7 @@ def main() -> None:
         with pipeline.worker():
             pipeline.hashtide("produce", "campaign", "--posts=60000", f"--start={start:%Y-%m-%dT%H:%M}")
             pipeline.settle()
-        command = [sys.executable, "-m", "stream_jobs.cli", "watch", "--port=0", "--span=48h", "--campaign=metoo"]
+        command = [sys.executable, "-m", "operations.cli", "watch", "--port=0", "--span=48h", "--campaign=metoo"]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as page:
             assert page.stdout is not None
             address = page.stdout.readline().split()[-1]

@@ -10,8 +10,8 @@ import click
 
 from benchmarks.alerts.score import UNSCORED, scaled, score
 from benchmarks.alerts.series import DAYS, REGIMES, START, STEP, Series, make
-from stream_jobs.backtest import history
-from stream_jobs.backtest.run import CAMPAIGN, backtest
+from operations.backtest import history
+from operations.backtest.run import CAMPAIGN, backtest
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "alert-tuning.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -54,7 +54,7 @@ def starts_of(made: list[Series]) -> list[list[float]]:
     """The samples at which ReplyVolumeSpike began to fire, of each series: all in one run."""
     step_ms, start_ms = history.STEP_MS, round(START.timestamp() * 1000)
     past = [
-        history.Series(
+        history.TimeSeries(
             CAMPAIGN,
             (("campaign", str(number)),),
             {start_ms + i * step_ms: float(value) for i, value in enumerate(series.values)},

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from benchmarks import job
 from benchmarks.contest.bare import reading
 from benchmarks.contest.entry import Stopwatch, Task
-from stream_jobs.sinks.kafka import BATCH_BYTES, COMPRESSION, send_batches
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.names import POSTS_ENRICHED
+from stream_jobs.kafka_sink import BATCH_BYTES, COMPRESSION, send_batches
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(job.Key).decode

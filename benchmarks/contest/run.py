@@ -13,7 +13,7 @@ from benchmarks.contest.entry import Task
 from benchmarks.machine import ROOT, pinned
 from benchmarks.posts import Truth, digest, hashtag_payloads, truth
 from benchmarks.servers import CONTEST, Servers, until
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.names import POSTS_ENRICHED
 
 PARTITIONS: Final = 4
 TIMEOUT_S: Final = 600.0

@@ -8,9 +8,9 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.quality import sets
 from stream_jobs.domain.detector import LANGUAGES
-from stream_jobs.domain.language import SURE_ENOUGH, UNDETERMINED, Languages, clean, normal_code
-from stream_jobs.domain.profile import Profiles
+from stream_jobs.domain.language import SURE_ENOUGH, UNDETERMINED, clean, normal_code
 from stream_jobs.domain.region import NOWHERE, Regions
+from stream_jobs.loading import load_languages, load_profiles, load_regions
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "quality.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -42,7 +42,7 @@ def languages() -> str:
     rows.append(language_row("the text cleaned", lambda text: bare(clean(text)), inputs, junk))
     model.set_languages(LANGUAGES)
     rows.append(language_row(f"{len(LANGUAGES)} languages", lambda text: bare(clean(text)), inputs, junk))
-    shipped = Languages()
+    shipped = load_languages()
     rows.append(language_row("phrases with edges and prior: as it ships", tagged, inputs, junk))
     heads = [f"{name} ({len(cases):,})" for name, cases in inputs.items()]
     spoken = len({label for label, _ in posts})
@@ -84,7 +84,7 @@ def pieces(posts: Iterable[tuple[str, str]], size: int) -> list[tuple[str, str]]
 
 def regions() -> str:
     """A table of what profiles and points are tagged with, by what was known of them."""
-    known = Regions()
+    known = load_regions()
     cases = sets.profiles()
     places = [(label, text) for label, text in cases if label != "-"]
     rows = [
@@ -92,7 +92,7 @@ def regions() -> str:
         region_row("profiles", [(label, known.tag(None, None, text).code or "-") for label, text in cases]),
     ]
     worth = {3: "names a country", 4: "two names agree", 2: "a large city or a state", 1: "a smaller city"}
-    profiles = Profiles()
+    profiles = load_profiles()
     found = [(label, profiles.country(text)) for label, text in places]
     for value, name in worth.items():
         answers = [(label, answer[0]) for label, answer in found if answer is not None and answer[1] == value]

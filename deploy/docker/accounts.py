@@ -13,20 +13,23 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
-from producers import logs
-from producers.errors import HashtideError
-from producers.settings import load
-from producers.sources.secrets import one_word, read
+from hashtide import logs
+from hashtide.elasticsearch.client import connection
+from hashtide.elasticsearch.session import session
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.errors import HashtideError
+from hashtide.secrets import one_word, read_secret
+from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.client import connection
-from stream_jobs.sinks.indices import session, templates
 
 log = logging.getLogger(__name__)
 
 KIBANA: Final = "kibana_system"
 """Built in, and Kibana's own: only its password is ours."""
 
-PATTERNS: Final = sorted(pattern for template in templates().values() for pattern in template["index_patterns"])
+PATTERNS: Final = sorted(
+    pattern for template in packaged_templates().values() for pattern in template["index_patterns"]
+)
 LOOK: Final = ["read", "view_index_metadata", "maintenance"]  # maintenance: a reader refreshes, to be up to date
 
 ROLES: Final[dict[str, dict[str, Any]]] = {
@@ -68,7 +71,7 @@ def make(client: Elasticsearch, passwords: dict[str, str]) -> None:
 def passwords(folder: Path) -> dict[str, str]:
     """Every password, by what its file is named after. Reads the disk. Raises WrongSetting."""
     files = {name: f"{name}_password" for name in ("kibana", *USERS)}
-    return {name: one_word(file, read(file, folder / file).strip()) for name, file in files.items()}
+    return {name: one_word(file, read_secret(file, folder / file).strip()) for name, file in files.items()}
 
 
 def main(folder: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.kibana.finish import finished, ndjson
-from producers.errors import HashtideError
+from hashtide.errors import HashtideError
 
 HERE: Final = Path(__file__).parent
 COMPILER: Final = HERE.parents[1] / ".venv-kibana" / "bin" / "kb-dashboard"

@@ -5,20 +5,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from deploy.local import NotInstalled
-from deploy.local.login import USER, Secrets
-from deploy.local.ports import HOST
-from deploy.local.private import write
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-except ImportError:
-    raise NotInstalled(
-        "certificates can't be made without cryptography: install the extra `local`, pip install 'hashtide[local]'"
-    ) from None
+from deploy.local.login import USER, Secrets
+from deploy.local.private import write
+from hashtide.ports import HOST
 
 DAYS: Final = 825
 """How long a certificate is good for. An older one is made anew at the next start."""

@@ -8,8 +8,8 @@ from typing import Final
 
 from deploy.local.jars import fetch
 from deploy.local.jvm import LOG4J, jvm_options
-from deploy.local.ports import HOST
 from deploy.local.server import Kind
+from hashtide.ports import HOST
 
 HEAP: Final = ("-Xms512m", "-Xmx1g")
 NODE_OPTIONS: Final = ("-Dlog4j2.disable.jmx=true",)

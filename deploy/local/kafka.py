@@ -15,8 +15,8 @@ from kafka.errors import KafkaError
 from deploy.local import private
 from deploy.local.jars import fetch
 from deploy.local.jvm import LOG4J, child_environment, jvm_options
-from deploy.local.ports import HOST, listens
 from deploy.local.server import Kind, StackError
+from hashtide.ports import HOST, listens
 
 CONFIG: Final = "server.properties"  # these are relative to the home, where the process runs: any name will do for it
 DATA: Final = "data"

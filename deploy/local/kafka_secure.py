@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from deploy.local import kafka, login
+from deploy.local import credentials, kafka
 from deploy.local.login import USER, Secrets
-from deploy.local.ports import HOST
 from deploy.local.server import Kind
-from producers.kafka_security import security
-from producers.settings import Common, load
+from hashtide.kafka.security import security
+from hashtide.ports import HOST
+from hashtide.settings import Common, load
 
 SCRAM: Final = ("SCRAM-SHA-512", "SCRAM-SHA-256")
 MODULES: Final = "org.apache.kafka.common.security"
@@ -52,7 +52,7 @@ def unsigned(user: str, seconds: int = 3600) -> str:
 
 
 def _prepare(folder: Path, every_way: bool, home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
-    secrets = login.make(folder)
+    secrets = credentials.make(folder)
     home.chmod(0o700)  # its data hold what passwords are checked by
     users = [f"{mechanism}=[name={USER},password={secrets.password}]" for mechanism in SCRAM]
     return kafka.prepared(home, ports[1], _listeners(secrets, every_way, ports), users, short_lived)

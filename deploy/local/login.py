@@ -1,12 +1,9 @@
 """The login of the embedded Kafka, where it is secure: what lies in its folder of secrets."""
 
-import secrets
 from pathlib import Path
 from typing import Final
 
 import msgspec
-
-from deploy.local.private import write
 
 USER: Final = "hashtide"
 
@@ -43,20 +40,3 @@ class Secrets(msgspec.Struct, frozen=True):
     @property
     def password(self) -> str:
         return self.password_file.read_text().strip()
-
-
-def make(folder: Path) -> Secrets:
-    """Makes what is missing, and certificates that are about to end. The same password for as long as it lies there.
-
-    Raises NotInstalled.
-    """
-    from deploy.local import certificates  # needs a package that nothing else does
-
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    made = Secrets(folder)
-    if not made.password_file.exists():
-        write(made.password_file, secrets.token_urlsafe(24).encode())
-    if not certificates.lasts(made.ca):
-        certificates.certify(made)
-    return made

@@ -18,7 +18,7 @@ from jgo.config import GlobalSettings
 from jgo.maven import MavenContext, PythonResolver
 from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from deploy.local.jars import Jar, JarsError, check, sha256
+from deploy.local.lock import Jar, JarsError, check, sha256
 from deploy.local.progress import progress_bar
 
 log = logging.getLogger(__name__)

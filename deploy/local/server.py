@@ -13,8 +13,8 @@ import psutil
 
 from deploy.local import process
 from deploy.local.jvm import child_environment
-from deploy.local.ports import RANGE, free_ports, is_free
-from producers.errors import HashtideError
+from hashtide.errors import HashtideError
+from hashtide.ports import RANGE, free_ports, is_free
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ time with the clock.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost
+from hashtide.contract.bounds import MAX_PAYLOAD_BYTES
+from hashtide.contract.messages import Control
+from hashtide.contract.reasons import InvalidPost
 from producers.formats import jetstream, mastodon, native, shape, x_v1, x_v2
 from producers.formats.payload import Outcome, body, items, require_utf8
 

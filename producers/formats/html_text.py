@@ -4,7 +4,8 @@ from typing import Final
 
 from lxml import etree
 
-from producers.contract import MAX_TEXT_CHARS, InvalidPost
+from hashtide.contract.bounds import MAX_TEXT_CHARS
+from hashtide.contract.reasons import InvalidPost
 
 _BREAKS: Final = (("<br", "\n<br"), ("</p>", "</p>\n\n"), ("<li", "\n<li"), ("</div>", "</div>\n"))
 _PARSER: Final = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, collect_ids=False)

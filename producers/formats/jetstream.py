@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import Control, InvalidPost, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Control, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
 from producers.formats.payload import (
     ABSENT,
     Id,
@@ -94,7 +95,7 @@ class _Commit(msgspec.Struct, frozen=True):
     record: msgspec.Raw = ABSENT
 
 
-class _Event(msgspec.Struct, frozen=True):
+class _JetstreamEvent(msgspec.Struct, frozen=True):
     """A v1 event, or a v2 frame."""
 
     did: str | None = None
@@ -106,7 +107,7 @@ class _Event(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-class _Payload(_Commit, frozen=True):
+class _CommitPayload(_Commit, frozen=True):
     """What a v2 frame carries: the event's fields and the commit's side by side."""
 
     type: str | None = msgspec.field(default=None, name="$type")
@@ -115,8 +116,8 @@ class _Payload(_Commit, frozen=True):
     name: str | None = None
 
 
-_EVENT: Final = msgspec.json.Decoder(_Event)
-_PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_EVENT: Final = msgspec.json.Decoder(_JetstreamEvent)
+_PAYLOAD: Final = msgspec.json.Decoder(_CommitPayload)
 _RECORD: Final = msgspec.json.Decoder(_Record)
 
 
@@ -139,7 +140,7 @@ def parse(payload: bytes) -> list[Outcome]:
     return [_committed(event.did, event.commit, at_ms)]
 
 
-def _frame(frame: _Payload) -> Parsed:
+def _frame(frame: _CommitPayload) -> Parsed:
     kind = (frame.type or "").rpartition("#")[2]
     if kind == "info":
         return Control(_NOTICES.get(frame.name or "", "info"))

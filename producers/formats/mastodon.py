@@ -21,7 +21,8 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import Control, InvalidPost, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Control, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
 from producers.formats.html_text import plain_text
 from producers.formats.payload import (
     Id,
@@ -81,7 +82,7 @@ class _Status(msgspec.Struct, frozen=True):
     quote: Any = None
 
 
-class _Line(_Status, frozen=True):
+class _MastodonLine(_Status, frozen=True):
     """A status, or a message around one, or what conversations, notifications and errors have at their top."""
 
     event: str | None = None
@@ -91,7 +92,7 @@ class _Line(_Status, frozen=True):
     error: str | None = None
 
 
-_LINE: Final = msgspec.json.Decoder(_Line)
+_LINE: Final = msgspec.json.Decoder(_MastodonLine)
 
 
 def parse(payload: bytes, uris: MutableMapping[str, str] | None = None) -> list[Outcome]:

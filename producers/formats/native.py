@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import InvalidPost, Post
+from hashtide.contract.messages import Post
+from hashtide.contract.reasons import InvalidPost
 from producers.formats.payload import (
     Id,
     Outcome,
@@ -30,7 +31,7 @@ from producers.formats.payload import (
 _PLATFORM: Final = re.compile("[a-z][a-z0-9_-]{0,31}")
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _NativeLine(msgspec.Struct, frozen=True):
     id: Id = None
     text: str | None = None
     created_at: Time = None
@@ -47,7 +48,7 @@ class _Line(msgspec.Struct, frozen=True):
     hashtags: list[str] | None = None
 
 
-_LINE: Final = msgspec.json.Decoder(_Line)
+_LINE: Final = msgspec.json.Decoder(_NativeLine)
 
 
 def parse(payload: bytes) -> list[Outcome]:

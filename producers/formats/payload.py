@@ -13,7 +13,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from producers.contract import LATEST_MS, MAX_ID_CHARS, MAX_PARTS, MAX_TEXT_CHARS, InvalidPost, Parsed, problem
+from hashtide.contract.bounds import LATEST_MS, MAX_ID_CHARS, MAX_PARTS, MAX_TEXT_CHARS
+from hashtide.contract.messages import Parsed, problem
+from hashtide.contract.reasons import InvalidPost
 
 Outcome = Parsed | InvalidPost
 """What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from producers.contract import InvalidPost
+from hashtide.contract.reasons import InvalidPost
 from producers.formats import x_v1
 from producers.formats.payload import decode
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from producers.contract import Post, PostEdit
+from hashtide.contract.messages import Post, PostEdit
 
 PLATFORM: Final = "x"
 

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import Control, InvalidPost, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Control, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
 from producers.formats import x
 from producers.formats.payload import (
     Id,
@@ -73,27 +74,27 @@ CONTROLS: Final = (
 )
 
 
-class _Hashtag(msgspec.Struct, frozen=True):
+class _V1Hashtag(msgspec.Struct, frozen=True):
     text: str | None = None
 
 
-class _Entities(msgspec.Struct, frozen=True):
-    hashtags: list[_Hashtag] | None = None
+class _V1Entities(msgspec.Struct, frozen=True):
+    hashtags: list[_V1Hashtag] | None = None
 
 
 class _Extended(msgspec.Struct, frozen=True):
     full_text: str | None = None
     display_text_range: list[int] | None = None
-    entities: _Entities | None = None
+    entities: _V1Entities | None = None
 
 
-class _User(msgspec.Struct, frozen=True):
+class _V1User(msgspec.Struct, frozen=True):
     id_str: Id = None
     id: Id = None
     location: str | None = None
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _V1Place(msgspec.Struct, frozen=True):
     country_code: str | None = None
 
 
@@ -116,7 +117,7 @@ class _EditControl(msgspec.Struct, frozen=True):
     edit: _EditHistory | None = None
 
 
-class _Tweet(msgspec.Struct, frozen=True):
+class _V1Tweet(msgspec.Struct, frozen=True):
     id_str: Id = None
     id: Id = None
     created_at: Time = None
@@ -124,17 +125,17 @@ class _Tweet(msgspec.Struct, frozen=True):
     full_text: str | None = None
     truncated: bool | None = None
     display_text_range: list[int] | None = None
-    entities: _Entities | None = None
+    entities: _V1Entities | None = None
     extended_tweet: _Extended | None = None
     lang: str | None = None
-    user: _User | None = None
+    user: _V1User | None = None
     in_reply_to_status_id_str: Id = None
     in_reply_to_status_id: Id = None
     quoted_status_id_str: Id = None
     quoted_status_id: Id = None
-    retweeted_status: _Tweet | None = None
+    retweeted_status: _V1Tweet | None = None
     coordinates: Any = None
-    place: _Place | None = None
+    place: _V1Place | None = None
     edit_history: _EditHistory | None = None
     ext_edit_control: _EditControl | None = None
 
@@ -149,7 +150,7 @@ class _Deletion(msgspec.Struct, frozen=True):
 
 
 _MOST_LOST: Final = 10**12  # more than there are; what is beyond has no place in a document
-_TWEET: Final = msgspec.json.Decoder(_Tweet)
+_TWEET: Final = msgspec.json.Decoder(_V1Tweet)
 _LIMIT: Final = msgspec.json.Decoder(_Limit)
 _DELETION: Final = msgspec.json.Decoder(_Deletion)
 _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -200,16 +201,16 @@ def _deleted(deletion: _Deletion) -> Parsed:
     )
 
 
-def _message(tweet: _Tweet) -> Post | PostEdit:
+def _message(tweet: _V1Tweet) -> Post | PostEdit:
     edited = (tweet.ext_edit_control and tweet.ext_edit_control.edit) or tweet.edit_history
     return x.as_version(_post(tweet), optional_id(edited.initial_tweet_id, "initial_tweet_id") if edited else None)
 
 
-def _post(tweet: _Tweet) -> Post:
+def _post(tweet: _V1Tweet) -> Post:
     post_id, created_at_ms = ident(tweet.id_str or tweet.id), time_ms(tweet.created_at)
     original = tweet.retweeted_status
     text, hashtags = _content(original or tweet)
-    user = tweet.user or _User()
+    user = tweet.user or _V1User()
     return Post(
         platform=x.PLATFORM,
         post_id=post_id,
@@ -231,7 +232,7 @@ def _post(tweet: _Tweet) -> Post:
     )
 
 
-def _content(tweet: _Tweet) -> tuple[str, x.Tags]:
+def _content(tweet: _V1Tweet) -> tuple[str, x.Tags]:
     """Text and tags, of the extended tweet where there is one."""
     extended = tweet.extended_tweet
     if extended is not None and extended.full_text is not None:

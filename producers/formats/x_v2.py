@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import msgspec
 
-from producers.contract import Control, InvalidPost, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Control, Parsed, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
 from producers.formats import x
 from producers.formats.payload import (
     ABSENT,
@@ -59,12 +60,12 @@ _COMPLIANCE: Final = (
 _DELETES: Final = ("delete", "tweet_delete")
 
 
-class _Hashtag(msgspec.Struct, frozen=True):
+class _V2Hashtag(msgspec.Struct, frozen=True):
     tag: str | None = None
 
 
-class _Entities(msgspec.Struct, frozen=True):
-    hashtags: list[_Hashtag] | None = None
+class _V2Entities(msgspec.Struct, frozen=True):
+    hashtags: list[_V2Hashtag] | None = None
 
 
 class _Geo(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ class _Geo(msgspec.Struct, frozen=True):
     """The place's, where the tweet was flattened."""
 
 
-class _User(msgspec.Struct, frozen=True):
+class _V2User(msgspec.Struct, frozen=True):
     id: Id = None
     location: str | None = None
 
@@ -83,45 +84,45 @@ class _Note(msgspec.Struct, frozen=True):
     """The whole of a text above 280 characters."""
 
     text: str | None = None
-    entities: _Entities | None = None
+    entities: _V2Entities | None = None
 
 
-class _Tweet(msgspec.Struct, frozen=True):
+class _V2Tweet(msgspec.Struct, frozen=True):
     id: Id = None
     text: str | None = None
     created_at: Time = None
     author_id: Id = None
     conversation_id: Id = None
     lang: str | None = None
-    entities: _Entities | None = None
+    entities: _V2Entities | None = None
     note_tweet: _Note | None = None
-    referenced_tweets: list[_Tweet] | None = None
+    referenced_tweets: list[_V2Tweet] | None = None
     type: str | None = None
     """As what it is referenced."""
-    author: _User | None = None
+    author: _V2User | None = None
     """Where the tweet was flattened."""
     geo: _Geo | None = None
     edit_history_tweet_ids: list[str | int] | None = None
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _V2Place(msgspec.Struct, frozen=True):
     id: Id = None
     country_code: str | None = None
 
 
 class _Lists(msgspec.Struct, frozen=True):
-    tweets: list[_Tweet] | None = None
-    users: list[_User] | None = None
-    places: list[_Place] | None = None
+    tweets: list[_V2Tweet] | None = None
+    users: list[_V2User] | None = None
+    places: list[_V2Place] | None = None
 
 
 class _Includes(msgspec.Struct, frozen=True):
-    tweets: Mapping[str, _Tweet]
-    users: Mapping[str, _User]
-    places: Mapping[str, _Place]
+    tweets: Mapping[str, _V2Tweet]
+    users: Mapping[str, _V2User]
+    places: Mapping[str, _V2Place]
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _V2Line(msgspec.Struct, frozen=True):
     data: msgspec.Raw = ABSENT
     includes: msgspec.Raw = ABSENT
     errors: msgspec.Raw = ABSENT
@@ -130,10 +131,10 @@ class _Line(msgspec.Struct, frozen=True):
     action: str | None = None
 
 
-class _Event(msgspec.Struct, frozen=True):
+class _V2Event(msgspec.Struct, frozen=True):
     """An event of the compliance streams, under its name."""
 
-    tweet: _Tweet | None = None
+    tweet: _V2Tweet | None = None
     event_at: Time = None
 
 
@@ -145,11 +146,11 @@ class _Redaction(msgspec.Struct, frozen=True):
     redacted_at: Time = None
 
 
-_LINE: Final = msgspec.json.Decoder(_Line)
-_TWEET: Final = msgspec.json.Decoder(_Tweet)
+_LINE: Final = msgspec.json.Decoder(_V2Line)
+_TWEET: Final = msgspec.json.Decoder(_V2Tweet)
 _LISTS: Final = msgspec.json.Decoder(_Lists)
 _REDACTION: Final = msgspec.json.Decoder(_Redaction)
-_EVENT: Final = msgspec.json.Decoder(_Event)
+_EVENT: Final = msgspec.json.Decoder(_V2Event)
 _EVENTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = _Includes({}, {}, {})
 _MAX_PAGE: Final = 500  # as X makes them ("Full-archive search", max_results)
@@ -195,13 +196,13 @@ def _outcome(data: bytes | msgspec.Raw, includes: _Includes) -> Parsed:
     return _message(tweet, includes)
 
 
-def _message(tweet: _Tweet, includes: _Includes) -> Post | PostEdit:
+def _message(tweet: _V2Tweet, includes: _Includes) -> Post | PostEdit:
     versions = tweet.edit_history_tweet_ids
     first = optional_id(versions[0], "edit_history_tweet_ids") if versions else None
     return x.as_version(_post(tweet, includes), first)
 
 
-def _post(tweet: _Tweet, includes: _Includes) -> Post:
+def _post(tweet: _V2Tweet, includes: _Includes) -> Post:
     post_id, created_at_ms = ident(tweet.id), time_ms(tweet.created_at)
     referenced = {each.type: each for each in tweet.referenced_tweets or ()}
     ids = {kind: optional_id(each.id, "referenced_tweets") for kind, each in referenced.items()}
@@ -211,7 +212,7 @@ def _post(tweet: _Tweet, includes: _Includes) -> Post:
     if reposted and not original:
         text, hashtags = x.without_cut_tag(x.without_retweet_prefix(text), hashtags)
     author = optional_id(tweet.author_id, "author_id")
-    user = includes.users.get(author or "") or tweet.author or _User()
+    user = includes.users.get(author or "") or tweet.author or _V2User()
     geo = tweet.geo or _Geo()
     place = includes.places.get(geo.place_id or "")
     return Post(
@@ -232,12 +233,12 @@ def _post(tweet: _Tweet, includes: _Includes) -> Post:
     )
 
 
-def _original(reference: _Tweet, includes: _Includes) -> _Tweet | None:
+def _original(reference: _V2Tweet, includes: _Includes) -> _V2Tweet | None:
     """The tweet that was retweeted, from includes, or from the reference itself where the line was flattened."""
     return includes.tweets.get(str(reference.id)) or (reference if reference.text is not None else None)
 
 
-def _content(tweet: _Tweet) -> tuple[str, x.Tags]:
+def _content(tweet: _V2Tweet) -> tuple[str, x.Tags]:
     """Text and tags, of the note where the tweet is a long one. No entities at all: they weren't asked for."""
     note = tweet.note_tweet
     text = note.text if note and note.text is not None else tweet.text

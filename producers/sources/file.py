@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, cast
 
-from producers.contract import MAX_PAYLOAD_BYTES
+from hashtide.contract.bounds import MAX_PAYLOAD_BYTES
 from producers.sources.received import Received
 
 STDIN = Path("-")

@@ -16,8 +16,8 @@ from typing import IO, Final, Literal
 import msgspec
 from tenacity import Retrying, retry_if_result, wait_exponential
 
-from producers import metrics
-from producers.contract import Gap
+from hashtide.contract.messages import Gap
+from hashtide.metrics import producer as metrics
 from producers.sources.lines import LineBuffer
 from producers.sources.received import Item, Items, Mark, Received
 
@@ -34,7 +34,7 @@ _ROTATED: Final = re.compile(r"[._-][0-9][0-9T:._-]*")  # posts.jsonl.1, posts.j
 Change = Literal["grown", "rotated", "truncated"]
 
 
-class Place(msgspec.Struct, frozen=True):
+class FilePosition(msgspec.Struct, frozen=True):
     """How far a file has been read: what is kept of it between runs."""
 
     inode: int
@@ -57,7 +57,7 @@ class Followed:
     """One path, at which a file grows, and other files may come after it. `clock_ms` and `sleep` are injected."""
 
     def __init__(
-        self, path: Path, place: Place | None, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
+        self, path: Path, place: FilePosition | None, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
     ) -> None:
         self._path, self._place = path, place
         self._clock_ms, self._sleep = clock_ms, sleep
@@ -77,7 +77,9 @@ class Followed:
                     place = None
                 place, unsure = yield from self._grown(file, place)
 
-    def _grown(self, file: IO[bytes], place: Place | None) -> Generator[Item, None, tuple[Place | None, bool]]:
+    def _grown(
+        self, file: IO[bytes], place: FilePosition | None
+    ) -> Generator[Item, None, tuple[FilePosition | None, bool]]:
         """The lines of one file until it is rotated away or cut. Then where it was left, if something of it may be left
         elsewhere, and whether something may be lost.
         """
@@ -95,7 +97,7 @@ class Followed:
                     quiet_s = (self._clock_ms() - (reader.heard_ms or 0)) / 1000
                     return left, reader.unfinished or quiet_s <= LAST_LOOK_S
 
-    def _elsewhere(self, place: Place, unsure: bool) -> Items:
+    def _elsewhere(self, place: FilePosition, unsure: bool) -> Items:
         """What is left of a file that is no longer under the path, and of those that were there after it, in order."""
         found = False
         for path in self._rotated():
@@ -175,10 +177,10 @@ class _Reader:
     def unfinished(self) -> bool:
         return self._buffer.pending > 0
 
-    def place(self, now_ms: int) -> Place:
+    def place(self, now_ms: int) -> FilePosition:
         if self._head_of < min(self._offset, _HEAD):
             self._head, self._head_of = _digest(self._file, self._offset), min(self._offset, _HEAD)
-        return Place(self._inode, self._offset, self._head, self.heard_ms or now_ms)
+        return FilePosition(self._inode, self._offset, self._head, self.heard_ms or now_ms)
 
     def change(self, path: Path) -> Change | None:
         """What has happened to the file since it was read to its end, if anything."""

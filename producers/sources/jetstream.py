@@ -17,7 +17,8 @@ import msgspec
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import reconnect
 
-from producers.contract import FUTURE_TOLERANCE_MS, MAX_PAYLOAD_BYTES, Gap
+from hashtide.contract.bounds import FUTURE_TOLERANCE_MS, MAX_PAYLOAD_BYTES
+from hashtide.contract.messages import Gap
 from producers.sources.link import Link
 from producers.sources.lost import Lost, Refused, answer_error
 from producers.sources.received import Items, Mark, Received
@@ -51,7 +52,7 @@ class _Connect(reconnect):
         return exc
 
 
-class _Payload(msgspec.Struct, frozen=True):
+class _FramePayload(msgspec.Struct, frozen=True):
     type: str | None = msgspec.field(default=None, name="$type")
     witnessedAt: str | None = None
     time: str | None = None
@@ -64,7 +65,7 @@ class _Frame(msgspec.Struct, frozen=True):
     time_us: int | None = None
     error: str | None = None
     message: str | None = None
-    payload: _Payload | None = None
+    payload: _FramePayload | None = None
 
 
 _FRAME: Final = msgspec.json.Decoder(_Frame)

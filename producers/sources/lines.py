@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from producers.contract import MAX_PAYLOAD_BYTES
+from hashtide.contract.bounds import MAX_PAYLOAD_BYTES
 
 
 class LineBuffer:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final, Literal
 
-from producers import metrics, outages
-from producers.contract import Gap
+from hashtide import outages
+from hashtide.contract.messages import Gap
+from hashtide.metrics import producer as metrics
 from producers.sources.lost import Cause, Lost
 
 MIN_GAP_MS: Final = 3_000  # what passes from the end of a connection to the first byte of the next when all is well

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
-from producers.errors import HashtideError
-from producers.escapes import escaped
+from hashtide.errors import HashtideError
+from hashtide.escapes import escaped
 
 Cause = Literal["ended", "notice", "network", "stalled", "http-error", "rate-limited", "too-slow", "cursor-too-old"]
 """Why a connection was lost: closed; closed with a notice; broken or never made; silent for too long; answered by an

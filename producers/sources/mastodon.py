@@ -19,7 +19,9 @@ import httpx
 import msgspec
 from httpx_sse import EventSource, ServerSentEvent, SSEError, connect_sse
 
-from producers.contract import MAX_PAYLOAD_BYTES, Control, InvalidPost, PostDelete
+from hashtide.contract.bounds import MAX_PAYLOAD_BYTES
+from hashtide.contract.messages import Control, PostDelete
+from hashtide.contract.reasons import InvalidPost
 from producers.formats import Outcome, mastodon
 from producers.sources.http import ask, check, failures_as_lost
 from producers.sources.inside import leads_inside
@@ -116,7 +118,7 @@ class Instance:
         return f"{'https' if url.scheme in ('wss', 'https') else 'http'}://{url.netloc}{url.path.rstrip('/')}"
 
 
-class Place(msgspec.Struct, frozen=True):
+class StreamPosition(msgspec.Struct, frozen=True):
     """How far a stream has come: what is kept of it between runs."""
 
     id: str | None = None
@@ -197,7 +199,7 @@ class MastodonStream:
         return Received(self._instance.source, position, payload, mark=self._mark(), firehose=self._stream.tag is None)
 
     def _mark(self) -> Mark:
-        place = Place(self._last_id or self._began_id, self.link.heard_ms or self._clock_ms())
+        place = StreamPosition(self._last_id or self._began_id, self.link.heard_ms or self._clock_ms())
         return Mark(position_name(self._instance.name), self._stream.key, msgspec.to_builtins(place))
 
 

@@ -10,7 +10,8 @@ import httpx
 import msgspec
 from tenacity import stop_before_delay
 
-from producers.contract import MAX_ID_CHARS, InvalidPost
+from hashtide.contract.bounds import MAX_ID_CHARS
+from hashtide.contract.reasons import InvalidPost
 from producers.formats.payload import items
 from producers.sources.http import ask
 from producers.sources.lost import Lost
@@ -81,11 +82,11 @@ def _newer(response: httpx.Response) -> str | None:
     return min_id if min_id and len(min_id) <= MAX_ID_CHARS else None
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _StatusId(msgspec.Struct, frozen=True):
     id: str | int | None = None
 
 
-_STATUS: Final = msgspec.json.Decoder(_Status)
+_STATUS: Final = msgspec.json.Decoder(_StatusId)
 
 
 def status_id(status: bytes | str) -> str | None:

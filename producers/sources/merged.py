@@ -31,7 +31,7 @@ def merged(sources: Sequence[Callable[[], Items]], stop: threading.Event) -> Gen
     another one is left; what else a source raises, and the last one's refusal, is raised here. Sets `stop` when it is
     closed or ends; the threads are daemons, so that one that hangs in a read keeps nobody waiting.
     """
-    items = _Waiting()
+    items = _BoundedQueue()
     for number, source in enumerate(sources):
         threading.Thread(target=_work, args=(source, items, stop), name=f"source-{number}", daemon=True).start()
     left = len(sources)
@@ -60,7 +60,7 @@ def sleeper(stop: threading.Event) -> Callable[[float], None]:
     return sleep
 
 
-class _Waiting:
+class _BoundedQueue:
     """A queue for any number of threads, bounded by items and by bytes: payloads may be large."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def _size(item: Item | _Ended) -> int:
     return len(item.payload) if isinstance(item, Received) else 0
 
 
-def _work(source: Callable[[], Items], items: _Waiting, stop: threading.Event) -> None:
+def _work(source: Callable[[], Items], items: _BoundedQueue, stop: threading.Event) -> None:
     error: Exception | None = None
     try:
         for item in source():
@@ -113,7 +113,7 @@ def _work(source: Callable[[], Items], items: _Waiting, stop: threading.Event) -
         return
 
 
-def _put(items: _Waiting, item: Item | _Ended, stop: threading.Event) -> None:
+def _put(items: _BoundedQueue, item: Item | _Ended, stop: threading.Event) -> None:
     while not stop.is_set():
         if items.put(item, TICK_S):
             return

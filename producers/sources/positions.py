@@ -14,7 +14,7 @@ from producers.sources.received import Item, Mark, Received
 
 log = logging.getLogger(__name__)
 
-Place = TypeVar("Place")
+Value = TypeVar("Value")
 
 FOLDER = "positions"  # below the state folder
 
@@ -27,7 +27,7 @@ class Positions:
         self._known: dict[str, dict[str, Any]] = {}
         self._changed: set[str] = set()
 
-    def load(self, name: str, key: str, kind: type[Place]) -> Place | None:
+    def load(self, name: str, key: str, kind: type[Value]) -> Value | None:
         """The value that was saved last; None where there is none, or, with a warning, a damaged one.
 
         Reads the disk. Raises OSError.

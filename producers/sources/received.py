@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from producers.contract import Gap, Origin
+from hashtide.contract.messages import Gap, Origin
 
 
 class Mark(NamedTuple):

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_nev
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from producers import outages
+from hashtide import outages
 from producers.sources.link import Link
 from producers.sources.lost import Lost
 from producers.sources.received import Items

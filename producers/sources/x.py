@@ -77,14 +77,14 @@ class _Error(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class _Line(msgspec.Struct, frozen=True):
+class _StreamLine(msgspec.Struct, frozen=True):
     data: Any = None
     errors: tuple[_Error, ...] = ()
     title: str | None = None
     connection_issue: str | None = None
 
 
-_LINE: Final = msgspec.json.Decoder(_Line)
+_LINE: Final = msgspec.json.Decoder(_StreamLine)
 
 
 def notice(line: bytes) -> Lost | None:

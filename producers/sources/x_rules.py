@@ -26,7 +26,7 @@ MAX_PAGES: Final = 100
 _OR: Final = " OR "
 
 
-class Rule(msgspec.Struct, frozen=True):
+class XRule(msgspec.Struct, frozen=True):
     """One rule; `id` is X's, once it is there."""
 
     value: str
@@ -34,14 +34,14 @@ class Rule(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-class Plan(msgspec.Struct, frozen=True):
+class RulePlan(msgspec.Struct, frozen=True):
     """What to change: first add, then remove, so that nothing is missed in between."""
 
-    add: tuple[Rule, ...]
-    remove: tuple[Rule, ...]
+    add: tuple[XRule, ...]
+    remove: tuple[XRule, ...]
 
 
-def rules(wanted: Wanted, max_chars: int) -> list[Rule]:
+def rules(wanted: Wanted, max_chars: int) -> list[XRule]:
     """The rules that ask for all campaigns' posts, each of at most `max_chars` characters. Pure. Raises Refused for a
     tag or phrase that no rule has room for.
 
@@ -49,7 +49,7 @@ def rules(wanted: Wanted, max_chars: int) -> list[Rule]:
     that it has not is refused whole.
     """
     return [
-        Rule(value, f"{OURS}{terms.campaign}:{number}")
+        XRule(value, f"{OURS}{terms.campaign}:{number}")
         for terms in wanted.campaigns
         for number, value in enumerate(_values(terms, max_chars), 1)
     ]
@@ -82,12 +82,12 @@ def _quoted(phrase: str) -> str:
     return '"' + phrase.replace('"', " ").replace("\\", " ") + '"'
 
 
-def plan(wanted: Sequence[Rule], present: Sequence[Rule]) -> Plan:
+def plan(wanted: Sequence[XRule], present: Sequence[XRule]) -> RulePlan:
     """What makes X's rules say what is wanted. Pure. A rule that stands there already, whoever made it, is enough."""
     values = {rule.value for rule in wanted}
     standing = {rule.value for rule in present}
     distinct = {rule.value: rule for rule in reversed(wanted) if rule.value not in standing}
-    return Plan(
+    return RulePlan(
         add=tuple(rule for rule in wanted if distinct.get(rule.value) is rule),
         remove=tuple(rule for rule in present if (rule.tag or "").startswith(OURS) and rule.value not in values),
     )
@@ -110,7 +110,7 @@ class _Meta(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    data: tuple[Rule, ...] = ()
+    data: tuple[XRule, ...] = ()
     errors: tuple[_Problem, ...] = ()
     meta: _Meta = _Meta()
 
@@ -124,9 +124,9 @@ class RulesApi:
     def __init__(self, client: httpx.Client, clock_ms: Callable[[], int]) -> None:
         self._client, self._clock_ms = client, clock_ms
 
-    def present(self) -> list[Rule]:
+    def present(self) -> list[XRule]:
         """All rules that stand there, whoever made them."""
-        found: list[Rule] = []
+        found: list[XRule] = []
         params: dict[str, str] = {}
         for _ in range(MAX_PAGES):
             answer = self._ask("GET", params=params)
@@ -136,7 +136,7 @@ class RulesApi:
             params = {"pagination_token": answer.meta.next_token}
         raise Lost("http-error", f"more than {MAX_PAGES} pages of rules")
 
-    def add(self, rules: Sequence[Rule], *, dry_run: bool) -> dict[str, str]:
+    def add(self, rules: Sequence[XRule], *, dry_run: bool) -> dict[str, str]:
         """Add rules, or only have them checked. Gives, by their values, what X says of those that it does not take."""
         body = {"add": [{"value": rule.value, "tag": rule.tag} for rule in rules]}
         answer = self._ask("POST", params=_dry(dry_run), json=body)
@@ -148,7 +148,7 @@ class RulesApi:
                 problems[problem.value] = str(problem)
         return problems
 
-    def remove(self, rules: Sequence[Rule], *, dry_run: bool) -> None:
+    def remove(self, rules: Sequence[XRule], *, dry_run: bool) -> None:
         """Remove rules, or only have it checked."""
         answer = self._ask("POST", params=_dry(dry_run), json={"delete": {"ids": [rule.id for rule in rules]}})
         if answer.errors:
@@ -167,7 +167,7 @@ def _dry(dry_run: bool) -> dict[str, str]:
     return {"dry_run": "true"} if dry_run else {}
 
 
-def put_in_place(api: RulesApi, wanted: Sequence[Rule], *, dry_run: bool) -> Plan:
+def put_in_place(api: RulesApi, wanted: Sequence[XRule], *, dry_run: bool) -> RulePlan:
     """Have X's rules say what is wanted; every change is tried dry first. With `dry_run`, only that. Gives what it did.
 
     Of the rules that X does not take, each is named in the log, and the others go on. Raises Refused if none is left,
@@ -178,7 +178,7 @@ def put_in_place(api: RulesApi, wanted: Sequence[Rule], *, dry_run: bool) -> Pla
     problems = api.add(planned.add, dry_run=True) if planned.add else {}
     for value, problem in problems.items():
         log.warning("X does not take a rule, so what it asks for will be missing: %s: %s", value, problem)
-    planned = Plan(tuple(rule for rule in planned.add if rule.value not in problems), planned.remove)
+    planned = RulePlan(tuple(rule for rule in planned.add if rule.value not in problems), planned.remove)
     kept = {rule.value for rule in present} & {rule.value for rule in wanted}
     if not planned.add and not kept:
         raise Refused("X takes none of the campaigns' rules" if wanted else "no campaign has anything to ask X for")
@@ -195,6 +195,6 @@ def put_in_place(api: RulesApi, wanted: Sequence[Rule], *, dry_run: bool) -> Pla
     return planned
 
 
-def shown(rules: Iterable[Rule]) -> list[dict[str, str | None]]:
+def shown(rules: Iterable[XRule]) -> list[dict[str, str | None]]:
     """Rules as people and scripts see them."""
     return [{"tag": rule.tag, "value": rule.value} for rule in rules]

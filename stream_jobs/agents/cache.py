@@ -4,7 +4,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from stream_jobs.sinks.documents import Count, CountKey
+from stream_jobs.documents.counts import Count
+from stream_jobs.documents.keys import CountKey
 
 NOTHING: Final = Count()
 

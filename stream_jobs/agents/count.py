@@ -8,57 +8,40 @@ post's offset, and a count document's version is the last offset it includes, pl
 
 from asyncio import Lock, timeout
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
-from producers.contract import EARLIEST_MS, LATEST_MS, Canary, DeadLetter, Gap, InvalidPost, Reason
-from producers.versions import NewerMessage
-from stream_jobs import metrics
+from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import Canary, Gap
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, REPLY_VOLUME
+from hashtide.contract.reasons import InvalidPost, Reason
+from hashtide.contract.versions import NewerMessage
+from hashtide.elasticsearch.values import Found, Outcome
+from hashtide.metrics import worker as metrics
 from stream_jobs.agents.cache import Cache
-from stream_jobs.agents.dead import Bury, letter
+from stream_jobs.agents.dead import Bury, RecordRef, letter
+from stream_jobs.agents.events import Event, PostEvent, stretches
+from stream_jobs.documents import counts, keys, ledger, signs
+from stream_jobs.documents.keys import CountKey
+from stream_jobs.documents.ledger import Ledger
 from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
 from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, Recount, decode
-from stream_jobs.labels import Labels
+from stream_jobs.labels import CampaignLabels
 from stream_jobs.recount import tally
-from stream_jobs.sinks import documents
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME, CountKey, Ledger
-from stream_jobs.sinks.emptying import empty_posts
-from stream_jobs.sinks.store import Found, Outcome, Store
-from stream_jobs.topics import POSTS_ENRICHED
-from stream_jobs.transport import Batch
+from stream_jobs.store.emptying import empty_posts
+from stream_jobs.store.store import Store
+from stream_jobs.transport.batch import Batch
 
 FINALISED_AT_ONCE = 5_000
 CANARY_WAITS_S = 2.0
 
 
 DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
-M = TypeVar("M", bound=Enriched, covariant=True)
-
-
-class Event(msgspec.Struct, Generic[M], frozen=True, gc=False):
-    """A message of posts.enriched, where it lies, and its bytes."""
-
-    offset: int
-    message: M
-    value: bytes
-
-
-PostEvent = Event[EnrichedPost]
-
-
-def _stretches(events: Sequence[Event[Enriched]]) -> Iterator[Sequence[Event[Enriched]]]:
-    """The events in parts, each but the last ending with an order to count again: what lies before it is done first,
-    and what lies behind it after, wherever a batch begins and ends."""
-    start = 0
-    for i, event in enumerate(events):
-        if isinstance(event.message, Recount):
-            yield events[start : i + 1]
-            start = i + 1
-    yield events[start:]
 
 
 class Partition(NamedTuple):
@@ -69,6 +52,22 @@ class Partition(NamedTuple):
     lock: Lock
 
 
+class CountOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker counts by."""
+
+    topic_id: str
+    """Kafka's UUID of posts.enriched."""
+    partitions: int = 1
+    """How many posts.enriched had at the start: the cache is shared between them."""
+    key: bytes
+    """The ledger's key, 32 bytes."""
+    cached_counts: int
+    grace_ms: int
+
+    def __repr__(self) -> str:
+        return f"CountOptions(topic_id={self.topic_id!r})"
+
+
 class CountAgent:
     """Counts the batches of all partitions that this worker has; batches of one partition come in order."""
 
@@ -76,19 +75,15 @@ class CountAgent:
         self,
         store: Store,
         bury: Bury,
+        options: CountOptions,
         *,
-        topic_id: str,
-        key: bytes,
-        cached_counts: int,
-        partitions: int = 1,
-        grace_ms: int,
-        labels: Labels,
+        labels: CampaignLabels,
         clock_ms: Callable[[], int],
     ) -> None:
-        self._store, self._bury, self._topic_id, self._clock_ms = store, bury, topic_id, clock_ms
-        self._ledger = Ledger(key, topic_id)
-        self._grace_ms, self._labels = grace_ms, labels
-        self._cached_counts, self._shares = cached_counts, partitions
+        self._store, self._bury, self._options = store, bury, options
+        self._labels, self._clock_ms = labels, clock_ms
+        self._topic_id, self._grace_ms = options.topic_id, options.grace_ms
+        self._ledger = Ledger(options.key, options.topic_id)
         self._partitions: defaultdict[int, Partition] = defaultdict(lambda: Partition(Cache(), Watermark(), Lock()))
 
     async def handle(self, batch: Batch) -> None:
@@ -109,11 +104,11 @@ class CountAgent:
         async with partition.lock:
             found = await self._store.find(
                 f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*",
-                documents.open_counts(self._topic_id, number),
+                counts.open_counts(self._topic_id, number),
                 now_ms - self._grace_ms - WINDOW_MS,
                 FINALISED_AT_ONCE,
             )
-            await self._store.put([documents.finalised(document) for document in found])  # conflict: it has grown since
+            await self._store.put([counts.finalised(document) for document in found])  # conflict: it has grown since
             if idle and found:
                 partition.cache.clear()  # it says provisional of these
         metrics.FINALISED.inc(len(found))
@@ -122,7 +117,7 @@ class CountAgent:
         state.cache.belongs_to(batch.generation)
         events, dead = self._decode(batch)
         watermark = copy(state.watermark)  # the partition's own moves on with the batch, when that is done
-        for stretch in _stretches(events):
+        for stretch in stretches(events):
             dead += await self._count(batch.partition, stretch, state.cache, watermark)
         if dead:
             await self._bury(dead)
@@ -161,7 +156,7 @@ class CountAgent:
             except NewerMessage as error:
                 raise error.at(POSTS_ENRICHED, batch.partition, record.offset) from None
             except InvalidPost as error:
-                dead.append(self._letter(batch.partition, record.offset, value, error.reason, error.detail))
+                dead.append(self._letter(batch.partition, record.offset, value, error))
         return events, dead
 
     async def _enter(self, partition: int, posts: Sequence[PostEvent]) -> tuple[list[PostEvent], list[DeadLetter]]:
@@ -191,10 +186,10 @@ class CountAgent:
             if entry is None:  # dropped a moment ago, with its index: whether it is counted, nobody knows any more
                 dead.append(self._refused(partition, event, DROPPED))
                 continue
-            at = documents.ledger_position(entry.source, "at")
+            at = ledger.ledger_position(entry.source, "at")
             if at == Position(self._topic_id, partition, event.offset):
                 count.append(event)
-            elif post.raw is not None and documents.ledger_position(entry.source, "raw") == post.raw:
+            elif post.raw is not None and ledger.ledger_position(entry.source, "raw") == post.raw:
                 metrics.DUPLICATES.labels("re-send").inc()
             elif post.edited_at_ms is not None:
                 edits.append(post)
@@ -227,7 +222,7 @@ class CountAgent:
         """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
         events_of: defaultdict[CountKey, list[PostEvent]] = defaultdict(list)
         for event in posts:
-            for key in documents.count_keys(event.message):
+            for key in keys.count_keys(event.message):
                 events_of[key].append(event)
         counted = Counter([(event.message.platform, event.message.origin) for event in posts])
         for (platform, origin), number in counted.items():
@@ -242,7 +237,7 @@ class CountAgent:
             if now is not before:
                 changed[key] = now
         outcomes = await self._store.put(
-            [documents.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
+            [counts.count_document(key, self._topic_id, partition, now) for key, now in changed.items()]
         )
         refused: dict[int, DeadLetter] = {}
         corrected = 0
@@ -258,7 +253,7 @@ class CountAgent:
                 refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
         metrics.CORRECTED.inc(corrected)
         # `partitions` is how many there were at the start. When some were added since, all get a smaller share.
-        cache.shrink(self._cached_counts // max(self._shares, len(self._partitions)))
+        cache.shrink(self._options.cached_counts // max(self._options.partitions, len(self._partitions)))
         return list(refused.values())
 
     async def _read(self, partition: int, cache: Cache, needed: Iterable[CountKey]) -> None:
@@ -268,12 +263,12 @@ class CountAgent:
         not committed, which are all counted here again, and the higher version stands.
         """
         if not cache.knows:
-            values = documents.counts_of(self._topic_id, partition)
+            values = counts.counts_of(self._topic_id, partition)
             cache.whole_after(await self._store.newest(f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*", values))
         keys = cache.unread(needed)
-        found = await self._store.get([documents.count_ref(key, self._topic_id, partition) for key in keys])
+        found = await self._store.get([counts.count_ref(key, self._topic_id, partition) for key in keys])
         for key, document in zip(keys, found, strict=True):
-            cache[key] = documents.count_of(document)
+            cache[key] = counts.count_of(document)
 
     async def _recount(self, partition: int, event: Event[Any], window_ms: int, cache: Cache) -> list[DeadLetter]:
         """Set the counts of a window to what the ledger says, as of this event: all before it is in both of them."""
@@ -289,7 +284,7 @@ class CountAgent:
     async def _note_edit(self, post: EnrichedPost) -> None:
         while True:
             (entry,) = await self._store.get([self._ledger.ref(post)])
-            body = None if entry is None else documents.edited(entry.source, post)
+            body = None if entry is None else ledger.edited(entry.source, post)
             if entry is None or body is None:
                 return
             if await self._amended(entry, body):
@@ -304,7 +299,7 @@ class CountAgent:
 
     async def _keep_gaps(self, partition: int, gaps: Sequence[Event[Any]]) -> list[DeadLetter]:
         """Keep a document of each gap; one that is there already was told twice."""
-        entries = [documents.gap_document(event.message) for event in gaps if isinstance(event.message, Gap)]
+        entries = [signs.gap_document(event.message) for event in gaps if isinstance(event.message, Gap)]
         outcomes = await self._store.create(entries)
         pairs = zip(gaps, outcomes, strict=True)
         return [self._refused(partition, event, outcome) for event, outcome in pairs if outcome.status == "refused"]
@@ -316,7 +311,7 @@ class CountAgent:
         """
         with suppress(TimeoutError):
             async with timeout(CANARY_WAITS_S):
-                await self._store.put([documents.canary_document(canary) for canary in canaries])
+                await self._store.put([signs.canary_document(canary) for canary in canaries])
 
     async def _amended(self, entry: Found, body: bytes) -> bool:
         (outcome,) = await self._store.amend([(entry, body)])
@@ -324,16 +319,7 @@ class CountAgent:
 
     def _refused(self, partition: int, event: Event[Any], outcome: Outcome) -> DeadLetter:
         reason: Reason = "older-than-retention" if outcome.status == "dropped" else "refused-by-elasticsearch"
-        return self._letter(partition, event.offset, event.value, reason, outcome.detail)
+        return self._letter(partition, event.offset, event.value, InvalidPost(reason, outcome.detail))
 
-    def _letter(self, partition: int, offset: int, value: bytes, reason: Reason, detail: str) -> DeadLetter:
-        return letter(
-            POSTS_ENRICHED,
-            self._topic_id,
-            partition,
-            offset,
-            value=value,
-            reason=reason,
-            detail=detail,
-            at_ms=self._clock_ms(),
-        )
+    def _letter(self, partition: int, offset: int, value: bytes, error: InvalidPost) -> DeadLetter:
+        return letter(RecordRef(POSTS_ENRICHED, self._topic_id, partition, offset), value, error, self._clock_ms())

@@ -1,10 +1,12 @@
 """Dead letters of the jobs: made in one place, so that both agents name, place and count them alike."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from producers.contract import MAX_PAYLOAD_BYTES, DeadLetter, Reason, without_payload
-from stream_jobs import metrics
+from hashtide.contract.bounds import MAX_PAYLOAD_BYTES
+from hashtide.contract.dead_letters import DeadLetter, without_payload
+from hashtide.contract.reasons import InvalidPost
+from hashtide.metrics import worker as metrics
 
 
 class Bury(Protocol):
@@ -22,19 +24,23 @@ def without_payloads(bury: Bury) -> Bury:
     return buried
 
 
-def letter(
-    topic: str,
-    topic_id: str,
-    partition: int,
-    offset: int,
-    *,
-    value: bytes,
-    reason: Reason,
-    detail: str,
-    at_ms: int,
-) -> DeadLetter:
-    """The dead letter of a record, counted. Its position says in which life of the topic it lies."""
-    metrics.DEAD_LETTERS.labels(reason).inc()
-    position = f"{topic_id}:{partition}:{offset}"
-    payload = value[:MAX_PAYLOAD_BYTES]
-    return DeadLetter(reason=reason, detail=detail, source=topic, position=position, payload=payload, at_ms=at_ms)
+class RecordRef(NamedTuple):
+    """A record's place in Kafka. `topic_id` is the topic's UUID: a topic that was made again has another."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+def letter(ref: RecordRef, value: bytes, error: InvalidPost, at_ms: int) -> DeadLetter:
+    """The dead letter of a record, counted. Its position names the topic by its UUID."""
+    metrics.DEAD_LETTERS.labels(error.reason).inc()
+    return DeadLetter(
+        reason=error.reason,
+        detail=error.detail,
+        source=ref.topic,
+        position=f"{ref.topic_id}:{ref.partition}:{ref.offset}",
+        payload=value[:MAX_PAYLOAD_BYTES],
+        at_ms=at_ms,
+    )

@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from producers.contract import POSTS_RAW, Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit, decode
-from producers.versions import NewerMessage
-from stream_jobs import metrics
-from stream_jobs.agents.dead import Bury, letter
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import Canary, Gap, Post, PostDelete, PostEdit, decode
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.reasons import InvalidPost
+from hashtide.contract.versions import NewerMessage
+from hashtide.metrics import worker as metrics
+from stream_jobs.agents.dead import Bury, RecordRef, letter
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost, Enriched, Position, encode
-from stream_jobs.topics import POSTS_ENRICHED
-from stream_jobs.transport import Batch
+from stream_jobs.transport.batch import Batch
 
 
 class EnrichAgent:
@@ -61,13 +63,5 @@ class EnrichAgent:
                 return as_it_is
 
     def _letter(self, partition: int, record: Any, error: InvalidPost) -> DeadLetter:
-        return letter(
-            POSTS_RAW,
-            self._topic_id,
-            partition,
-            record.offset,
-            value=record.value or b"",
-            reason=error.reason,
-            detail=error.detail,
-            at_ms=self._clock_ms(),
-        )
+        ref = RecordRef(POSTS_RAW, self._topic_id, partition, record.offset)
+        return letter(ref, record.value or b"", error, self._clock_ms())

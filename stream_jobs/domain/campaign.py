@@ -3,18 +3,16 @@
 A campaign is a TOML file (docs/campaigns.md). All that is compared goes through one fold, `text.fold`.
 """
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from producers.contract import Post
-from producers.errors import HashtideError
+from hashtide.contract.messages import Post
+from hashtide.errors import HashtideError
 from stream_jobs.domain import hashtags
 from stream_jobs.domain.text import words
 
@@ -57,7 +55,7 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     why: tuple[Why, ...]
 
 
-def as_it_is(platform: str, post_id: str) -> str:
+def unhashed_id(platform: str, post_id: str) -> str:
     """A post's id, which nothing has hidden."""
     return post_id
 
@@ -66,10 +64,10 @@ class Campaigns:
     """All campaigns, indexed so that a post is matched by look-ups, however many campaigns there are. Never blocks.
 
     `called`: what a root, by platform and id, is called in the posts to be matched: as_it_is in those that a platform
-    sent, producers.identity.Pseudonyms.post in those that intake has let in.
+    sent, hashtide.identity.Pseudonyms.post in those that intake has let in.
     """
 
-    def __init__(self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = as_it_is) -> None:
+    def __init__(self, campaigns: Iterable[Campaign], called: Callable[[str, str], str] = unhashed_id) -> None:
         self.all: Final = tuple(campaigns)
         self._order: Final = {campaign.name: place for place, campaign in enumerate(self.all)}
         self._by_tag: Final[dict[str, list[str]]] = defaultdict(list)
@@ -130,46 +128,3 @@ class Campaigns:
 
 def _tag_form(tag: str) -> str:
     return hashtags.counting_form(tag.lstrip("#＃"))
-
-
-def load(path: Path) -> tuple[Campaign, ...]:
-    """The campaigns of a TOML file, or of every *.toml in a folder, by file name. Reads files. Raises WrongCampaign."""
-    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    if not files:
-        raise WrongCampaign(f"{path}: no *.toml in this folder")
-    campaigns: dict[str, Campaign] = {}
-    for file in files:
-        campaign = _read(file)
-        if campaign.name in campaigns:
-            raise WrongCampaign(f"{file}: name: {campaign.name!r} is taken by another file")
-        campaigns[campaign.name] = campaign
-    return tuple(campaigns.values())
-
-
-def _read(file: Path) -> Campaign:
-    try:
-        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-        campaign = msgspec.convert(values, Campaign)
-    except OSError as error:
-        raise WrongCampaign(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WrongCampaign(f"{file}: not TOML: {error}") from None
-    except msgspec.ValidationError as error:
-        raise WrongCampaign(f"{file}: {_key_and_problem(error)}") from None
-    for key, tags in (("tags", campaign.tags), ("counter_tags", campaign.counter_tags)):
-        for tag in tags:
-            if hashtags.extract("#" + tag.lstrip("#＃")) != (tag.lstrip("#＃"),):
-                raise WrongCampaign(f"{file}: {key}: {tag!r} can't be a hashtag")
-    for phrase in campaign.phrases:
-        if not words(phrase).strip():
-            raise WrongCampaign(f"{file}: phrases: {phrase!r} must have a word")
-    if not (
-        campaign.roots or campaign.tags or campaign.counter_tags or (campaign.phrases and campaign.phrases_anywhere)
-    ):
-        raise WrongCampaign(f"{file}: must have tags or roots, or phrases with phrases_anywhere = true")
-    return campaign
-
-
-def _key_and_problem(error: msgspec.ValidationError) -> str:
-    problem, _, where = str(error).partition(" - at `$.")
-    return f"{where.rstrip('`')}: {problem}" if where else problem

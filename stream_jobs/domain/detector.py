@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Final
 
 import numpy as np
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from py3langid.langid import LanguageIdentifier
 
 # A broad list, because a text in a language that isn't listed is given to one that is. Left out are languages whose
 # posts would mostly be taken from a larger relative (Bosnian, Asturian, Moroccan Arabic), and those that hardly anyone
@@ -38,8 +38,8 @@ _ONE: Final = 512
 class Detector:
     """A naive Bayes model over byte n-grams: 82 languages. Loading takes a second, a text of 15 words some 50 us."""
 
-    def __init__(self) -> None:
-        model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    def __init__(self, model: LanguageIdentifier) -> None:
+        """`model` is the library's own, with normalised probabilities; it is not needed afterwards."""
         model.set_languages(LANGUAGES)
         self._codes: Final[list[str]] = list(model.nb_classes)
         # Rows in a piece are twice as fast to gather as the library's columns. Against 32-bit floats, 17 MB less, for

@@ -1,6 +1,6 @@
 """What the enrich step makes of a post: its tags, and nothing more of its text, unless texts are to be stored."""
 
-from producers.contract import Post
+from hashtide.contract.messages import Post
 from stream_jobs.domain import hashtags
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.language import Languages
@@ -9,12 +9,19 @@ from stream_jobs.enriched import EnrichedPost, Kind, Position
 
 
 class Enricher:
-    """Tags posts. Made once: loads the language detector and the tables of regions."""
+    """Tags posts."""
 
-    def __init__(self, campaigns: Campaigns, *, repair_hashtags: bool = False, store_text: bool = False) -> None:
+    def __init__(
+        self,
+        campaigns: Campaigns,
+        languages: Languages,
+        regions: Regions,
+        *,
+        repair_hashtags: bool = False,
+        store_text: bool = False,
+    ) -> None:
         self._campaigns, self._repair, self._store_text = campaigns, repair_hashtags, store_text
-        self._languages = Languages()
-        self._regions = Regions()
+        self._languages, self._regions = languages, regions
 
     def use(self, campaigns: Campaigns) -> None:
         """Tag posts by these campaigns from now on."""

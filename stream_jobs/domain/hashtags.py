@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from producers.contract import Post
+from hashtide.contract.messages import Post
 from stream_jobs.domain.text import DIGITS, LETTERS_AND_MARKS, fold
 
 MAX_TAGS: Final = 100

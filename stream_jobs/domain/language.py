@@ -82,11 +82,11 @@ class LanguageTag(msgspec.Struct, frozen=True, gc=False):
 
 
 class Languages:
-    """Knows languages. Made once: loading the detector takes 0.7 s and 55 MB. One thread at a time."""
+    """Tags languages. One thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, detector: Detector) -> None:
         # Reposts and short formulas repeat: in a campaign, half of all texts and more have been seen before.
-        self._detect: Final = lru_cache(_REMEMBERED)(Detector().detect)
+        self._detect: Final = lru_cache(_REMEMBERED)(detector.detect)
         self._judge: Final = lru_cache(_REMEMBERED)(self._judge_anew)
 
     def tag(

@@ -1,8 +1,8 @@
 """The country a post comes from: by its coordinates, its place, or its author's profile. Never by its language."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from typing import Final, Literal
 
 import msgspec
@@ -33,15 +33,15 @@ NOWHERE: Final = RegionTag(None, None, 0.0)
 
 
 class Regions:
-    """Knows countries. Made once: reads the table of names, 0.2 s and 20 MB.
+    """Tags countries. `of_zone`: the country of every time zone that lies in one.
 
     The first point takes another 0.2 s and 33 MB, for the borders: most campaigns' posts have none.
     """
 
-    def __init__(self) -> None:
-        self._of_zone: Final = _country_of_zone()
-        self._countries: Final = frozenset(self._of_zone.values())
-        self._profiles: Final = Profiles()
+    def __init__(self, profiles: Profiles, of_zone: Mapping[str, str]) -> None:
+        self._of_zone: Final = of_zone
+        self._countries: Final = frozenset(of_zone.values())
+        self._profiles: Final = profiles
         # The same few thousand places are most of what profiles say: 6 MB.
         self._of_profile: Final = lru_cache(maxsize=16_384)(self._profile)
 
@@ -70,10 +70,3 @@ class Regions:
             code = self._at(float(position[2]), float(position[1]))
             return RegionTag(code, "profile", _COORDINATES) if code else NOWHERE
         return NOWHERE
-
-
-def _country_of_zone() -> dict[str, str]:
-    """The country of every time zone that lies in one: the table `zone.tab` of the time zone database."""
-    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
-    return {row[2]: row[0] for row in rows}

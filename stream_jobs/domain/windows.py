@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
+from hashtide.times import DAY_MS
+
 WINDOW_MS = 60_000
-DAY_MS = 86_400_000
 
 
 Status = Literal["provisional", "final", "corrected"]

@@ -2,21 +2,23 @@
 
 from typing import Any, Final, get_args
 
+from hashtide.contract.dead_letters import DeadLetter, decode_dead_letter
+from hashtide.contract.messages import encode, key
+from hashtide.contract.reasons import Reason
+from hashtide.identity import Keys, Pseudonyms
 from producers import formats
-from producers.contract import DeadLetter, Reason, decode_dead_letter, encode, key
-from producers.identity import Keys, Pseudonyms
-from producers.pipeline import Account, Intake
+from producers.intake import Intake, IntakeAccount, IntakeRules
 from producers.sources.received import Received
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.domain.campaign import Campaign, Campaigns
-from stream_jobs.domain.enrich import Enricher
+from stream_jobs.loading import load_enricher
 from tests.fakes.kafka import Graveyard, Sent, batch
-from tests.unit.agents.counting import Counting
-from tests.unit.sources.fakes import Collecting
+from tests.unit.producers.sources.fakes import Collecting
+from tests.unit.stream_jobs.agents.counting import Counting
 
 NOW_MS: Final = 1_785_585_600_000  # 2026-08-01T12:00:00Z
 NAMES: Final = Pseudonyms(Keys(bytes(range(32))))
-ENRICHER: Final = Enricher(
+ENRICHER: Final = load_enricher(
     Campaigns([Campaign(name="lanterns", roots=("x:100",), tags=("LightALantern",), phrases=("me too",))])
 )
 REASONS: Final = frozenset(get_args(Reason))
@@ -30,17 +32,15 @@ class Way:
         self.intake = Intake(
             self.kafka,
             lambda received: formats.parse(received.payload, format),
-            Account(),
-            origin="live",
-            names=NAMES,
-            clock_ms=lambda: NOW_MS,
+            IntakeAccount(),
+            IntakeRules(origin="live", names=NAMES, clock_ms=lambda: NOW_MS),
         )
         self.sent, self.dead, self.counting = Sent(), Graveyard(), Counting()
         self.enrich = EnrichAgent(ENRICHER, self.sent, self.dead, topic_id="raw", clock_ms=lambda: NOW_MS)
 
     async def take(self, *payloads: bytes) -> None:
         for number, payload in enumerate(payloads):
-            self.intake.take(Received("file:hostile", f"line {number}", payload))
+            self.intake.accept(Received("file:hostile", f"line {number}", payload))
         await self.read(*(encode(message) for message in self.kafka.sent))
 
     async def read(self, *raw: bytes | None) -> None:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import msgspec
 from prometheus_client import REGISTRY
 
-from stream_jobs import metrics
+from hashtide.metrics import worker as metrics
 from stream_jobs.enriched import encode
 from tests.abuse.pipeline import NOW_MS, Way
 from tests.fakes.labels import LABELS
-from tests.unit.agents import counting
+from tests.unit.stream_jobs.agents import counting
 
 POSTS: Final = 10_000
 NAMES: Final = ("metoo\n", 'a"} 1\n', "{}", "\\", "\x00", "\u202e", "le", "a" * 500)

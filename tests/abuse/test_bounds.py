@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from producers.settings import ProducerSettings, described
+from hashtide.settings import described
+from producers.settings import ProducerSettings
 from stream_jobs.settings import StreamSettings
 
 UNITS = {"MiB": 1 << 20}

@@ -17,15 +17,14 @@ import pytest
 
 import producers
 import stream_jobs
-from producers.contract import Post
+from hashtide.contract.messages import Post
+from operations.terminal import isolated
+from operations.watch.names import shown
 from producers.formats import html_text
 from producers.formats.x import without_cut_tag
 from stream_jobs.domain import hashtags, language, text
 from stream_jobs.domain.campaign import Campaign, Campaigns
-from stream_jobs.domain.profile import Profiles
-from stream_jobs.domain.region import Regions
-from stream_jobs.terminal import isolated
-from stream_jobs.watch.names import shown
+from stream_jobs.loading import load_profiles, load_regions
 
 SHORT: Final = 10_000
 LONG: Final = 4 * SHORT
@@ -46,7 +45,7 @@ CUT: Final = {
     "stream_jobs.domain.profile": "reads 120 characters of a place",
     "stream_jobs.domain.region": "reads 120 characters of a place",
     "stream_jobs.domain.place_names": "reads 120 characters of a place",
-    "stream_jobs.domain.make_place_table": "makes the table of names, from data of ours",
+    "stream_jobs.data.make_place_table": "makes the table of names, from data of ours",
 }
 """Modules whose patterns never see a long text, and why."""
 
@@ -136,8 +135,8 @@ def post(text: str) -> Post:
 
 
 CAMPAIGNS: Final = Campaigns([Campaign(name="a", roots=("x:1",), phrases=("a", "me too"))])
-PROFILES: Final = Profiles()
-REGIONS: Final = Regions()
+PROFILES: Final = load_profiles()
+REGIONS: Final = load_regions()
 STEPS: Final[dict[str, Callable[[str], Any]]] = {
     "hashtags of a text": lambda text: hashtags.of_post(post(f"#{text}")),
     "hashtags, repaired": lambda text: hashtags.of_post(post(f"# {text}"), repair=True),

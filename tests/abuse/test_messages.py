@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import contract
-from producers.contract import Canary, DeadLetter, Gap, InvalidPost, Post, PostDelete, PostEdit
+from hashtide.contract import messages
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import Canary, Gap, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
+from hashtide.kafka.topics import TopicInfo
+from operations.dlq.index import LetterIndex
+from operations.dlq.index import read as read_letter
+from operations.dlq.revive import Rules
 from stream_jobs import enriched
-from stream_jobs.dlq import Index
-from stream_jobs.dlq import read as read_letter
-from stream_jobs.dlq_revive import Rules
 from stream_jobs.enriched import DeletedPost, Recount
-from stream_jobs.topics import Topic
 from tests.abuse.pipeline import NAMES, NOW_MS, REASONS, Way
 from tests.abuse.values import places, tampered, values
-from tests.unit.agents.counting import POST
+from tests.unit.stream_jobs.agents.counting import POST
 
 RAW_POST = Post(
     platform="x", post_id="1", created_at_ms=NOW_MS, text="me too #LightALantern", in_reply_to="100", author="5d41402a"
@@ -28,7 +30,7 @@ LETTER = DeadLetter(
     detail="",
     source="posts.raw",
     position="raw:0:1",
-    payload=contract.encode(RAW_POST),
+    payload=messages.encode(RAW_POST),
     at_ms=NOW_MS,
 )
 GAP = Gap(source="x", from_ms=NOW_MS, to_ms=NOW_MS + 1, reason="stalled", estimated_posts=3)
@@ -79,12 +81,12 @@ async def test_fuzz_posts_enriched(values: list[bytes | None]) -> None:
 
 @given(value=records([LETTER]), key=st.one_of(st.none(), st.binary(max_size=30)))
 def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
-    index = Index()
+    index = LetterIndex()
     index.see(0, 1, key, value)
     assert len(index.entries) + index.unreadable == (value is not None)
     if not index.entries or value is None:
         return
-    topics = {name: Topic("id", 4) for name in ("posts.raw", "posts.enriched", "posts.dead")}
+    topics = {name: TopicInfo("id", 4) for name in ("posts.raw", "posts.enriched", "posts.dead")}
     rules = Rules(topics, names=NAMES, clock_ms=lambda: NOW_MS, matches=lambda post: True)
     try:
         rules.revive(read_letter(value))
@@ -92,7 +94,7 @@ def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
         assert error.reason in REASONS
 
 
-@pytest.mark.parametrize("read", [contract.decode, enriched.decode])
+@pytest.mark.parametrize("read", [messages.decode, enriched.decode])
 @pytest.mark.parametrize(
     "value",
     [
@@ -116,14 +118,14 @@ def test_a_record_of_any_kind_is_undecodable(read: Any, value: bytes) -> None:
 def test_a_record_is_never_larger_behind_the_enrich_step_because_of_its_ids(field: str) -> None:
     """Kafka refuses what is above its limit, for good: the worker would come to it again and again."""
     with pytest.raises(InvalidPost, match="length <= 512"):
-        contract.decode(contract.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 513})))
-    contract.decode(contract.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 512})))
+        messages.decode(messages.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 513})))
+    messages.decode(messages.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 512})))
 
 
 async def test_times_that_no_index_can_be_named_by_are_dead_letters() -> None:
     way = Way()
     posts = [msgspec.structs.replace(RAW_POST, created_at_ms=ms) for ms in (-(10**18), 0, 253_402_300_800_000, 10**18)]
-    await way.read(*map(contract.encode, posts))
+    await way.read(*map(messages.encode, posts))
     assert [letter.reason for letter in way.letters] == ["undecodable"] * 4
     with pytest.raises(InvalidPost):
         enriched.decode(enriched.encode(Recount(window_ms=10**18)))
@@ -132,7 +134,7 @@ async def test_times_that_no_index_can_be_named_by_are_dead_letters() -> None:
 async def test_a_deletion_with_an_absurd_time_deletes_all_the_same() -> None:
     way = Way()
     gone = PostDelete(platform="x", post_id="1", deleted_at_ms=2**63)
-    await way.read(contract.encode(RAW_POST), contract.encode(gone))
+    await way.read(messages.encode(RAW_POST), messages.encode(gone))
     [ledger] = way.documents("posts-")
     assert "author" not in ledger
     assert ledger["deleted_at"] == NOW_MS

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hashtide.contract.messages import Control, Gap, Post, PostDelete
+from hashtide.contract.reasons import InvalidPost
 from producers import formats
-from producers.contract import Control, Gap, InvalidPost, Post, PostDelete
 from producers.sources.received import Received
 from tests.abuse.pipeline import Way
 from tests.abuse.values import PAYLOADS, payloads, values
@@ -119,7 +120,9 @@ def _texts(value: Any) -> list[str]:
 def test_a_payload_makes_one_dead_letter_however_many_parts_of_it_are_bad() -> None:
     """Each would hold the whole payload: a line of 1 MiB would put gigabytes into Kafka."""
     way = Way("native")
-    way.intake.take(_received(b"[" + b"1," * 9_000 + b'{"id": "1", "text": "", "created_at": "%s"}]' % POSTED.encode()))
+    way.intake.accept(
+        _received(b"[" + b"1," * 9_000 + b'{"id": "1", "text": "", "created_at": "%s"}]' % POSTED.encode())
+    )
     assert (way.intake.account.dead, way.intake.account.posts) == (9_000, 1)
     assert [letter.reason for letter in way.kafka.dead] == ["not-a-post"]
 
@@ -153,7 +156,7 @@ def test_a_deletion_with_a_time_that_no_calendar_has_is_refused_and_not_sent() -
 
 def test_losses_beyond_all_numbers_are_a_gap_that_can_be_sent() -> None:
     way = Way("x-v1")
-    way.intake.take(_received(b'{"limit": {"track": 99999999999999999999999999999999}}'))
+    way.intake.accept(_received(b'{"limit": {"track": 99999999999999999999999999999999}}'))
     [gap] = way.kafka.sent
     assert isinstance(gap, Gap)
     assert gap.estimated_posts == 1_000_000_000_000

@@ -29,8 +29,8 @@ from producers.sources.reconnect import reconnecting
 from producers.sources.x import XStream
 from producers.sources.x_rules import RulesApi
 from tests.abuse.values import NASTY
-from tests.unit.sources.fakes import AUGUST_MS, Clock
-from tests.unit.sources.loopback import Exchange, answering, sending, sockets, streaming, web
+from tests.unit.producers.sources.fakes import AUGUST_MS, Clock
+from tests.unit.producers.sources.loopback import Exchange, answering, sending, sockets, streaming, web
 
 MIB = 1 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"

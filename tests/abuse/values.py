@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from tests.unit.formats.fixtures import (
+from tests.unit.producers.formats.fixtures import (
     JETSTREAM,
     JETSTREAM_V2,
     MASTODON,

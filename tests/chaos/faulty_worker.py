@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any, Final
 from unittest.mock import patch
 
-from producers.run import wall_clock_ms
-from stream_jobs import app, cli
+from hashtide.clock import wall_clock_ms
+from hashtide.elasticsearch.values import Document, Outcome
+from operations.cli import main as command_line
+from stream_jobs import app
 from stream_jobs.agents.count import CountAgent
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.kafka import KafkaSink, Record
-from stream_jobs.sinks.store import Document, Outcome
-from stream_jobs.transport import Batch
+from stream_jobs.kafka_sink import KafkaSink, KeyValue
+from stream_jobs.store.elasticsearch import Elasticsearch
+from stream_jobs.transport.batch import Batch
 
 POINTS: Final = (
     "after-send",  # Kafka has a batch of posts.enriched, whose offsets in posts.raw are not committed
@@ -107,7 +108,7 @@ class DyingKafkaSink(KafkaSink):
         super().__init__(*args)
         self._fault = fault
 
-    async def send(self, topic: str, partition: int, records: Sequence[Record]) -> None:
+    async def send(self, topic: str, partition: int, records: Sequence[KeyValue]) -> None:
         await super().send(topic, partition, records)
         self._fault.at("after-send")
 
@@ -136,7 +137,7 @@ def main(environ: Mapping[str, str]) -> None:
         KafkaSink=partial(DyingKafkaSink, fault),
         wall_clock_ms=clock,
     ):
-        cli.main()
+        command_line.main()
 
 
 if __name__ == "__main__":

@@ -12,19 +12,20 @@ from unittest.mock import patch
 
 import msgspec
 
-from producers import contract
-from stream_jobs import app, cli, enriched
+from hashtide.contract import messages
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.elasticsearch.values import Document, Outcome
+from operations.cli import main
+from stream_jobs import app, enriched
 from stream_jobs.agents import enrich
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.indices import templates
-from stream_jobs.sinks.store import Document, Outcome
+from stream_jobs.store.elasticsearch import Elasticsearch
 
 MOOD: Final = "calm"
 
 
 def newer_templates() -> dict[str, dict[str, Any]]:
     """The index templates of this later version: of the next version, and of the same schema."""
-    newer = deepcopy(templates())
+    newer = deepcopy(packaged_templates())
     for name in ("hashtide-posts", "hashtide-reply-volume", "hashtide-hashtag-volume"):
         newer[name]["version"] += 1
         properties = newer[name]["template"]["mappings"]["properties"]
@@ -37,18 +38,18 @@ def encode(message: enriched.Enriched) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(enriched.encode(message)) | {"mood": MOOD})
 
 
-def schema_2(post: contract.Post) -> bytes:
+def schema_2(post: messages.Post) -> bytes:
     """A post as only this later version can read it."""
-    fields = msgspec.json.decode(contract.encode(post))
+    fields = msgspec.json.decode(messages.encode(post))
     return msgspec.json.encode(fields | {"type": "post/2", "said": fields["text"], "text": ["not", "text"]})
 
 
-def decode(value: bytes) -> contract.Sent:
+def decode(value: bytes) -> messages.Sent:
     """Messages of schema 1, and posts of schema 2."""
     if b'"type":"post/2"' not in value:
-        return contract.decode(value)
+        return messages.decode(value)
     fields = msgspec.json.decode(value)
-    return contract.decode(msgspec.json.encode(fields | {"type": "post", "text": fields["said"]}))
+    return messages.decode(msgspec.json.encode(fields | {"type": "post", "text": fields["said"]}))
 
 
 class NewerElasticsearch(Elasticsearch):
@@ -75,4 +76,4 @@ if __name__ == "__main__":
         patch.multiple(enrich, encode=encode, decode=decode),
         patch.multiple(app, Elasticsearch=NewerElasticsearch),
     ):
-        cli.main()
+        main.main()

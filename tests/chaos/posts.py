@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from producers.contract import Message, Origin, Post, PostDelete, PostEdit
-from producers.run import wall_clock_ms
-from producers.sources import campaign
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.messages import Message, Origin, Post, PostDelete, PostEdit
+from producers.synthetic import campaign
 from tests.integration.truth import accepted
 
 START_MS: Final = 1_508_112_000_000  # 2017-10-16T00:00:00Z

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from producers.contract import POSTS_RAW
-from stream_jobs.sinks.elasticsearch import REQUEST_TIMEOUT_S
+from hashtide.contract.names import POSTS_RAW
+from stream_jobs.store.elasticsearch import REQUEST_TIMEOUT_S
 from tests.chaos.trial import Trial, through
 from tests.fakes.unruly import (
     Fault,

@@ -7,22 +7,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.bounds import EARLIEST_MS
+from hashtide.contract.messages import Post
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, POSTS_RAW
+from hashtide.settings import load
 from producers import formats
-from producers.contract import EARLIEST_MS, POSTS_RAW, Post
 from producers.publisher import Publisher
-from producers.run import wall_clock_ms
-from producers.settings import ProducerSettings, load
-from producers.sources import campaign
-from stream_jobs.app import PACKAGED_CAMPAIGNS
+from producers.settings import ProducerSettings
+from producers.synthetic import campaign
+from stream_jobs.documents.keys import count_keys
 from stream_jobs.enriched import encode
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, count_keys
-from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
 from tests.chaos.workers import FAULTY
@@ -119,7 +121,7 @@ def posts_come_at_odd_times(trial: Trial, messages: int) -> None:
     pipeline, draw = trial.pipeline, trial.draw
     folder = pipeline.folder / "campaigns"
     folder.mkdir()
-    (folder / "metoo.toml").write_bytes((PACKAGED_CAMPAIGNS / "metoo.toml").read_bytes())
+    (folder / "metoo.toml").write_bytes((files("stream_jobs.data") / "campaigns" / "metoo.toml").read_bytes())
     (folder / "believe.toml").write_text(SECOND_CAMPAIGN)
     pipeline.environment["HASHTIDE_CAMPAIGNS"] = str(folder)
 

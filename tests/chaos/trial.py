@@ -15,19 +15,21 @@ from typing import Any, Final
 from msgspec.structs import astuple
 
 from deploy.local.stack import Stack
-from producers.contract import POSTS_RAW, Message, Origin, PostDelete, PostEdit, encode, key
-from producers.identity import load_keys
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.messages import Message, Origin, PostDelete, PostEdit, encode, key
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.identity import load_keys
+from hashtide.kafka import topics
+from hashtide.settings import load
 from producers.publisher import Publisher
-from producers.run import wall_clock_ms
-from producers.settings import ProducerSettings, load
-from stream_jobs import topics
-from stream_jobs.app import load_campaigns
-from stream_jobs.domain.campaign import as_it_is
+from producers.settings import ProducerSettings
+from stream_jobs.documents.keys import CountKey
+from stream_jobs.documents.ledger import Ledger
+from stream_jobs.domain.campaign import unhashed_id
 from stream_jobs.domain.enrich import Enricher
 from stream_jobs.enriched import DeletedPost
+from stream_jobs.loading import load_campaigns, load_enricher
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.documents import REPLY_VOLUME, CountKey, Ledger
-from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import Sending, mixed, posts
 from tests.fakes.unruly import Unruly
 from tests.integration.pipeline import Pipeline
@@ -150,7 +152,7 @@ class Trial:
 
 @cache
 def _enricher(campaigns: Path | None) -> Enricher:
-    return Enricher(load_campaigns(StreamSettings(campaigns=campaigns), as_it_is))
+    return load_enricher(load_campaigns(StreamSettings(campaigns=campaigns), unhashed_id))
 
 
 def begin(environment: dict[str, str], folder: Path, servers: Stack, seed: str) -> Trial:

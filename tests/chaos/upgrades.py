@@ -3,17 +3,18 @@
 import contextlib
 import signal
 
-from producers.contract import POSTS_RAW, Post, encode, key
+from hashtide.contract.messages import Post, encode, key
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.kafka.offsets import Offsets
+from hashtide.settings import load
 from producers.publisher import Publisher
-from producers.settings import ProducerSettings, load
-from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import templates
-from stream_jobs.topics import POSTS_ENRICHED
+from producers.settings import ProducerSettings
 from tests.chaos.newer_worker import newer_templates, schema_2
 from tests.chaos.trial import Trial
 from tests.chaos.workers import WORKER, Process
 
-TODAY, NEWER = "stream_jobs.cli", "tests.chaos.newer_worker"
+TODAY, NEWER = "operations.cli", "tests.chaos.newer_worker"
 
 
 def roll(trial: Trial, *modules: str) -> None:
@@ -21,7 +22,7 @@ def roll(trial: Trial, *modules: str) -> None:
     pipeline = trial.pipeline
     with contextlib.ExitStack() as stack:
         put_templates(trial, newer_templates())
-        stack.callback(put_templates, trial, templates())
+        stack.callback(put_templates, trial, packaged_templates())
 
         def start(module: str) -> Process:
             return stack.enter_context(pipeline.process(*WORKER, module=module))
@@ -53,7 +54,7 @@ def newer_messages(trial: Trial) -> None:
     pipeline = trial.pipeline
     with contextlib.ExitStack() as stack:
         put_templates(trial, newer_templates())
-        stack.callback(put_templates, trial, templates())
+        stack.callback(put_templates, trial, packaged_templates())
         with Publisher(load(ProducerSettings, pipeline.environment)) as publisher:
             for number, encoded in enumerate((encode, schema_2, encode)):
                 post = Post(platform="x", post_id=str(number), created_at_ms=1_508_097_630_000, text="#MeToo")

@@ -11,8 +11,7 @@ import threading
 import time
 from typing import Final, Literal
 
-from producers.contract import POSTS_RAW
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from tests.chaos.trial import Trial, through
 from tests.fakes.unruly import Unruly, at_bulk, holds, in_background
 

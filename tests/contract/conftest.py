@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.stack import Addresses
-from stream_jobs.sinks import indices
+from hashtide.elasticsearch import session, templates
 
 
 @pytest.fixture(scope="session")
 def url(stack: Addresses) -> str:
     """Elasticsearch, set up."""
-    indices.setup(stack.elasticsearch)
+    templates.setup(stack.elasticsearch)
     return stack.elasticsearch
 
 
@@ -26,6 +26,6 @@ def day() -> str:
 def clean(url: str, day: str) -> Iterator[None]:
     """Removes the test's indices at its end."""
     yield
-    with indices.session(url) as client:
+    with session.session(url) as client:
         if names := list(client.indices.get(index=f"*-{day}*").body):
             client.indices.delete(index=names)

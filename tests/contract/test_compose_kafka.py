@@ -10,8 +10,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from deploy.local import kafka
 from deploy.local.server import Server
-from producers.settings import load
-from stream_jobs import topics
+from hashtide.kafka import topics
+from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
 from tests.unit.deploy import compose
 

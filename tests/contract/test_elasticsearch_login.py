@@ -18,14 +18,15 @@ import msgspec
 import pytest
 from rich.pretty import pretty_repr
 
-from producers.settings import WrongSetting, load
-from stream_jobs.counts import counts
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.client import Connection, connection
+from hashtide.elasticsearch.session import LoginRefused, session
+from hashtide.elasticsearch.session import answers as elasticsearch_answers
+from hashtide.elasticsearch.values import Ref
+from hashtide.settings import WrongSetting, load
+from operations.counts import counts
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.client import Connection, connection
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.indices import LoginRefused, session
-from stream_jobs.sinks.store import Ref
+from stream_jobs.store.elasticsearch import Elasticsearch
 from tests.conftest import needs
 from tests.fakes.unruly import Unruly, answers, in_background, lets_in
 
@@ -83,9 +84,9 @@ def logins(secrets: Path) -> list[dict[str, str | Path]]:
 @pytest.mark.parametrize("which", [0, 1])
 async def test_every_client_comes_with_the_login(guarded: str, secrets: Path, day: str, which: int) -> None:
     at = connection(settings(guarded, **logins(secrets)[which]))
-    assert await asyncio.to_thread(indices.answers, at) is True
-    assert "hashtide-reply-volume" in await asyncio.to_thread(indices.setup, at)
-    await asyncio.to_thread(indices.check, at)
+    assert await asyncio.to_thread(elasticsearch_answers, at) is True
+    assert "hashtide-reply-volume" in await asyncio.to_thread(templates.setup, at)
+    await asyncio.to_thread(templates.check, at)
     assert (await asyncio.to_thread(counts, at, campaign="nobody's")).total == 0
     async with Elasticsearch(at, bulk_bytes=4096) as store:
         assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
@@ -98,7 +99,7 @@ def test_without_a_login_the_error_says_what_to_set(guarded: str) -> None:
         f"Elasticsearch at {guarded} asks for a login: set HASHTIDE_ELASTICSEARCH_API_KEY_FILE, "
         "or HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE"
     )
-    assert indices.answers(guarded) is False
+    assert elasticsearch_answers(guarded) is False
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_wrong_login_is_named_by_its_settings_at_once(
 ) -> None:
     at = connection(settings(guarded, **{k: v if k == "user" else secrets / v for k, v in given.items()}))
     with pytest.raises(LoginRefused) as error:
-        indices.check(at)
+        templates.check(at)
     assert str(error.value) == f"Elasticsearch at {guarded} does not accept the login of {named}"
 
 
@@ -124,13 +125,13 @@ def test_a_user_without_the_right_to_look_is_told_which(url: str, secrets: Path)
     proxy = Unruly(url)
     proxy.always = answers(403, "security_exception")
     with in_background(proxy), pytest.raises(LoginRefused, match="it needs `monitor`"):
-        indices.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
+        templates.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
 
 
 def test_a_server_that_only_starts_is_waited_for(url: str, secrets: Path) -> None:
     with server(url) as proxy:
         proxy.faults = [answers(503), answers(503)]
-        indices.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
+        templates.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
         assert proxy.faults == []
 
 
@@ -138,7 +139,7 @@ async def test_tls_under_a_ca_of_ones_own(url: str, secrets: Path, day: str) -> 
     with encrypted(url, secrets) as proxy:
         assert proxy.url.startswith("https://127.0.0.1:")
         at = connection(settings(proxy.url, ca_file=secrets / "ca.crt", **logins(secrets)[1]))
-        await asyncio.to_thread(indices.check, at)
+        await asyncio.to_thread(templates.check, at)
         async with Elasticsearch(at, bulk_bytes=4096) as store:
             assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
 
@@ -147,8 +148,8 @@ def test_a_certificate_of_nobody_we_trust_is_refused_at_once_and_gets_no_login(u
     with encrypted(url, secrets) as proxy:
         at = connection(settings(proxy.url, **logins(secrets)[1]))
         with pytest.raises(LoginRefused, match=r"not trusted \(.*\): is HASHTIDE_ELASTICSEARCH_CA_FILE right\?"):
-            indices.check(at)
-        assert indices.answers(at) is False
+            templates.check(at)
+        assert elasticsearch_answers(at) is False
         assert proxy.bodies == []
 
 
@@ -209,7 +210,7 @@ def test_nothing_that_is_printed_shows_a_secret(guarded: str, secrets: Path, env
         given = {f"HASHTIDE_ELASTICSEARCH_{name.upper()}": str(value) for name, value in files.items()}
         told = environment | given | {"HASHTIDE_ELASTICSEARCH": guarded, "HASHTIDE_LOG_LEVEL": "debug"}
         done = subprocess.run(
-            [sys.executable, "-m", "stream_jobs.cli", *words], env=told, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "operations.cli", *words], env=told, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == status, done.stderr
         assert not shown(done.stdout + done.stderr)
@@ -219,7 +220,7 @@ def test_a_login_in_the_url_is_refused_and_not_shown(environment: dict[str, str]
     told = environment | {"HASHTIDE_ELASTICSEARCH": f"http://mina:{API_KEY}@127.0.0.1:1"}
     for words in (("counts",), ("settings",)):
         done = subprocess.run(
-            [sys.executable, "-m", "stream_jobs.cli", *words], env=told, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "operations.cli", *words], env=told, capture_output=True, text=True, timeout=60
         )
         assert not shown(done.stdout + done.stderr)
         assert "http://***@127.0.0.1:1" in done.stdout + done.stderr
@@ -234,8 +235,8 @@ def test_the_product_connects_by_its_settings_alone() -> None:
         return {str(path.relative_to(ROOT)) for path in files if re.search(pattern, path.read_text())}
 
     taking = containing(r"(settings|environ\))\.elasticsearch\b")
-    assert taking == {"stream_jobs/sinks/client.py", "stream_jobs/worker.py", "deploy/demo.py"}
-    assert containing(r"\bmax_retries\b") == {"stream_jobs/sinks/client.py"}  # whatever makes a client sets it
+    assert taking == {"hashtide/elasticsearch/client.py", "stream_jobs/worker.py", "operations/demo/run.py"}
+    assert containing(r"\bmax_retries\b") == {"hashtide/elasticsearch/client.py"}  # whatever makes a client sets it
 
 
 def shown(text: str) -> list[str]:

@@ -10,9 +10,10 @@ import pytest
 from elasticsearch import ApiError
 from prometheus_client import REGISTRY
 
-from stream_jobs.sinks import elasticsearch, indices
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.store import Document, Outcome, Ref
+from hashtide.elasticsearch import session
+from hashtide.elasticsearch.values import Document, Outcome, Ref
+from stream_jobs.store import elasticsearch
+from stream_jobs.store.elasticsearch import Elasticsearch
 from tests.fakes.unruly import (
     Fault,
     Unruly,
@@ -98,7 +99,7 @@ async def test_documents_of_an_index_that_is_read_only_for_now_are_tried_again(u
 @contextmanager
 def no_shard_left(url: str) -> Iterator[Callable[[], None]]:
     """The cluster is full; the callable gives it room again."""
-    with indices.session(url) as client:
+    with session.session(url) as client:
 
         def limit(shards: int | None) -> None:
             client.cluster.put_settings(persistent={"cluster.max_shards_per_node": shards})

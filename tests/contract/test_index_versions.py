@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.indices import IndicesUnready, templates
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.templates import IndicesUnready, packaged_templates
 
 DAY = "posts-1999.12.31"
 COUNTS = "reply-volume-1999.12.31"
@@ -34,11 +34,11 @@ class Cluster:
         self.put(name, template)
         for index in made:
             self.client.indices.create(index=index)
-        self.put(name, templates()[name])
+        self.put(name, packaged_templates()[name])
 
     def unready(self) -> str:
         with pytest.raises(IndicesUnready) as caught:
-            indices.check(self.url)
+            templates.check(self.url)
         return str(caught.value).replace(self.url, "URL")
 
 
@@ -48,14 +48,14 @@ def cluster(url: str) -> Iterator[Cluster]:
     with Elasticsearch(url) as client:
         cluster = Cluster(url, client)
         yield cluster
-        for name, template in templates().items():
+        for name, template in packaged_templates().items():
             cluster.put(name, template)
         client.indices.delete(index=[DAY, COUNTS, OTHERS], ignore_unavailable=True)
 
 
 def of_posts(*, version: int, without: str = "", schema: int = 1) -> dict[str, Any]:
     """The template of posts as another version might have it."""
-    template = deepcopy(templates()["hashtide-posts"])
+    template = deepcopy(packaged_templates()["hashtide-posts"])
     template["version"] += version
     template["template"]["mappings"]["_meta"]["schema"] = schema
     template["template"]["mappings"]["properties"].pop(without, None)
@@ -64,8 +64,8 @@ def of_posts(*, version: int, without: str = "", schema: int = 1) -> dict[str, A
 
 def test_what_this_version_has_set_up_is_ready(cluster: Cluster) -> None:
     cluster.client.indices.create(index=DAY)
-    indices.check(cluster.url)
-    assert indices.extend(cluster.url) == []
+    templates.check(cluster.url)
+    assert templates.extend(cluster.url) == []
 
 
 def test_an_older_template_is_not_ready_and_setup_puts_the_newer_one(cluster: Cluster) -> None:
@@ -73,8 +73,8 @@ def test_an_older_template_is_not_ready_and_setup_puts_the_newer_one(cluster: Cl
     assert cluster.unready() == (
         "index template hashtide-posts in Elasticsearch at URL is of an older version: run `hashtide setup` first"
     )
-    assert "hashtide-posts" in indices.setup(cluster.url)
-    indices.check(cluster.url)
+    assert "hashtide-posts" in templates.setup(cluster.url)
+    templates.check(cluster.url)
 
 
 def test_a_missing_template_is_not_ready_also_where_there_is_none_at_all(cluster: Cluster) -> None:
@@ -82,7 +82,7 @@ def test_a_missing_template_is_not_ready_also_where_there_is_none_at_all(cluster
     assert cluster.unready() == (
         "index template hashtide-canary in Elasticsearch at URL is missing: run `hashtide setup` first"
     )
-    assert len(indices.setup(cluster.url)) == 5
+    assert len(templates.setup(cluster.url)) == 5
 
 
 def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extended(cluster: Cluster) -> None:
@@ -95,9 +95,9 @@ def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extende
         f"index {DAY} in Elasticsearch at URL was made by an older version of Hashtide, and would refuse documents "
         "with why: run `hashtide setup` first"
     )
-    assert indices.extend(cluster.url) == [DAY]
-    assert indices.extend(cluster.url) == []
-    indices.check(cluster.url)
+    assert templates.extend(cluster.url) == [DAY]
+    assert templates.extend(cluster.url) == []
+    templates.check(cluster.url)
     cluster.client.index(index=DAY, document=document)
     mapping = cluster.client.indices.get_mapping(index=[DAY, OTHERS]).body
     assert mapping[DAY]["mappings"]["properties"]["why"] == {"type": "keyword", "index": False}
@@ -106,21 +106,21 @@ def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extende
 
 
 def test_a_field_within_a_field_is_added_too(cluster: Cluster) -> None:
-    older = deepcopy(templates()["hashtide-reply-volume"])
+    older = deepcopy(packaged_templates()["hashtide-reply-volume"])
     del older["template"]["mappings"]["properties"]["kafka"]["properties"]["partition"]
     cluster.made_by("hashtide-reply-volume", older, COUNTS)
     assert "would refuse documents with kafka.partition: " in cluster.unready()
-    assert indices.extend(cluster.url) == [COUNTS]
-    indices.check(cluster.url)
+    assert templates.extend(cluster.url) == [COUNTS]
+    templates.check(cluster.url)
 
 
 def test_a_newer_template_of_the_same_schema_is_ready_and_setup_leaves_it_as_it_is(cluster: Cluster) -> None:
     cluster.put("hashtide-posts", of_posts(version=1))
-    indices.check(cluster.url)
-    put = indices.setup(cluster.url)
+    templates.check(cluster.url)
+    put = templates.setup(cluster.url)
     assert "hashtide-posts" not in put
     assert "hashtide-reply-volume" in put
-    assert cluster.version("hashtide-posts") == templates()["hashtide-posts"]["version"] + 1
+    assert cluster.version("hashtide-posts") == packaged_templates()["hashtide-posts"]["version"] + 1
 
 
 def test_a_template_of_a_newer_schema_stops_workers_and_setup(cluster: Cluster) -> None:
@@ -131,15 +131,15 @@ def test_a_template_of_a_newer_schema_stops_workers_and_setup(cluster: Cluster) 
     )
     assert cluster.unready() == expected
     with pytest.raises(IndicesUnready, match="is of schema 2"):
-        indices.setup(cluster.url)
-    assert cluster.version("hashtide-posts") == templates()["hashtide-posts"]["version"] + 1
+        templates.setup(cluster.url)
+    assert cluster.version("hashtide-posts") == packaged_templates()["hashtide-posts"]["version"] + 1
 
 
 def test_an_index_of_a_newer_schema_stops_workers_and_is_not_touched(cluster: Cluster) -> None:
     cluster.made_by("hashtide-posts", of_posts(version=1, schema=2, without="why"), DAY)
     assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL is of schema 2, and this version of ")
     with pytest.raises(IndicesUnready, match="is of schema 2"):
-        indices.extend(cluster.url)
+        templates.extend(cluster.url)
 
 
 def test_an_index_with_fields_of_another_type_is_named(cluster: Cluster) -> None:

@@ -14,18 +14,18 @@ import msgspec
 import pytest
 from elasticsearch import Elasticsearch as Client
 
-from producers.contract import Gap
-from stream_jobs import kibana
-from stream_jobs.agents.count import CountAgent
+from hashtide.contract.messages import Gap
+from hashtide.elasticsearch import session
+from operations import kibana
+from stream_jobs.agents.count import CountAgent, CountOptions
 from stream_jobs.enriched import DeletedPost, Enriched, encode
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.elasticsearch import Elasticsearch
+from stream_jobs.store.elasticsearch import Elasticsearch
 from tests import lens
 from tests.fakes.kafka import Graveyard, batch
 from tests.fakes.labels import LABELS
 from tests.lens import Annotation, Layer, annotations, kql, layers
-from tests.unit.agents.counting import KEY, ms, post
-from tests.unit.test_kibana_import import TITLES, running
+from tests.unit.operations.test_kibana import TITLES, running
+from tests.unit.stream_jobs.agents.counting import KEY, ms, post
 
 OBJECTS: list[dict[str, Any]] = [json.loads(line) for line in kibana.saved_objects().splitlines()]
 LAYERS = {layer.panel: layer for layer in layers(OBJECTS)}
@@ -73,10 +73,7 @@ def filled(url: str) -> Iterator[Client]:
             agent = CountAgent(
                 store,
                 Graveyard(),
-                topic_id=TOPIC,
-                key=KEY,
-                cached_counts=1000,
-                grace_ms=900_000,
+                CountOptions(topic_id=TOPIC, key=KEY, cached_counts=1000, grace_ms=900_000),
                 labels=LABELS,
                 clock_ms=lambda: NOW_MS,
             )
@@ -85,7 +82,7 @@ def filled(url: str) -> Iterator[Client]:
                 await agent.handle(batch("posts.enriched", partition, first, values))
 
     asyncio.run(count())
-    with indices.session(url) as client:
+    with session.session(url) as client:
         client.indices.refresh(index="*")
         yield client
         client.indices.delete(index=[*client.indices.get(index="*-2017.11.20").body, "ingest-gaps"])
@@ -222,7 +219,7 @@ def test_gaps_are_marked_where_they_begin_and_end(filled: Client, annotation: An
 
 def test_setup_imports_the_dashboards(environment: dict[str, str]) -> None:
     with running() as server:
-        command = [sys.executable, "-m", "stream_jobs.cli", "setup", "--json", "--kibana", server.url]
+        command = [sys.executable, "-m", "operations.cli", "setup", "--json", "--kibana", server.url]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["imported_into_kibana"] == TITLES
     assert len(server.objects) == 6

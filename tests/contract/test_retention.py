@@ -11,11 +11,11 @@ import pytest
 from elasticsearch import ApiError
 from elasticsearch import Elasticsearch as Client
 
-from stream_jobs.domain.retention import Keep
-from stream_jobs.retention import FENCE, NothingDropped, Report, enforce
-from stream_jobs.sinks.client import connect
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.store import Document, Outcome, Ref
+from hashtide.elasticsearch.client import connect
+from hashtide.elasticsearch.values import Document, Outcome, Ref
+from operations.retention.enforce import FENCE, NothingDropped, RetentionReport, enforce
+from operations.retention.rules import RetentionPolicy
+from stream_jobs.store.elasticsearch import Elasticsearch
 
 OURS = "posts-200*,reply-volume-200*,hashtag-volume-200*,posts-9999.12.31,archive-2009"
 DROPPED = Outcome("dropped", "retention has dropped the indices of its day")
@@ -47,10 +47,10 @@ async def store(url: str) -> AsyncIterator[Elasticsearch]:
         yield store
 
 
-async def drop(url: str, dry_run: bool = False, counts: int | None = None) -> Report:
+async def drop(url: str, dry_run: bool = False, counts: int | None = None) -> RetentionReport:
     """Have posts kept from 2010 on, counts too, or so many days."""
     posts = days_since(2010, 1, 1)
-    keep = Keep.checked(posts if counts is None else counts, posts, None)
+    keep = RetentionPolicy.checked(posts if counts is None else counts, posts, None)
     return await enforce(url, keep, now_ms(), dry_run=dry_run)
 
 
@@ -169,9 +169,9 @@ async def test_several_at_once_leave_nothing_and_fail_nowhere(url: str, client: 
 async def test_the_latest_day_stands_whoever_comes_last(url: str, client: Client, store: Elasticsearch) -> None:
     await drop(url)
     longer = days_since(2008, 1, 1)
-    await enforce(url, Keep.checked(longer, longer, None), now_ms())
+    await enforce(url, RetentionPolicy.checked(longer, longer, None), now_ms())
     later = days_since(2010, 1, 2)
-    await enforce(url, Keep.checked(None, later, None), now_ms())
+    await enforce(url, RetentionPolicy.checked(None, later, None), now_ms())
     assert fences(client) == [
         "hashtide-dropped-hashtag-volume-2010.01.01",
         "hashtide-dropped-posts-2010.01.02",
@@ -197,7 +197,7 @@ async def test_gaps_and_canaries_go_one_by_one(url: str, client: Client) -> None
 
 async def test_with_a_wrong_clock_nothing_is_dropped(url: str, client: Client) -> None:
     fill(client, "posts-2009.05.05")
-    keep = Keep.checked(None, days_since(2008, 1, 1), None)
+    keep = RetentionPolicy.checked(None, days_since(2008, 1, 1), None)
     with pytest.raises(NothingDropped, match=r"differ by 17,\d\d\d\.\d h"):
         await enforce(url, keep, now_ms() + 2 * 365 * 86_400_000)
     assert (there(client), fences(client)) == ({"posts-2009.05.05"}, [])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.store import Document, Found, Outcome, Ref, Store
+from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
+from stream_jobs.store.elasticsearch import Elasticsearch
+from stream_jobs.store.store import Store
 from tests.fakes.store import FakeStore
 
 DONE, CONFLICT = Outcome("done"), Outcome("conflict")

@@ -9,9 +9,10 @@ from collections import Counter, deque
 from collections.abc import Coroutine, Generator
 from typing import Any, Final
 
-from stream_jobs.agents.count import CountAgent
-from stream_jobs.sinks.store import Ref
-from stream_jobs.transport import IN_HAND, Batch
+from hashtide.elasticsearch.values import Ref
+from stream_jobs.agents.count import CountAgent, CountOptions
+from stream_jobs.transport.batch import Batch
+from stream_jobs.transport.consumer import IN_HAND
 from tests.fakes.kafka import Graveyard, batch
 from tests.fakes.labels import LABELS
 from tests.fakes.store import FakeStore, Held, Step
@@ -59,10 +60,7 @@ class Worker:
         self._agent = CountAgent(
             self.store,
             self.buried,
-            topic_id=TOPIC,
-            key=KEY,
-            cached_counts=group.cached_counts,
-            grace_ms=0,
+            CountOptions(topic_id=TOPIC, key=KEY, cached_counts=group.cached_counts, grace_ms=0),
             labels=LABELS,
             clock_ms=lambda: CLOCK_MS,
         )

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import ConsumerRecord
 
-from producers.contract import DeadLetter
-from stream_jobs.transport import Batch
+from hashtide.contract.dead_letters import DeadLetter
+from stream_jobs.transport.batch import Batch
 
 
 def record(topic: str, partition: int, offset: int, value: bytes | None, key: bytes = b"") -> "ConsumerRecord":

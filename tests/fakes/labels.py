@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stream_jobs.labels import Labels
+from stream_jobs.labels import CampaignLabels
 from stream_jobs.settings import StreamSettings
 
-LABELS: Final = Labels.of(StreamSettings(), ["metoo", "timesup"])
+LABELS: Final = CampaignLabels.of(StreamSettings(), ["metoo", "timesup"])

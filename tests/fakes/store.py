@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from stream_jobs.sinks.indices import templates
-from stream_jobs.sinks.store import Document, Found, Outcome, Ref
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
 
 Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "made", "scan"]
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def crash_at(moment: int) -> Interrupt:
 
 
 class FakeStore:
-    """stream_jobs.sinks.store.Store over a dict, which stores of several workers may share.
+    """stream_jobs.store.store.Store over a dict, which stores of several workers may share.
 
     `interrupt` is awaited at every Step: before a bulk's first write, between any two, and after the last one before
     the answer. There it may raise, be cancelled, or wait while another worker goes on. `order` says in which order the
@@ -185,7 +185,7 @@ def template_refusal(index: str, source: dict[str, Any]) -> str:
 
 @cache
 def _properties(index: str) -> dict[str, Any]:
-    for template in templates().values():
+    for template in packaged_templates().values():
         if any(fnmatchcase(index, pattern) for pattern in template["index_patterns"]):
             properties: dict[str, Any] = template["template"]["mappings"]["properties"]
             return properties

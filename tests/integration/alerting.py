@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from deploy.local.ports import free_ports
+from hashtide.ports import free_ports
 from tests.conftest import needs
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"

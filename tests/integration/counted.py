@@ -7,12 +7,14 @@ import msgspec
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
-from producers.contract import Gap
+from hashtide.contract.messages import Gap
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.values import Document
+from stream_jobs.documents.counts import Count, count_document
+from stream_jobs.documents.keys import CountKey, HashtagKey, ReplyKey
+from stream_jobs.documents.signs import gap_document
 from stream_jobs.domain.windows import Status
 from stream_jobs.enriched import Kind
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.documents import Count, CountKey, HashtagKey, ReplyKey, count_document, gap_document
-from stream_jobs.sinks.store import Document
 
 FAMILIES = "reply-volume-*,hashtag-volume-*,ingest-gaps"
 _lives = itertools.count()
@@ -67,7 +69,7 @@ def put(url: str, documents: Iterable[Document]) -> None:
 
 def empty(url: str) -> None:
     """Remove all counts and gaps, and put the index templates."""
-    indices.setup(url)
+    templates.setup(url)
     with Elasticsearch(url) as client:
         if there := list(client.indices.get(index=FAMILIES, ignore_unavailable=True).body):
             client.indices.delete(index=there)

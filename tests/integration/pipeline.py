@@ -18,15 +18,15 @@ from elasticsearch.helpers import scan
 from kafka.admin import KafkaAdminClient
 
 from deploy.local.server import Server
-from producers.contract import POSTS_RAW, DeadLetter, decode_dead_letter
-from producers.kafka_clients import connect
-from producers.settings import load
-from stream_jobs.offsets import Offsets
+from hashtide.contract.dead_letters import DeadLetter, decode_dead_letter
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.elasticsearch.client import connection
+from hashtide.elasticsearch.session import session
+from hashtide.kafka.clients import connect
+from hashtide.kafka.offsets import Offsets
+from hashtide.kafka.topics import CONFIGS
+from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.client import connection
-from stream_jobs.sinks.documents import HASHTAG_VOLUME, REPLY_VOLUME
-from stream_jobs.sinks.indices import session
-from stream_jobs.topics import CONFIGS, POSTS_ENRICHED
 
 ROOT = Path(__file__).parents[2]
 PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps,hashtide-canary*"
@@ -79,7 +79,7 @@ class Pipeline:
     def hashtide(self, *words: str, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end; it must end with `status`."""
         done = subprocess.run(
-            [sys.executable, "-m", "stream_jobs.cli", *words],
+            [sys.executable, "-m", "operations.cli", *words],
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -102,9 +102,7 @@ class Pipeline:
                 assert process.wait(timeout=30) == 0, self.log()
 
     @contextlib.contextmanager
-    def process(
-        self, *words: str, module: str = "stream_jobs.cli", **given: str
-    ) -> Iterator["subprocess.Popen[bytes]"]:
+    def process(self, *words: str, module: str = "operations.cli", **given: str) -> Iterator["subprocess.Popen[bytes]"]:
         """A command that runs on, with environment variables of its own. Leaving kills it."""
         self._workers += 1
         with (self.folder / f"process-{self._workers:03}.log").open("wb") as log:

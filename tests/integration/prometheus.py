@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from deploy.local.ports import free_ports
+from hashtide.ports import free_ports
 from tests.conftest import needs
 from tests.integration.alerting import DEPLOY, ask, server, serving
 

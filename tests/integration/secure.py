@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from deploy.local import kafka_secure, login
+from deploy.local import credentials, kafka_secure, login
 from deploy.local.login import Secrets
 from deploy.local.private import write
 from deploy.local.server import Server
-from producers.settings import described
+from hashtide.settings import described
 from stream_jobs.settings import StreamSettings
 from tests.fakes.unruly import Unruly, in_background, lets_in
 
@@ -83,7 +83,7 @@ def _settings(prefix: str, named: dict[str, str | Path]) -> dict[str, str]:
 @contextmanager
 def kafka(folder: Path) -> Iterator[Kafka]:
     """Such a broker of the caller's own, until the end."""
-    secrets = login.make(folder / "secrets")
+    secrets = credentials.make(folder / "secrets")
     server = Server(kafka_secure.kind(secrets.folder, every_way=True), folder / "kafka", short_lived=True)
     try:
         server.start()

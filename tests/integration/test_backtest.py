@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Addresses
-from stream_jobs.backtest.history import Series
-from stream_jobs.backtest.prometheus import NoPrometheus, program
-from stream_jobs.backtest.run import CAMPAIGN, UnknownAlert, backtest
-from stream_jobs.sinks import indices
+from hashtide.elasticsearch import session, templates
+from operations.backtest.history import TimeSeries
+from operations.backtest.prometheus import NoPrometheus, program
+from operations.backtest.run import CAMPAIGN, UnknownAlert, backtest
 from tests.conftest import needs
 
 STEP_MS = 300_000
@@ -27,9 +27,9 @@ def _prometheus() -> None:
     needs("prometheus"), needs("promtool")
 
 
-def series(counts: dict[int, float]) -> Series:
+def series(counts: dict[int, float]) -> TimeSeries:
     start_ms = round(START.timestamp() * 1000)
-    return Series(CAMPAIGN, (("campaign", "a"),), {start_ms + i * STEP_MS: value for i, value in counts.items()})
+    return TimeSeries(CAMPAIGN, (("campaign", "a"),), {start_ms + i * STEP_MS: value for i, value in counts.items()})
 
 
 def moment(sample: int) -> str:
@@ -83,7 +83,7 @@ def test_firings_are_those_of_promtools_own_evaluation(tmp_path: Path) -> None:
     pattern = "..####....#..####.#...####.##.###########..##.......####"
     counts = [6.0 if letter == "#" else 1.0 for letter in pattern]
     samples = {i * STEP_MS: value for i, value in enumerate(counts)}
-    ours = backtest([Series(CAMPAIGN, (("campaign", "a"),), samples)], ["Many"], tmp_path / "rules").alerts
+    ours = backtest([TimeSeries(CAMPAIGN, (("campaign", "a"),), samples)], ["Many"], tmp_path / "rules").alerts
     firing = set()
     for alert in ours:
         first = round(datetime.fromisoformat(alert.start).timestamp() * 1000) // STEP_MS
@@ -107,7 +107,7 @@ def test_firings_are_those_of_promtools_own_evaluation(tmp_path: Path) -> None:
 
 
 def hashtide(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "stream_jobs.cli", "backtest", *arguments]
+    return [sys.executable, "-m", "operations.cli", "backtest", *arguments]
 
 
 def file_of(folder: Path) -> Path:
@@ -177,7 +177,7 @@ def test_a_campaigns_counts_out_of_elasticsearch_tell_of_the_campaign_and_of_the
     stack: Addresses, environment: dict[str, str]
 ) -> None:
     """Windows count from their ends on: a burst in the window that begins at 12:00 fires at 12:05."""
-    indices.setup(stack.elasticsearch)
+    templates.setup(stack.elasticsearch)
     day = datetime(2031, 3, 1, tzinfo=UTC)
     index, documents = "reply-volume-2031.03.01", list[dict[str, object]]()
     for minute in range(0, 13 * 60):
@@ -188,7 +188,7 @@ def test_a_campaigns_counts_out_of_elasticsearch_tell_of_the_campaign_and_of_the
                 {"create": {"_index": index}},
                 {"@timestamp": at, "campaign": "backtested", "language": language, "region": "US", "count": count},
             ]
-    with indices.session(stack.elasticsearch) as client:
+    with session.session(stack.elasticsearch) as client:
         assert client.bulk(operations=documents, refresh=True)["errors"] is False
         try:
             done = subprocess.run(

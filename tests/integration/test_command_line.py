@@ -12,7 +12,7 @@ from tests.integration.pipeline import Pipeline
 
 def hashtide(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
-    command = [sys.executable, "-m", "stream_jobs.cli", *words]
+    command = [sys.executable, "-m", "operations.cli", *words]
     return subprocess.run(command, env=inherited | settings, capture_output=True, text=True, timeout=60)
 
 

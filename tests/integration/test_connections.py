@@ -11,19 +11,19 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from deploy.local import kafka_secure, login
+from deploy.local import credentials, kafka_secure
 from deploy.local.stack import Addresses
-from producers import kafka_clients, outages
-from producers.kafka_clients import KafkaUnreachable
-from producers.kafka_login import KafkaRefused
-from producers.kafka_security import security
-from producers.settings import load
-from stream_jobs import broker_link
+from hashtide import outages
+from hashtide.elasticsearch import templates
+from hashtide.elasticsearch.client import connect_async, connection
+from hashtide.elasticsearch.session import LoginRefused
+from hashtide.kafka import backoff, clients
+from hashtide.kafka.clients import KafkaUnreachable
+from hashtide.kafka.login import KafkaRefused
+from hashtide.kafka.security import security
+from hashtide.settings import load
+from stream_jobs.kafka_sink import KafkaSink
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks import indices
-from stream_jobs.sinks.client import connect_async, connection
-from stream_jobs.sinks.indices import LoginRefused
-from stream_jobs.sinks.kafka import KafkaSink
 from tests.integration import secure
 
 MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER", "mutual")
@@ -33,7 +33,7 @@ TOPIC = "connections"
 @pytest.fixture(scope="module")
 def kafka(secure_kafka: secure.Kafka) -> secure.Kafka:
     """The secure broker, with a topic of this module's own."""
-    admin: Any = kafka_clients.connect(KafkaAdminClient, settings(secure_kafka.login("PLAIN")))
+    admin: Any = clients.connect(KafkaAdminClient, settings(secure_kafka.login("PLAIN")))
     admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)])
     admin.close()
     return secure_kafka
@@ -46,7 +46,7 @@ def settings(given: dict[str, str]) -> StreamSettings:
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 async def test_every_login_lets_both_clients_in(kafka: secure.Kafka, mechanism: str) -> None:
     given = settings(kafka.login(mechanism))
-    admin: Any = kafka_clients.connect(KafkaAdminClient, given)
+    admin: Any = clients.connect(KafkaAdminClient, given)
     assert TOPIC in admin.list_topics()
     admin.close()
     async with KafkaSink(given) as sink:
@@ -90,13 +90,13 @@ def test_what_is_refused_is_said_at_once_by_the_names_of_its_settings(
     if name == "certificate_file":
         del given["HASHTIDE_KAFKA_CERTIFICATE_FILE"], given["HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE"]
     elif name == "ca_file":
-        given["HASHTIDE_KAFKA_CA_FILE"] = str(login.make(tmp_path / "others").ca)
+        given["HASHTIDE_KAFKA_CA_FILE"] = str(credentials.make(tmp_path / "others").ca)
     else:
         wrong.write_text(kafka_secure.unsigned("mina", seconds=-60) if name == "token_file" else "wrong")
         given[f"HASHTIDE_KAFKA_{name.upper()}"] = str(wrong)
     began = time.monotonic()
     with pytest.raises(KafkaRefused) as error:
-        kafka_clients.connect(KafkaAdminClient, settings(given))
+        clients.connect(KafkaAdminClient, settings(given))
     assert time.monotonic() - began < 10  # and not after CONNECT_FOR_S
     names = {name.removeprefix("HASHTIDE_"): name for name in kafka.login("mutual") | kafka.login("PLAIN")}
     names["KAFKA_TOKEN_FILE"] = "HASHTIDE_KAFKA_TOKEN_FILE"
@@ -107,12 +107,12 @@ def test_what_is_refused_is_said_at_once_by_the_names_of_its_settings(
 def test_a_port_that_speaks_no_tls_and_one_that_wants_a_login_are_named(kafka: secure.Kafka, stack: Addresses) -> None:
     elsewhere = {"HASHTIDE_KAFKA": stack.elasticsearch.removeprefix("http://")}
     with pytest.raises(KafkaRefused, match="does not speak TLS: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
-        kafka_clients.connect(KafkaAdminClient, settings(kafka.login("PLAIN") | elsewhere))
+        clients.connect(KafkaAdminClient, settings(kafka.login("PLAIN") | elsewhere))
     here = {"HASHTIDE_KAFKA": kafka.login("PLAIN")["HASHTIDE_KAFKA"]}
     with pytest.raises(KafkaRefused, match="asks for a login: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
-        kafka_clients.connect(KafkaAdminClient, settings(kafka.login("mutual") | here))
+        clients.connect(KafkaAdminClient, settings(kafka.login("mutual") | here))
     with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
-        kafka_clients.connect(KafkaAdminClient, settings(here), patience_s=1)
+        clients.connect(KafkaAdminClient, settings(here), patience_s=1)
 
 
 def test_an_open_kafka_that_is_asked_for_tls_just_closes(
@@ -122,13 +122,13 @@ def test_an_open_kafka_that_is_asked_for_tls_just_closes(
         pytest.skip("the shared Kafka is not open: --secure")
     given = settings(kafka.login("PLAIN") | {"HASHTIDE_KAFKA": stack.kafka})
     with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
-        kafka_clients.connect(KafkaAdminClient, given, patience_s=1)
+        clients.connect(KafkaAdminClient, given, patience_s=1)
 
 
 async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
     kafka: secure.Kafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_link, "REFUSED_S", 0.5)
+    monkeypatch.setattr(backoff, "REFUSED_S", 0.5)
     caplog.set_level(logging.WARNING, outages.__name__)
     given = settings(kafka.login("OAUTHBEARER"))
     async with KafkaSink(given) as sink:
@@ -157,7 +157,7 @@ async def test_elasticsearch_is_trusted_and_trusts_us_by_every_setting(
 ) -> None:
     with secure.elasticsearch(stack.elasticsearch, secure_kafka.secrets) as elasticsearch:
         at = connection(settings(elasticsearch.login(who, by)))
-        await asyncio.to_thread(indices.setup, at)
+        await asyncio.to_thread(templates.setup, at)
         client = connect_async(at, 10)
         try:
             assert (await client.cluster.health())["timed_out"] is False
@@ -173,13 +173,13 @@ async def test_an_elasticsearch_that_is_not_trusted_is_told_nothing(
     with secure.elasticsearch(stack.elasticsearch, secrets) as elasticsearch:
         if by == "CA_FILE":
             given = elasticsearch.login(by="ca")
-            given["HASHTIDE_ELASTICSEARCH_CA_FILE"] = str(login.make(tmp_path / "others").ca)
+            given["HASHTIDE_ELASTICSEARCH_CA_FILE"] = str(credentials.make(tmp_path / "others").ca)
         else:
             given = elasticsearch.login(by="fingerprint")
             given["HASHTIDE_ELASTICSEARCH_FINGERPRINT"] = secure.fingerprint(secrets.certificate)
         at = connection(settings(given))
         with pytest.raises(LoginRefused, match=f"is not trusted .*: is HASHTIDE_ELASTICSEARCH_{by} right"):
-            await asyncio.to_thread(indices.setup, at)
+            await asyncio.to_thread(templates.setup, at)
         client = connect_async(at, 10)
         try:
             with pytest.raises(elastic_transport.ConnectionError):

@@ -7,15 +7,19 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from producers.contract import DeadLetter, Post, Reason, encode
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import Post, encode
+from hashtide.contract.names import POSTS_ENRICHED
+from hashtide.contract.reasons import Reason
+from hashtide.kafka import topics
+from hashtide.kafka.offsets import Offsets
+from hashtide.settings import load
+from operations.cli.dlq import dlq
+from operations.wanted import wanted
 from producers.publisher import Publisher
-from producers.settings import ProducerSettings, load
-from stream_jobs import enriched, topics
-from stream_jobs.cli import wanted
-from stream_jobs.dlq_cli import dlq
+from producers.settings import ProducerSettings
+from stream_jobs import enriched
 from stream_jobs.enriched import EnrichedPost, Recount
-from stream_jobs.offsets import Offsets
-from stream_jobs.topics import POSTS_ENRICHED
 from tests.integration.pipeline import Pipeline
 
 OCTOBER_MS = 1_508_112_042_000  # 2017-10-16T00:00:42Z

@@ -23,14 +23,14 @@ from kafka.admin import (
 )
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from deploy.local.ports import free_ports
-from producers.kafka_clients import connect
-from producers.settings import load
-from stream_jobs import topics
-from stream_jobs.doctor.examine import examine
-from stream_jobs.doctor.findings import Finding
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.kafka import topics
+from hashtide.kafka.clients import connect
+from hashtide.ports import free_ports
+from hashtide.settings import load
+from operations.doctor.examine import examine
+from operations.doctor.findings import Finding
 from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.indices import templates
 from tests.integration import secure
 from tests.integration.pipeline import Pipeline
 
@@ -140,7 +140,7 @@ def test_fewer_partitions_than_the_setting_says(pipeline: Pipeline) -> None:
 
 def put(client: Any, **changed: Any) -> dict[str, Any]:
     """Put our template of posts, with some of it changed; as it is now."""
-    ours = templates()["hashtide-posts"]
+    ours = packaged_templates()["hashtide-posts"]
     mappings = ours["template"]["mappings"]
     if "schema" in changed:
         mappings["_meta"] = {"schema": changed["schema"]}
@@ -152,7 +152,7 @@ def put(client: Any, **changed: Any) -> dict[str, Any]:
 
 
 def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -> None:
-    ours = templates()["hashtide-posts"]["version"]
+    ours = packaged_templates()["hashtide-posts"]["version"]
     with pipeline.elasticsearch() as client:
         try:
             put(client, version=+1)

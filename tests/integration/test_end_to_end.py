@@ -4,11 +4,10 @@ import gzip
 import json
 from pathlib import Path
 
-from producers.run import wall_clock_ms
-from producers.sources import campaign
-from stream_jobs.app import load_campaigns
-from stream_jobs.domain.campaign import as_it_is
-from stream_jobs.domain.enrich import Enricher
+from hashtide.clock import wall_clock_ms
+from producers.synthetic import campaign
+from stream_jobs.domain.campaign import unhashed_id
+from stream_jobs.loading import load_campaigns, load_enricher
 from stream_jobs.settings import StreamSettings
 from tests.integration.pipeline import Pipeline
 from tests.integration.truth import truth
@@ -123,7 +122,7 @@ def test_60_000_posts_with_duplicates_equal_the_truth_key_by_key(pipeline: Pipel
 
     expected = truth(
         campaign.payloads(60_000, 7, START_MS),
-        Enricher(load_campaigns(StreamSettings(), as_it_is)),
+        load_enricher(load_campaigns(StreamSettings(), unhashed_id)),
         now_ms=wall_clock_ms(),
         origin="synthetic",
     )
@@ -151,7 +150,7 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
 def test_metrics_are_served_on_loopback(pipeline: Pipeline) -> None:
     import urllib.request
 
-    from deploy.local.ports import free_ports
+    from hashtide.ports import free_ports
 
     (port,) = free_ports(1)
     with pipeline.process("worker", f"--metrics-port={port}"):

@@ -7,9 +7,9 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from stream_jobs.cli import cli
-from stream_jobs.sinks.client import connection
-from stream_jobs.sinks.indices import session
+from hashtide.elasticsearch.client import connection
+from hashtide.elasticsearch.session import session
+from operations.cli.main import cli
 from tests.integration.pipeline import PATTERN, Pipeline
 
 LISTED: Final[dict[str, str | None]] = {

@@ -8,11 +8,13 @@ from collections import defaultdict
 import psutil
 import pytest
 
-from producers.contract import POSTS_RAW, Post, decode
+from hashtide.contract.messages import Post, decode
+from hashtide.contract.names import POSTS_RAW
+from hashtide.kafka.offsets import Offsets
+from hashtide.settings import load
 from producers.publisher import PublishFailed
 from producers.publishers import Publishers
-from producers.settings import ProducerSettings, load
-from stream_jobs.offsets import Offsets
+from producers.settings import ProducerSettings
 from tests.integration.pipeline import Pipeline
 
 AT_MS = 1_508_112_000_000

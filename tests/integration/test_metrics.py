@@ -10,15 +10,15 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local.ports import free_ports
-from producers.contract import POSTS_RAW
-from producers.run import wall_clock_ms
-from stream_jobs import metrics
-from stream_jobs.canary import Sender
-from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.client import connection
-from stream_jobs.sinks.elasticsearch import Elasticsearch
-from stream_jobs.sinks.kafka import KafkaSink
+from hashtide.clock import wall_clock_ms
+from hashtide.contract.names import POSTS_RAW
+from hashtide.elasticsearch.client import connection
+from hashtide.kafka.offsets import Offsets
+from hashtide.metrics import worker as metrics
+from hashtide.ports import free_ports
+from stream_jobs.canary import CanarySender
+from stream_jobs.kafka_sink import KafkaSink
+from stream_jobs.store.elasticsearch import Elasticsearch
 from tests.conftest import needs
 from tests.integration.pipeline import Pipeline
 
@@ -119,8 +119,8 @@ async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back
     with pipeline.worker():
         async with KafkaSink(settings) as kafka, Elasticsearch(connection(settings), 1 << 20) as store:
 
-            def sender(lost_after_s: float) -> Sender:
-                return Sender(kafka.send, store, partitions=4, clock_ms=wall_clock_ms, lost_after_s=lost_after_s)
+            def sender(lost_after_s: float) -> CanarySender:
+                return CanarySender(kafka.send, store, partitions=4, clock_ms=wall_clock_ms, lost_after_s=lost_after_s)
 
             with read_only(pipeline, "posts-2017.10.15"):
                 pipeline.hashtide("produce", "file", "-", stdin=post(1, 1_508_097_630_000).encode())

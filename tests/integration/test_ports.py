@@ -4,8 +4,8 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.ports import free_ports
 from deploy.local.stack import Stack
+from hashtide.ports import free_ports
 from tests.integration.pipeline import Pipeline
 from tests.integration.test_end_to_end import NATIVE
 

@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from elasticsearch.helpers import scan
 from kafka import KafkaProducer
 
-from deploy.local.ports import free_ports
-from producers.contract import POSTS_RAW, DeadLetter
-from producers.identity import hash_author, load_keys
-from producers.kafka_clients import connect
-from stream_jobs.cli import cli
-from stream_jobs.offsets import Offsets
-from stream_jobs.topics import POSTS_ENRICHED
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.identity import hash_author, load_keys
+from hashtide.kafka.clients import connect
+from hashtide.kafka.offsets import Offsets
+from hashtide.ports import free_ports
+from operations.cli.main import cli
 from tests.integration.pipeline import Pipeline
 from tests.integration.test_metrics import Scraped
-from tests.unit.formats import fixtures
-from tests.unit.formats.fixtures import Json
+from tests.unit.producers.formats import fixtures
+from tests.unit.producers.formats.fixtures import Json
 
 HANDLE, NAME, PLACE, TEXT = "zqhandle", "zqname", "zqplace", "zqtext"
 AUTHORS: Final = ("770192837465000001", "770192837465000002", "did:plc:zqauthor", "users/zqhandle")

@@ -11,12 +11,11 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from producers.kafka_clients import connect
+from hashtide.contract.names import POSTS_ENRICHED, REPLY_VOLUME
+from hashtide.kafka.clients import connect
+from operations.retention.enforce import FENCE
 from stream_jobs.domain.windows import window_start_ms
 from stream_jobs.enriched import Recount, encode
-from stream_jobs.retention import FENCE
-from stream_jobs.sinks.documents import REPLY_VOLUME
-from stream_jobs.topics import POSTS_ENRICHED
 from tests.integration.pipeline import Pipeline
 
 OLD, NEW = "2009-05-05T20:00:30Z", "2017-10-15T20:00:30Z"

@@ -12,10 +12,10 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from deploy.local import login
-from deploy.local.ports import free_ports
+from deploy.local import credentials
 from deploy.local.private import write
 from deploy.local.stack import Addresses
+from hashtide.ports import free_ports
 from tests.integration import secure
 from tests.integration.pipeline import Pipeline
 
@@ -133,7 +133,7 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
     seen.texts += [pipeline.log().encode(), safe.kafka.server.log.read_bytes()]
     assert "DEBUG" in pipeline.log()
     assert b"hashtide_" in metrics
-    for process in ("kafka.Kafka", "stream_jobs.cli worker", "stream_jobs.cli doctor"):
+    for process in ("kafka.Kafka", "operations.cli.main worker", "operations.cli.main doctor"):
         assert any(process in line for line in seen.command_lines), process
     assert seen.secrets(safe.secrets) == []
 
@@ -167,7 +167,7 @@ def test_what_is_refused_ends_a_command_with_2_and_says_which_setting_is_wrong_a
 ) -> None:
     mechanism, wrong, said = REFUSALS[command]
     folder = safe.pipeline.folder
-    login.make(folder / "others")
+    credentials.make(folder / "others")
     wrong = {name: str(folder / value) if name.endswith("_FILE") else value for name, value in wrong.items()}
     done = safe.run(*command.split(), stdin=POSTS, status=2, given=safe.kafka.login(mechanism) | wrong)
     last = done.stderr.decode().splitlines()[-1]

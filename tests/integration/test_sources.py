@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from producers.run import wall_clock_ms
-from stream_jobs.counts import counts
-from stream_jobs.sinks.client import connection
+from hashtide.clock import wall_clock_ms
+from hashtide.elasticsearch.client import connection
+from operations.counts import counts
 from tests.integration.pipeline import Pipeline
-from tests.unit.sources.loopback import Act, Exchange, XRules, answering, sending, sockets, streaming, web
+from tests.unit.producers.sources.loopback import Act, Exchange, XRules, answering, sending, sockets, streaming, web
 
 X_STREAM, X_RULES = "/2/tweets/search/stream", "/2/tweets/search/stream/rules"
 DISCONNECT = b'{"errors":[{"title":"operational-disconnect","disconnect_type":"UpstreamOperationalDisconnect"}]}\r\n'
@@ -30,7 +30,7 @@ class Producer:
         self._log = pipeline.folder / f"produce-{name}.log"
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "stream_jobs.cli", "produce", *words],
+                [sys.executable, "-m", "operations.cli", "produce", *words],
                 env=pipeline.environment,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from deploy.local.ports import free_ports
 from deploy.local.stack import Stack
-from producers.contract import PostDelete
-from stream_jobs import topics
-from stream_jobs.offsets import Offsets
-from stream_jobs.sinks.indices import templates
-from stream_jobs.topics import POSTS_ENRICHED, TopicsUnready
+from hashtide.contract.messages import PostDelete
+from hashtide.contract.names import POSTS_ENRICHED
+from hashtide.elasticsearch.templates import packaged_templates
+from hashtide.kafka import topics
+from hashtide.kafka.offsets import Offsets
+from hashtide.kafka.topics import TopicsUnready
+from hashtide.ports import free_ports
 from tests.chaos.newer_worker import newer_templates
 from tests.chaos.posts import Sending, edited, posts
 from tests.chaos.trial import Trial
@@ -44,7 +45,7 @@ AFTER = b"""\
 def own_templates(pipeline: Pipeline) -> Iterator[Pipeline]:
     """The pipeline, for tests that put other templates: afterwards there are our own, whatever their versions."""
     yield pipeline
-    put_templates(pipeline, templates())
+    put_templates(pipeline, packaged_templates())
 
 
 def put_templates(pipeline: Pipeline, which: dict[str, dict[str, Any]]) -> None:

@@ -72,7 +72,7 @@ def serving(url: str, folder: Path) -> Iterator[tuple["subprocess.Popen[str]", s
     environment = {"HASHTIDE_ELASTICSEARCH": url, "PATH": "/usr/bin:/bin", "HOME": str(folder)}
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stream_jobs.cli", "watch", "--port=0"],
+            [sys.executable, "-P", "-m", "operations.cli", "watch", "--port=0"],
             env=environment,
             cwd=folder,
             stdout=subprocess.PIPE,
@@ -321,7 +321,7 @@ def test_nothing_is_served_but_its_own(address: str) -> None:
 def test_a_port_that_is_taken_is_named(address: str) -> None:
     port = address.rstrip("/").rpartition(":")[2]
     done = subprocess.run(
-        [sys.executable, "-m", "stream_jobs.cli", "watch", f"--port={port}"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "operations.cli", "watch", f"--port={port}"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert done.stderr == (

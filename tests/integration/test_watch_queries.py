@@ -7,12 +7,12 @@ import pytest
 from elasticsearch import ApiError, Elasticsearch
 
 from deploy.local.stack import Addresses
-from stream_jobs.sinks.client import Connection
-from stream_jobs.sinks.indices import ElasticsearchFailed
-from stream_jobs.watch import queries
-from stream_jobs.watch.feed import describe
-from stream_jobs.watch.model import Ask, Gap, Rate, Row, Seen, Series, View
-from stream_jobs.watch.spikes import Driver
+from hashtide.elasticsearch.client import Connection
+from hashtide.elasticsearch.session import ElasticsearchFailed
+from operations.watch import queries
+from operations.watch.feed import describe
+from operations.watch.model import Ask, ChartSeries, GapMark, Rate, Seen, TopRow, View
+from operations.watch.spikes import Driver
 from tests.fakes.unruly import Unruly, lets_in
 from tests.integration.counted import empty, gap, posts, put, tag
 
@@ -73,14 +73,14 @@ async def test_an_hour_over_midnight_is_summed_over_partitions_and_indices(url: 
         ("fr", 3, 3),
     ]
     assert found.tops["region"] == (
-        Row("US", "United States", 47, 0.5875, None),
-        Row("IT", "Italy", 30, 0.375, -1.0),
-        Row("ZZ", "unknown", 3, 0.0375, -1.0),
+        TopRow("US", "United States", 47, 0.5875, None),
+        TopRow("IT", "Italy", 30, 0.375, -1.0),
+        TopRow("ZZ", "unknown", 3, 0.0375, -1.0),
     )
     assert [(row.key, row.posts) for row in found.tops["kind"]] == [("reply", 47), ("quote", 30), ("original", 3)]
     assert found.tops["hashtag"] == (
-        Row("metoo", "#metoo", 20, 0.25, -0.75),
-        Row("quellavoltache", "#quellavoltache", 8, 0.1, -1.0),
+        TopRow("metoo", "#metoo", 20, 0.25, -0.75),
+        TopRow("quellavoltache", "#quellavoltache", 8, 0.1, -1.0),
     )
     assert (found.provisional, found.final, found.corrected) == (0.0625, 0.4375, 0.5)
 
@@ -119,7 +119,10 @@ async def test_data_of_2017_is_found_years_later(url: str) -> None:
 async def test_the_chart_is_stacked_by_what_is_asked(url: str) -> None:
     put(url, [posts(MIDNIGHT, 5, kind="reply"), posts(MIDNIGHT, 2, kind="quote")])
     found = await seen(url, Ask(span="15m", by="kind"))
-    assert found.series == (Series("reply", "reply", (*[0] * 14, 5)), Series("quote", "quote", (*[0] * 14, 2)))
+    assert found.series == (
+        ChartSeries("reply", "reply", (*[0] * 14, 5)),
+        ChartSeries("quote", "quote", (*[0] * 14, 2)),
+    )
 
 
 async def test_replies_a_minute_are_those_of_the_last_five_counted_against_the_day_before(url: str) -> None:
@@ -177,8 +180,8 @@ async def test_gaps_that_touch_the_time_are_told_the_newest_first(url: str) -> N
     )
     found = await seen(url, Ask())
     assert found.gaps == (
-        Gap(MIDNIGHT - 10 * MINUTE, MIDNIGHT - 9 * MINUTE, "mastodon:example.social", "disconnected", None),
-        Gap(MIDNIGHT - 2 * HOUR, MIDNIGHT - 50 * MINUTE, "x", "disconnected", 12),
+        GapMark(MIDNIGHT - 10 * MINUTE, MIDNIGHT - 9 * MINUTE, "mastodon:example.social", "disconnected", None),
+        GapMark(MIDNIGHT - 2 * HOUR, MIDNIGHT - 50 * MINUTE, "x", "disconnected", 12),
     )
     assert found.gaps_in_all == 2
 

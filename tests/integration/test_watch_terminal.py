@@ -19,7 +19,7 @@ from deploy.local.stack import Addresses
 from tests.integration.counted import empty, posts, put, tag
 
 MIDNIGHT = 1_508_198_400_000  # 2017-10-17T00:00:00Z
-COMMAND = [sys.executable, "-m", "stream_jobs.cli", "watch", "--terminal"]
+COMMAND = [sys.executable, "-m", "operations.cli", "watch", "--terminal"]
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def until(master: int, text: bytes) -> bytes:
 
 def test_once_without_terminal_is_a_wrong_use() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "stream_jobs.cli", "watch", "--once"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "operations.cli", "watch", "--once"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
     assert "--once goes with --terminal" in done.stderr

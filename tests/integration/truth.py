@@ -6,12 +6,13 @@ from typing import Any
 
 from msgspec.structs import astuple
 
+from hashtide.contract.messages import Message, Origin, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
+from hashtide.identity import Keys, Pseudonyms
 from producers import formats
-from producers.contract import InvalidPost, Message, Origin, Post, PostDelete, PostEdit
-from producers.identity import Keys, Pseudonyms
-from producers.intake import accept
+from producers.validation import validate_and_pseudonymise
+from stream_jobs.documents.keys import count_keys
 from stream_jobs.domain.enrich import Enricher
-from stream_jobs.sinks.documents import count_keys
 
 KEY = b"k" * 32
 NAMES = Pseudonyms(Keys(KEY))
@@ -28,7 +29,7 @@ def accepted(payloads: Iterable[bytes], *, now_ms: int, origin: Origin) -> Itera
         for outcome in formats.parse(payload, "native"):
             try:
                 if isinstance(outcome, Post):
-                    post = accept(outcome, now_ms=now_ms, names=NAMES, origin=origin, source="truth")
+                    post = validate_and_pseudonymise(outcome, now_ms=now_ms, names=NAMES, origin=origin, source="truth")
                     assert isinstance(post, Post)
                     yield post
             except InvalidPost:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import click
 from ruamel.yaml import YAML
 
-from stream_jobs.cli import cli, wanted
+from operations.cli.main import cli
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docker-compose.yml"
 SECRETS = "/run/secrets"
 
@@ -70,7 +70,7 @@ def secrets(service: Service) -> dict[str, str]:
 def parse(words: list[str]) -> click.Context:
     """Have the real command line take the words, without running them. Raises click.UsageError."""
     command: click.Command = cli
-    context = click.Context(command, obj=wanted)
+    context = click.Context(command)
     while isinstance(command, click.Group):
         _, found, words = command.resolve_command(context, words)
         assert found is not None

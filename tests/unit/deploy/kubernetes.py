@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from tests.conftest import needs
-from tests.unit.deploy.compose import ROOT
+from tests.paths import ROOT
 
 FOLDER = ROOT / "deploy/kubernetes"
 MOUNTED = "/run/secrets/hashtide"

@@ -11,16 +11,18 @@ from typing import Any
 import click
 import pytest
 
-from deploy.local.jars import ELASTICSEARCH_VERSION, KAFKA_VERSION
-from producers.identity import load_keys
-from producers.settings import ProducerSettings, described, load
-from stream_jobs.app import load_campaigns
-from stream_jobs.domain.campaign import as_it_is
-from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.client import connection
+from deploy.local.lock import ELASTICSEARCH_VERSION, KAFKA_VERSION
+from hashtide.elasticsearch.client import connection
+from hashtide.identity import load_keys
+from hashtide.settings import described, load
+from operations.settings import KINDS, OperationsSettings
+from producers.settings import ProducerSettings
+from stream_jobs.domain.campaign import unhashed_id
+from stream_jobs.loading import load_campaigns
 from tests.conftest import needs
+from tests.paths import ROOT
 from tests.unit.deploy import compose
-from tests.unit.deploy.compose import FILE, ROOT, SECRETS, Service
+from tests.unit.deploy.compose import FILE, SECRETS, Service
 
 FILES = compose.read()
 SERVICES: dict[str, Service] = FILES["services"]
@@ -82,7 +84,7 @@ def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_of_ours_is_a_setting(name: str) -> None:
-    known = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+    known = {setting.name for kind in KINDS for setting in described(kind)}
     assert set(OURS[name].get("environment", {})) <= known
 
 
@@ -94,7 +96,7 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
     environment = {k: str(places.get(v, v)) for k, v in OURS[name]["environment"].items()}
     assert not any(value.startswith(("/run", "/etc")) for value in environment.values())
 
-    settings = load(StreamSettings, environment)
+    settings = load(OperationsSettings, environment)
     if name in TALKS_TO_ELASTICSEARCH:
         at = connection(settings)
         user = {"accounts": "elastic", "dashboards": "hashtide_setup"}.get(name, f"hashtide_{name}")
@@ -102,7 +104,7 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
     if name in ("worker", "producer"):
         load(ProducerSettings, environment)
         assert len(load_keys(settings).author) == 64
-        assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
+        assert [campaign.name for campaign in load_campaigns(settings, unhashed_id).all] == ["metoo"]
         assert settings.metrics_host == "0.0.0.0"
     if name not in ("watch", "accounts", "retention"):
         assert settings.kafka == "kafka:9092"

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from deploy.docker import accounts
-from producers.settings import Common, described
+from hashtide.settings import Common, described
 from stream_jobs import health
 from stream_jobs.health import DEFAULT_METRICS_PORT, Checks, Progress
 from stream_jobs.settings import StreamSettings
 from tests.conftest import needs
+from tests.paths import ROOT
 from tests.unit.deploy import compose
-from tests.unit.deploy.compose import ROOT
 
 DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
 TEXT = DOCKERFILE.read_text()

@@ -17,24 +17,24 @@ from pydantic import ValidationError
 
 from deploy.docker.accounts import ROLES, USERS
 from deploy.kubernetes import generate
-from deploy.local.jars import ELASTICSEARCH_VERSION
-from producers.identity import load_keys
-from producers.kafka_security import security
-from producers.settings import ProducerSettings, described, load
-from stream_jobs.app import load_campaigns
-from stream_jobs.cli import LATE
-from stream_jobs.domain.campaign import as_it_is
-from stream_jobs.settings import StreamSettings
-from stream_jobs.sinks.client import connection
-from stream_jobs.topics import CONFIGS
+from deploy.local.lock import ELASTICSEARCH_VERSION
+from hashtide.elasticsearch.client import connection
+from hashtide.identity import load_keys
+from hashtide.kafka.security import security
+from hashtide.kafka.topics import CONFIGS
+from hashtide.settings import described, load
+from operations.settings import KINDS, OperationsSettings
+from producers.settings import ProducerSettings
+from stream_jobs.domain.campaign import unhashed_id
+from stream_jobs.loading import load_campaigns
+from tests.paths import ROOT
 from tests.unit.deploy import compose, kubernetes
-from tests.unit.deploy.compose import ROOT
 from tests.unit.deploy.kubernetes import FOLDER, Pod, Resource, named, selects
 
 OLDEST, NEWEST = "1.30", "1.37"
 """Versions of Kubernetes that docs/kubernetes.md promises."""
 
-KNOWN = {setting.name for kind in (ProducerSettings, StreamSettings) for setting in described(kind)}
+KNOWN = {setting.name for kind in KINDS for setting in described(kind)}
 
 CUSTOM = {
     "ScaledObject": "cloudcoil.models.keda.v1alpha1",
@@ -250,9 +250,6 @@ def test_the_example_takes_the_image_from_a_registry() -> None:
 )
 def test_every_command_line_is_one_of_hashtide(pods: dict[str, Pod], name: str) -> None:
     words = pods[name].container["args"]
-    if words[0] == "retention" and "retention" not in LATE:
-        assert words == ["retention", "--counts", "400d", "--posts", "30d"]  # as it was agreed: it is not there yet
-        return
     compose.parse(words)
     assert "command" not in pods[name].container
 
@@ -280,7 +277,7 @@ def test_every_pod_of_ours_starts_with_its_settings(
         }
         assert not any(value.startswith(("/run", "/etc")) for value in variables.values()), name
 
-        settings = load(StreamSettings, variables)
+        settings = load(OperationsSettings, variables)
         if "HASHTIDE_ELASTICSEARCH" in variables:
             at = connection(settings)
             user = "hashtide_" + pod.component
@@ -295,7 +292,7 @@ def test_every_pod_of_ours_starts_with_its_settings(
         if pod.component in ("worker", "producer"):
             load(ProducerSettings, variables)
             assert len(load_keys(settings).author) == 64
-            assert [campaign.name for campaign in load_campaigns(settings, as_it_is).all] == ["metoo"]
+            assert [campaign.name for campaign in load_campaigns(settings, unhashed_id).all] == ["metoo"]
             assert settings.metrics_host == kubernetes.POD_IP
 
 
@@ -359,8 +356,7 @@ def test_the_users_are_those_that_there_are(
         each["HASHTIDE_ELASTICSEARCH_USER"] for each in variables if "HASHTIDE_ELASTICSEARCH_USER" in each
     }
     assert set(users) == in_elasticsearch
-    awaited = {} if "retention" in LATE else {"hashtide_retention": ["hashtide_retention"]}
-    assert users == USERS | awaited
+    assert users == USERS
     realm = {each["secretName"] for each in named(everything, "Elasticsearch")["hashtide"]["spec"]["auth"]["fileRealm"]}
     assert realm == {name for name in made if name.endswith("-elasticsearch")}
 
@@ -455,7 +451,7 @@ def test_workers_are_as_many_as_there_are_partitions_at_most(everything: list[Re
     kafka = kubernetes.environment(pods["hashtide-worker"], everything)
     for trigger in scaled["triggers"]:
         told = trigger["metadata"]
-        assert told["consumerGroup"] == StreamSettings().group
+        assert told["consumerGroup"] == OperationsSettings().group
         assert told["bootstrapServers"] == kafka["HASHTIDE_KAFKA"]
         assert trigger["authenticationRef"]["name"] in named(everything, "TriggerAuthentication")
     assert {trigger["metadata"]["topic"] for trigger in scaled["triggers"]} == {"posts.raw", "posts.enriched"}
@@ -495,7 +491,7 @@ def test_users_of_kafka_may_do_what_their_jobs_need_and_no_more(everything: list
     look = {"Describe", "DescribeConfigs"}
     assert rights(everything, "hashtide-setup") == {"posts.": look | {"Create", "Alter", "AlterConfigs"}}
     assert rights(everything, "hashtide-worker") == {topic: look | {"Read", "Write"} for topic in CONFIGS} | {
-        StreamSettings().group: {"Describe", "Read"}
+        OperationsSettings().group: {"Describe", "Read"}
     }
     assert rights(everything, "hashtide-producer") == {
         "posts.raw": {"Describe", "Write"},

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import needs
-from tests.unit.deploy.compose import ROOT, loaded
+from tests.paths import ROOT
+from tests.unit.deploy.compose import loaded
 
 YOURS = {"slack-url", "smtp-password", "webhook-token"}
 """To be filled in, and read by Alertmanager's own user: what keeps others from them is the folder."""

@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from deploy import sbom
-from deploy.local import jars
+from deploy.local.lock import parse_lock
+from tests.paths import ROOT
 from tests.unit.deploy import compose
-from tests.unit.deploy.compose import ROOT
 
 ALL = ROOT / "requirements.lock"
 IMAGE = ROOT / "deploy/docker/requirements.lock"
@@ -87,7 +87,7 @@ def test_what_can_not_be_looked_up_is_no_pass_of_the_audit() -> None:
 
 
 def test_every_jar_has_its_checksum() -> None:
-    locked = jars.parse_lock((ROOT / "deploy/local/jars.lock").read_text())
+    locked = parse_lock((ROOT / "deploy/local/jars.lock").read_text())
     assert len(locked) > 90
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in locked)
     of_a_file = {(jar.coordinate, jar.sha256, jar.size) for jar in locked}

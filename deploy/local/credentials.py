@@ -1,0 +1,20 @@
+"""Makes the credentials of the secure embedded Kafka: a password, and certificates."""
+
+import secrets
+from pathlib import Path
+
+from deploy.local import certificates
+from deploy.local.login import Secrets
+from deploy.local.private import write
+
+
+def make(folder: Path) -> Secrets:
+    """Makes what is missing, and certificates that are about to end. The same password for as long as it lies there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    made = Secrets(folder)
+    if not made.password_file.exists():
+        write(made.password_file, secrets.token_urlsafe(24).encode())
+    if not certificates.lasts(made.ca):
+        certificates.certify(made)
+    return made

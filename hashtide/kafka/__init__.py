@@ -1,0 +1,1 @@
+"""Kafka: how it is reached, its clients, its topics, and how far they are read."""

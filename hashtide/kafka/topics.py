@@ -1,0 +1,216 @@
+"""Every topic, in the order of the flow, and what must be true of them before a worker starts."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any, Final, NamedTuple
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from hashtide.contract.bounds import MAX_MESSAGE_BYTES
+from hashtide.contract.names import POSTS_DEAD, POSTS_ENRICHED, POSTS_RAW
+from hashtide.errors import HashtideError
+from hashtide.kafka.clients import connect
+from hashtide.settings import Common, PipelineSettings
+from hashtide.times import DAY_MS
+
+_COMMON = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+CONFIGS: Final[dict[str, dict[str, str]]] = {
+    POSTS_RAW: _COMMON,
+    POSTS_ENRICHED: _COMMON,
+    # A dead letter's key is where it came from: read again, the newer one replaces the older.
+    POSTS_DEAD: _COMMON | {"cleanup.policy": "compact,delete"},
+}
+"""What each topic is made with, beside how long it is kept."""
+
+
+GROWING: Final = (POSTS_ENRICHED, POSTS_RAW)
+"""Topics that partitions can be added to, in this order: a post keeps its partition's number on its way, so what it
+goes on to must have it first. Not posts.dead: its letters are found by key, and would come to lie in two partitions."""
+
+
+class TopicsUnready(HashtideError):
+    """The topics are not as the jobs need them. The message says what to do."""
+
+
+class RetentionDrift(NamedTuple):
+    """A topic that is kept for another time than the settings say."""
+
+    topic: str
+    config: str
+    """`retention.ms`, or `segment.ms`: a record may lie that much longer, for Kafka removes whole segments."""
+    is_ms: int
+    """-1: for ever."""
+    wanted_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.config} is {_days(self.is_ms)}, the settings say {_days(self.wanted_ms)}"
+
+
+class TopicInfo(NamedTuple):
+    """A topic as it lies in Kafka."""
+
+    id: str
+    """Kafka's own UUID of this life of the topic: made anew, it has another, and its offsets mean nothing here."""
+    partitions: int
+
+
+def setup(settings: PipelineSettings) -> list[str]:
+    """Make the topics that are missing; the names of those made. Harmless again and again. Blocks.
+
+    Raises TopicsUnready, KafkaUnreachable.
+    """
+    made = []
+    with _admin(settings) as client:
+        present = set(client.list_topics())
+        for name, configs in made_with(settings).items():
+            if name in present:
+                continue
+            wanted = {
+                "num_partitions": settings.partitions,
+                "replication_factor": settings.replication,
+                "configs": configs,
+            }
+            try:
+                client.create_topics({name: wanted}, wait_for_metadata=True)
+                made.append(name)
+            except TopicAlreadyExistsError:
+                continue  # another `setup` at the same time
+            except KafkaError as error:
+                raise TopicsUnready(f"topic {name} can't be made: {error}") from error
+    return made
+
+
+def made_with(settings: PipelineSettings) -> dict[str, dict[str, str]]:
+    """All that each topic is made with, by the names of Kafka's documentation, "Topic configs"."""
+    kept = retention(settings)
+    return {name: configs | {key: str(ms) for key, ms in kept[name].items()} for name, configs in CONFIGS.items()}
+
+
+def retention(settings: PipelineSettings) -> dict[str, dict[str, int]]:
+    """How long each topic is kept, by the names of Kafka's documentation, "Topic configs".
+
+    It goes by the time of publishing, which Kafka itself writes: a post of 2017, published today, stays. What platforms
+    sent lies in posts.dead: there, segments of a day have it gone a day after its time, in place of a week.
+    """
+    return {
+        POSTS_RAW: {"retention.ms": settings.retention_raw_days * DAY_MS},
+        POSTS_ENRICHED: {"retention.ms": settings.retention_enriched_days * DAY_MS},
+        POSTS_DEAD: {"retention.ms": settings.retention_dead_days * DAY_MS, "segment.ms": DAY_MS},
+    }
+
+
+def retention_drift(settings: PipelineSettings) -> list[RetentionDrift]:
+    """Topics that are there and kept for another time than the settings say. Blocks. Raises TopicsUnready,
+    KafkaUnreachable."""
+    found = _kept(settings)
+    return [
+        RetentionDrift(topic, config, is_ms, wanted_ms)
+        for topic, configs in retention(settings).items()
+        for config, wanted_ms in configs.items()
+        if (is_ms := found[topic][config]) != wanted_ms
+    ]
+
+
+def keep(settings: PipelineSettings, otherwise: Iterable[RetentionDrift]) -> None:
+    """Have topics kept for as long as the settings say. What is older goes at once, for good. Blocks. Raises
+    TopicsUnready, KafkaUnreachable."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, each.topic, {each.config: str(each.wanted_ms)}) for each in otherwise
+    ]
+    with _admin(settings) as client:
+        for resource in resources:
+            try:
+                answers = client.alter_configs([resource], incremental=True)["topic"]
+            except KafkaError as error:
+                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {error!r}") from error
+            if answers[resource.name] != "OK":
+                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {answers[resource.name]}")
+
+
+def add_partitions(settings: PipelineSettings) -> list[str]:
+    """Have posts.enriched and posts.raw be of HASHTIDE_PARTITIONS partitions; the names of those that got more.
+
+    Producers and workers may run meanwhile. Harmless again and again. Blocks. Raises TopicsUnready (before anything is
+    changed, where a topic has more of them), KafkaUnreachable.
+    """
+    wanted, added = settings.partitions, []
+    with _admin(settings) as client:
+        there = _described(client, settings)
+        for name in GROWING:
+            if there[name].partitions > wanted:
+                raise TopicsUnready(
+                    f"{name} has {there[name].partitions} partitions and HASHTIDE_PARTITIONS is {wanted}: Kafka takes "
+                    "none away. Nothing was changed"
+                )
+        for name in GROWING:
+            if there[name].partitions < wanted:
+                try:
+                    client.create_partitions({name: wanted})
+                except KafkaError as error:
+                    raise TopicsUnready(f"partitions can't be added to {name}: {error}") from error
+                added.append(name)
+    return added
+
+
+def differing(settings: PipelineSettings) -> dict[str, int]:
+    """The partitions of posts.enriched and posts.raw, where they are not as many as HASHTIDE_PARTITIONS. Blocks. Raises
+    TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        there = _described(client, settings)
+    return {name: there[name].partitions for name in GROWING if there[name].partitions != settings.partitions}
+
+
+def check(settings: Common) -> dict[str, TopicInfo]:
+    """The topics, all there, and posts.enriched with at least as many partitions as posts.raw, for a post keeps its
+    partition's number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
+    with _admin(settings) as client:
+        topics = _described(client, settings)
+    if topics[POSTS_ENRICHED].partitions < topics[POSTS_RAW].partitions:
+        raise TopicsUnready(
+            f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions and {POSTS_RAW} has "
+            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many "
+            f"(HASHTIDE_PARTITIONS={topics[POSTS_RAW].partitions} hashtide setup --add-partitions)"
+        )
+    return topics
+
+
+def kept_ms(settings: Common) -> dict[str, int | None]:
+    """For each topic how long a record stays in it at most, in milliseconds; None: for ever. Blocks.
+
+    A segment goes when its newest record is older than `retention.ms`, and takes records for `segment.ms` (Kafka's
+    documentation, "Topic configs"). Raises KafkaUnreachable, TopicsUnready.
+    """
+    return {
+        name: None if kept["retention.ms"] < 0 else kept["retention.ms"] + kept["segment.ms"]
+        for name, kept in _kept(settings).items()
+    }
+
+
+def _kept(settings: Common) -> dict[str, dict[str, int]]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in CONFIGS]
+    with _admin(settings) as client:
+        try:
+            found = client.describe_configs(resources, config_filter="all")["topic"]
+        except KafkaError as error:
+            raise TopicsUnready(f"Kafka does not tell how long topics are kept: {error!r}") from error
+    return {name: {key: int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms")} for name in CONFIGS}
+
+
+def _days(ms: int) -> str:
+    return "for ever" if ms < 0 else f"{ms / DAY_MS:g} d"
+
+
+def _described(client: Any, settings: Common) -> dict[str, TopicInfo]:
+    present = set(client.list_topics())
+    missing = [name for name in CONFIGS if name not in present]
+    if missing:
+        raise TopicsUnready(f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first")
+    return {
+        topic["name"]: TopicInfo(str(topic["topic_id"]), len(topic["partitions"]))
+        for topic in client.describe_topics(list(CONFIGS))
+    }
+
+
+def _admin(settings: Common) -> closing[Any]:
+    return closing(connect(KafkaAdminClient, settings))

@@ -1,0 +1,65 @@
+"""Metrics of a producer."""
+
+from typing import get_args
+
+from prometheus_client import Counter, Gauge, disable_created_metrics
+
+from hashtide.contract.messages import Gap
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each of a counter, which nobody reads
+
+PAYLOADS = Counter(
+    "hashtide_payloads_total",
+    "Payloads received, by what became of them: posts, edits, deletes, control, filtered or dead",
+    ["source", "outcome"],
+)
+PUBLISHED = Counter(
+    "hashtide_published_messages_total",
+    "Messages that Kafka acknowledged",
+    ["topic"],
+)
+PUBLISH_FAILURES = Counter(
+    "hashtide_publish_failures_total",
+    "Messages that Kafka did not take within the delivery time-out",
+    ["topic"],
+)
+UNACKNOWLEDGED = Gauge(
+    "hashtide_publish_unacknowledged_messages",
+    "Messages sent and not yet acknowledged by Kafka",
+)
+CONNECTIONS = Gauge(
+    "hashtide_source_connections",
+    "Connections to a platform that are up and have brought something",
+    ["source"],
+)
+LAST_PAYLOAD = Gauge(
+    "hashtide_source_last_payload_timestamp_seconds",
+    "When something last came from a source, keep-alives included",
+    ["source"],
+    unit="seconds",
+)
+RECONNECTS = Counter(
+    "hashtide_source_reconnects_total",
+    "Connections lost or not made, each followed by another try, by reason",
+    ["source", "reason"],
+)
+GAPS = Counter(
+    "hashtide_ingest_gaps_total",
+    "Times in which a source may have missed posts, by reason",
+    ["source", "reason"],
+)
+GAP_SECONDS = Counter(
+    "hashtide_ingest_gap_seconds_total",
+    "Length of the times in which a source may have missed posts, by reason",
+    ["source", "reason"],
+    unit="seconds",
+)
+
+
+def expect(source: str) -> None:
+    """Have a source's counters begin at 0: of a counter that was not there before, nobody sees the first increase."""
+    for outcome in ("posts", "edits", "deletes", "control", "filtered", "dead"):
+        PAYLOADS.labels(source, outcome)
+    for reason in get_args(Gap.__annotations__["reason"]):
+        GAPS.labels(source, reason)
+        GAP_SECONDS.labels(source, reason)

@@ -1,0 +1,18 @@
+"""Metrics of the worker that drops old indices. Registered only where workers enforce retention."""
+
+from prometheus_client import Counter, Gauge
+
+RETENTION_DROPPED = Counter(
+    "hashtide_retention_dropped_indices_total", "Daily indices that this worker dropped as too old", registry=None
+)
+RETENTION_FAILED = Counter(
+    "hashtide_retention_failures_total",
+    "Times that retention did not drop all that is too old; it tries again after an hour",
+    registry=None,
+)
+RETENTION_LAST_SUCCESS = Gauge(
+    "hashtide_retention_last_success_timestamp_seconds",
+    "When this worker last dropped all that was too old; only of one that has had partition 0 of posts.raw",
+    registry=None,
+    unit="seconds",
+)

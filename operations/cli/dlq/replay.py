@@ -1,0 +1,102 @@
+"""`hashtide dlq replay`."""
+
+import functools
+import os
+import sys
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from hashtide.contract.messages import Post
+from hashtide.errors import HashtideError
+from hashtide.kafka import topics
+from hashtide.settings import load
+from operations.cli.dlq.choosing import (
+    NOT_KEPT,
+    dry,
+    every,
+    filters,
+    read_index,
+    require_choice,
+    with_progress,
+)
+from operations.dlq.index import (
+    WITHOUT_BYTES,
+    LetterFilter,
+)
+from operations.dlq.topic import opened
+from operations.terminal import as_json, print_table
+from producers.settings import ProducerSettings
+
+if TYPE_CHECKING:
+    from operations.dlq.replay import ReplayAccount
+
+
+@click.command()
+@filters
+@every
+@dry
+@as_json
+def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None:
+    """Put letters back into the stream, after a fix. What is still wrong stays a letter: the exit status is then 1.
+
+    Payloads are read anew, with the format told from their shape; one whose bytes were not kept can't be. A letter that
+    is back is taken out of posts.dead once Kafka has acknowledged what it became. To replay one twice does no harm: a
+    post counts once.
+    """
+    from hashtide.clock import wall_clock_ms
+    from hashtide.identity import Pseudonyms, load_keys
+    from hashtide.interrupts import Interrupted, Interrupts
+    from operations.dlq.replay import Replay, ReplayAccount
+    from operations.dlq.revive import Rules
+    from operations.wanted import wanted
+    from producers.publisher import Publisher
+
+    require_choice(chosen, all_)
+    settings = load(ProducerSettings, os.environ)
+    campaigns = functools.cache(wanted)  # needed only where a letter comes from a firehose
+
+    def matches(post: Post) -> bool:
+        return campaigns().matches(post)
+
+    names = Pseudonyms(load_keys(settings))
+    rules = Rules(topics.check(settings), names=names, clock_ms=wall_clock_ms, matches=matches)
+    account, ended = ReplayAccount(), "finished"
+    failure: HashtideError | None = None
+    with opened(settings) as topic:
+        entries = chosen.select(read_index(topic).entries)
+        account.selected = len(entries)
+        try:
+            with nullcontext() if dry_run else Publisher(settings) as kafka, Interrupts() as interrupts:
+                run = Replay(rules, kafka, account)
+                try:
+                    for entry, letter in interrupts.pull(with_progress(topic.letters(entries), len(entries))):
+                        run.take(entry, letter)
+                except Interrupted:
+                    pass
+                run.settle()
+                if interrupts.asked:
+                    ended = "interrupted"
+        except HashtideError as error:  # the account says how far it came
+            ended, failure = "failed", error
+    if json_:
+        click.echo(msgspec.json.encode(msgspec.structs.asdict(account) | {"dry_run": dry_run, "ended": ended}))
+    else:
+        _print_account(account, dry_run)
+    if failure is not None:
+        raise failure
+    if ended == "interrupted":
+        sys.exit(130)
+    if account.stayed:
+        sys.exit(1)
+
+
+def _print_account(account: "ReplayAccount", dry_run: bool) -> None:
+    done = "would go back" if dry_run else "went back"
+    click.echo(f"{account.replayed:,} of {account.selected:,} letters {done}, as {account.sent:,} messages")
+    if account.stayed:
+        print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])
+    if WITHOUT_BYTES in account.stayed:
+        click.echo(f"{WITHOUT_BYTES}: {NOT_KEPT}")

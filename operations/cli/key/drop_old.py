@@ -1,0 +1,26 @@
+"""`hashtide key drop-old`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from hashtide.identity import load_keys
+from hashtide.settings import Common, load
+from operations.cli.key.writing import to_option, write_keys
+
+
+@click.command("drop-old")
+@to_option
+@click.option("--yes", is_flag=True, help="Ask no question.")
+def drop_old(to: Path | None, yes: bool) -> None:
+    """Keep no old keys for authors: what was hashed under them is nobody's any more, and is found for nobody."""
+    settings = load(Common, os.environ)
+    keys = load_keys(settings)
+    if not keys.old:
+        click.echo("there are no old keys")
+        return
+    if not yes:
+        click.confirm(f"Drop {len(keys.old)} old keys for good?", abort=True, err=True)
+    path = write_keys(settings, keys.without_old(), to)
+    click.echo(f"{path}: {len(keys.old)} old keys dropped. Copies elsewhere, and backups, still have them.")

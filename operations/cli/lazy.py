@@ -1,0 +1,28 @@
+"""Groups of commands that import a command's module when the command is asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are functions of other modules."""
+
+    commands_of: Mapping[str, str]
+    """For each command's name `module:function`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.commands_of)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands_of:
+            return None
+        module, _, function = self.commands_of[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), function)
+        return command
+
+
+def lazy_group(commands_of: Mapping[str, str]) -> type[LazyGroup]:
+    """The class of a group with these commands: for `click.group(cls=...)`."""
+    return type("LazyGroup", (LazyGroup,), {"commands_of": commands_of})

@@ -1,0 +1,22 @@
+"""What the campaigns want of platforms, as the producers ask for it."""
+
+import os
+
+from hashtide.settings import load
+from producers.wanted import Terms, Wanted
+from stream_jobs.domain import hashtags
+from stream_jobs.domain.campaign import unhashed_id
+from stream_jobs.loading import load_campaigns
+from stream_jobs.settings import StreamSettings
+
+
+def wanted() -> Wanted:
+    """What the campaigns want of platforms. Reads files. Raises WrongSetting, WrongCampaign."""
+    campaigns = load_campaigns(load(StreamSettings, os.environ), unhashed_id)
+    return Wanted(
+        campaigns=tuple(
+            Terms(each.name, each.tags + each.counter_tags, each.phrases if each.phrases_anywhere else (), each.roots)
+            for each in campaigns.all
+        ),
+        matches=lambda post: bool(campaigns.match(post, hashtags.of_post(post))),
+    )

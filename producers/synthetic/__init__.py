@@ -1,0 +1,1 @@
+"""A made-up campaign, for demos, tests and benchmarks."""

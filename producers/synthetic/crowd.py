@@ -1,0 +1,239 @@
+"""The people of the synthetic campaign: when they talk, and what each of them posts. Pure, given the random numbers."""
+
+import math
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import Final, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from producers.synthetic.texts import (
+    COMMUNITIES,
+    EMOJI,
+    LANGUAGES,
+    MENTIONS,
+    NOWHERE,
+    ROOT_TEXT,
+    SIDE_TAGS,
+    STRAY_LANGS,
+    TAGS,
+    WAVES,
+    WRONG_LANGS,
+    Language,
+    Wave,
+)
+
+ROOT: Final = "919659438700670976"
+"""The post of 15 October 2017 that the campaign answers, on X."""
+
+SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
+"""2010-11-04: X's ids count milliseconds from here, and 22 bits within each."""
+
+SLOTS: Final = 288
+"""The course of a campaign is a table of so many slots: of ten minutes, if it lasts 48 hours."""
+
+THE_ROOT: Final = (ROOT, ROOT_TEXT, "en")
+REMEMBERED: Final = 256  # posts that can be answered, quoted and reposted, the latest mostly
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Draw = Callable[[], float]
+"""The next random number, 0 <= x < 1."""
+
+T = TypeVar("T")
+
+
+class NativePost(Struct, kw_only=True):
+    """One line of the native format."""
+
+    id: str | UnsetType
+    text: str = ""
+    created_at: datetime | int | UnsetType
+    platform: str = "x"
+    lang: str | UnsetType = UNSET
+    author_id: str
+    location: str | UnsetType = UNSET
+    place_country: str | UnsetType = UNSET
+    coordinates: tuple[float, float] | UnsetType = UNSET
+    in_reply_to: str | UnsetType = UNSET
+    conversation_id: str | UnsetType = UNSET
+    quoted: str | UnsetType = UNSET
+    reposted: str | UnsetType = UNSET
+
+
+def course() -> list[list[float]]:
+    """How much each community talks, for each slot: quiet ground, and the waves on it."""
+    world = sum(community.weight for community in COMMUNITIES)
+    table = [[community.weight / world for community in COMMUNITIES] for _ in range(SLOTS)]
+    for wave in WAVES:
+        talking = [c.weight if not wave.communities or c.name in wave.communities else 0 for c in COMMUNITIES]
+        for slot, row in enumerate(table):
+            height = _height(wave, hour=(slot + 0.5) * 48 / SLOTS)
+            for number, weight in enumerate(talking):
+                row[number] += height * weight / sum(talking)
+    return table
+
+
+def _height(wave: Wave, hour: float) -> float:
+    after = hour - wave.peak
+    if after < 0:
+        return wave.height * max(0.0, 1 + after / wave.rise)
+    left = wave.fall / (wave.fall + after)
+    return wave.height * left * left
+
+
+def moments(posts: int, draw: Draw) -> Iterator[tuple[int, float]]:
+    """(slot, part of the slot that has passed) of each post, ascending.
+
+    The talk of the whole course is cut into as many equal parts as there are posts, and each has one at random.
+    """
+    ends = list(accumulate(map(math.fsum, course())))  # sum() of floats rounds otherwise since Python 3.12
+    slot, begin = 0, 0.0
+    for number in range(posts):
+        target = (number + draw()) / posts * ends[-1]
+        while target >= ends[slot] and slot < SLOTS - 1:
+            slot, begin = slot + 1, ends[slot]
+        yield slot, (target - begin) / (ends[slot] - begin)
+
+
+class Crowd:
+    """Who talks, and what was said last: people answer, quote and repost each other.
+
+    `posts` is about how many they will make: the more, the more people there are.
+    """
+
+    def __init__(self, posts: int, draw: Draw) -> None:
+        languages = {language.code: language for language in LANGUAGES}
+        world = sum(community.weight for community in COMMUNITIES)
+        self._languages = [languages[community.name[:2]] for community in COMMUNITIES]
+        self._people = [1 + posts * community.weight // world for community in COMMUNITIES]
+        self._mixes = [list(accumulate(row)) for row in course()]
+        self._draw = draw
+        self._made = 0
+        self._replies = [ROOT]
+        self._originals = [THE_ROOT]
+
+    def small_talk(self, created_ms: int, slot: int) -> NativePost:
+        """A post that has nothing to do with any campaign: no tag, no reply, no quote."""
+        language, post = self._somebody(created_ms, slot)
+        post.text = self._pick(language.everyday)
+        return post
+
+    def post(self, created_ms: int, slot: int, *, heard: bool = True) -> NativePost:
+        """A post of the campaign: it answers the root post, directly or not, or quotes it, or carries a tag.
+
+        `heard`: later ones may refer to it.
+        """
+        language, post = self._somebody(created_ms, slot)
+        assert isinstance(post.id, str)
+        kind = self._draw()
+        if kind < 0.58:
+            post.text = self._say(language, tagged=0.4)
+            post.in_reply_to = ROOT
+            # Some exports don't name the thread. A direct reply is known without.
+            post.conversation_id = ROOT if self._draw() < 0.9 else UNSET
+            self._remember(self._replies, post.id, heard)
+        elif kind < 0.72:
+            post.text = self._say(language, tagged=0.3)
+            post.in_reply_to = self._pick(self._replies)
+            post.conversation_id = ROOT
+            self._remember(self._replies, post.id, heard)
+        elif kind < 0.86:
+            post.text = self._say(language, tagged=1.0)
+            self._remember(self._originals, (post.id, post.text, language.code), heard)
+        elif kind < 0.88:
+            post.text = self._say(language, tagged=1.0)
+            post.in_reply_to = post.conversation_id = self._pick(self._originals)[0]
+        elif kind < 0.92:
+            post.text = self._say(language, tagged=0.6)
+            post.quoted = ROOT
+        elif kind < 0.94:
+            post.text = self._say(language, tagged=1.0)
+            post.quoted = self._pick(self._originals)[0]
+        else:
+            root = self._draw() < 0.4
+            post.reposted, post.text, code = THE_ROOT if root else self._pick(self._originals)
+            post.lang = self._judged(code)
+        return post
+
+    def _somebody(self, created_ms: int, slot: int) -> tuple[Language, NativePost]:
+        """A language and a post without a text, by a person who always has the same profile and lives in one place."""
+        draw, mix = self._draw, self._mixes[slot]
+        number = bisect(mix, draw() * mix[-1])
+        # A few say much, and most say it once: low numbers come often in squares.
+        part = draw()
+        person = int(part * part * self._people[number])
+        author = (number * 10_000_000 + person + 1) * 48_271 % 2_147_483_647  # scattered, and no two the same
+        places = COMMUNITIES[number].places
+        place = places[author // 20 % len(places)]
+        language = self._languages[number]
+        post = NativePost(
+            id=str((created_ms - SNOWFLAKE_EPOCH_MS) << 22 | self._made & 0x3FFFFF),
+            created_at=self._written(created_ms),
+            lang=self._judged(language.code),
+            author_id=str(author),
+        )
+        self._made += 1
+        if author % 20 < 12:
+            post.location = place.profile
+        elif author % 20 < 15:
+            post.location = NOWHERE[author // 20 % len(NOWHERE)]
+        where = draw()
+        if where < 0.03:
+            post.place_country = place.country
+        if where < 0.015:
+            post.coordinates = (_near(place.longitude, draw), _near(place.latitude, draw))
+        return language, post
+
+    def _written(self, created_ms: int) -> datetime | int:
+        """A time in one of the ways that the format allows."""
+        way = self._draw()
+        if way < 0.94:
+            return EPOCH + timedelta(milliseconds=created_ms)
+        return created_ms if way < 0.97 else created_ms // 1000
+
+    def _judged(self, code: str) -> str | UnsetType:
+        """What a platform makes of a language: mostly right."""
+        luck = self._draw()
+        if luck < 0.85:
+            return code
+        if luck < 0.92:
+            return self._pick(STRAY_LANGS)
+        return self._pick(WRONG_LANGS) if luck < 0.95 else UNSET
+
+    def _say(self, language: Language, *, tagged: float) -> str:
+        """A few words, carrying tags in `tagged` of all cases."""
+        text = self._pick(language.support)
+        colour = self._draw()
+        if colour < 0.2:
+            text = f"{self._pick(MENTIONS)} {text}"
+        elif colour < 0.45:
+            text = f"{text} {self._pick(EMOJI)}"
+        return f"{text} {self._tags(language)}" if self._draw() < tagged else text
+
+    def _tags(self, language: Language) -> str:
+        """At least one tag of the campaign."""
+        draw = self._draw
+        sign = "＃" if language.code == "ja" and draw() < 0.5 else "#"
+        tags = sign + self._pick(language.tags if language.tags and draw() < 0.25 else TAGS)
+        if language.side_tags and draw() < 0.25:
+            tags = f"{tags} {sign}{self._pick(language.side_tags)}"
+        return f"{tags} #{self._pick(SIDE_TAGS)}" if draw() < 0.06 else tags
+
+    def _pick(self, choices: Sequence[T]) -> T:
+        return choices[int(self._draw() * len(choices))]
+
+    def _remember(self, last: list[T], said: T, heard: bool) -> None:
+        """Keep it among the last things said, in place of any of them once they are many."""
+        if not heard:
+            return
+        if len(last) < REMEMBERED:
+            last.append(said)
+        else:
+            last[int(self._draw() * REMEMBERED)] = said
+
+
+def _near(degrees: float, draw: Draw) -> float:
+    """Within a kilometre or so."""
+    return round(degrees + (draw() - 0.5) * 0.02, 4)

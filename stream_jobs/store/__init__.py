@@ -1,0 +1,1 @@
+"""Where counts, ledger entries and gaps are written and read again."""

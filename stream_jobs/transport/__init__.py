@@ -1,0 +1,1 @@
+"""Faust, with batches: how records come in, and how they are acknowledged."""

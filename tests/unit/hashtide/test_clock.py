@@ -1,0 +1,22 @@
+import pytest
+
+from hashtide.clock import skew_ms
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "theirs", "skew"),
+    [
+        (1_000, 1_040, 1_020, 0),
+        (1_000, 1_040, 1_000, 0),
+        (1_000, 1_040, 1_040, 0),
+        (1_000, 1_040, 999, 0),  # their 999 may have been 999.9
+        (1_000, 1_040, 500, 499),
+        (1_000, 1_040, 61_040, -60_000),
+        (1_000, 31_000, 20_000, 0),
+        (1_000, 31_000, 32_000, -1_000),
+    ],
+)
+def test_the_skew_is_ours_minus_theirs_as_far_as_the_answer_can_not_have_taken_that_long(
+    asked: int, answered: int, theirs: int, skew: int
+) -> None:
+    assert skew_ms(asked, answered, theirs) == skew

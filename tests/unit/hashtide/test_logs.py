@@ -1,0 +1,257 @@
+"""One line an event, whatever is in it; JSON by the Elastic Common Schema; what clients repeat is told rarely."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from typing import Any, Literal
+
+import pytest
+
+from hashtide import logs
+from hashtide.logs import Json, RateLimitFilter, Text
+from hashtide.settings import Common
+
+HOSTILE = (
+    "one\n2026-01-01 00:00:00,000 CRITICAL stream_jobs: forged\r\x1b[2J\x1b]0;title\x07 \u202eabc\u2066 \u2028x\x00"
+)
+MADE_S = 1_508_097_630.25  # 2017-10-15T20:00:30.25Z
+
+
+def record(
+    message: str, *args: object, name: str = "stream_jobs.worker", error: BaseException | None = None
+) -> logging.LogRecord:
+    exc_info = (type(error), error, error.__traceback__) if error else None
+    made = logging.LogRecord(name, logging.WARNING, "/x/worker.py", 7, message, args, exc_info, "run")
+    made.created, made.msecs, made.process = MADE_S, 250.0, 4711
+    return made
+
+
+def raised(message: str) -> BaseException:
+    def inner() -> None:
+        raise OSError("the first\nof two")
+
+    with pytest.raises(ValueError) as caught:
+        try:
+            inner()
+        except OSError as error:
+            raise ValueError(message) from error
+    return caught.value
+
+
+def event(made: logging.LogRecord) -> dict[str, Any]:
+    line = Json().format(made)
+    assert "\n" not in line
+    assert line.isascii()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_an_event_in_json_has_the_fields_of_the_elastic_common_schema() -> None:
+    assert event(record("%d posts of %s", 3, "metoo")) == {
+        "@timestamp": "2017-10-15T20:00:30.250Z",
+        "log.level": "warning",
+        "message": "3 posts of metoo",
+        "ecs.version": "9.0.0",
+        "log": {"logger": "stream_jobs.worker"},
+        "process": {"pid": 4711},
+        "service": {"name": "hashtide"},
+    }
+
+
+def test_json_begins_with_time_level_and_message() -> None:
+    begins = '{"@timestamp":"2017-10-15T20:00:30.250Z","log.level":"warning","message":"well",'
+    assert Json().format(record("well")).startswith(begins)
+
+
+def test_an_error_in_json_has_type_message_and_the_whole_trace_in_one_line() -> None:
+    error = event(record("a batch can't be handled", error=raised(HOSTILE)))["error"]
+    assert (error["type"], error["message"]) == ("ValueError", HOSTILE)
+    assert "in inner\n" in error["stack_trace"]
+    assert "OSError: the first\nof two\n\nThe above exception was the direct cause" in error["stack_trace"]
+
+
+def test_a_hostile_message_stays_one_event_in_json() -> None:
+    assert event(record("%s", HOSTILE))["message"] == HOSTILE
+
+
+def test_a_line_of_text_can_be_read() -> None:
+    line = Text().format(record("%d posts in %s: وأنا_أيضا, été, 世界 🙂", 3, "metoo"))
+    assert line.endswith("WARNING stream_jobs.worker: 3 posts in metoo: وأنا_أيضا, été, 世界 🙂")
+    assert line[:4] == "2017"
+
+
+def test_text_is_one_line_that_no_terminal_obeys() -> None:
+    line = Text().format(record("%s", HOSTILE, name="stream\x1b_jobs"))
+    assert line.isprintable()
+    assert line.endswith(
+        r"stream\x1b_jobs: one\n2026-01-01 00:00:00,000 CRITICAL stream_jobs: forged\r"
+        r"\x1b[2J\x1b]0;title\x07 \u202eabc\u2066 \u2028x\x00"
+    )
+
+
+def test_an_error_in_text_says_where_and_what_was_before_in_the_same_line() -> None:
+    line = Text().format(record("a batch can't be handled", error=raised("no\nway")))
+    assert line.isprintable()
+    assert "a batch can't be handled: ValueError: no\\nway [test_logs.py:" in line
+    assert " raised], after OSError: the first\\nof two [test_logs.py:" in line
+    assert line.endswith(" inner]")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def let_through(seldom: RateLimitFilter, name: str, message: str, *args: object) -> str | None:
+    made = record(message, *args, name=name)
+    return made.getMessage() if seldom.filter(made) else None
+
+
+def test_what_a_client_repeats_is_told_rarely_with_how_often() -> None:
+    clock = Clock()
+    seldom, told = RateLimitFilter(clock), []
+    for second in range(60):
+        clock.now = float(second)
+        if said := let_through(seldom, "aiokafka.producer.sender", "Got error on partition %s", second):
+            told.append(said)
+    assert told == [
+        "Got error on partition 0",
+        "Got error on partition 10 (and 9 more like it)",
+        "Got error on partition 30 (and 19 more like it)",
+    ]
+
+
+def test_numbers_in_a_message_make_no_other_message_and_other_words_do() -> None:
+    seldom = RateLimitFilter(Clock())
+    assert let_through(seldom, "kafka.cluster", "lost 12 of 40")
+    assert not let_through(seldom, "kafka.cluster", "lost 13 of 40")
+    assert let_through(seldom, "kafka.cluster", "found 13 of 40")
+    assert let_through(seldom, "kafka.producer", "lost 13 of 40")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("aiokafka", "Unable connect to node with id %s: %s"),
+        ("aiokafka", "Unable to update metadata from %s"),
+        ("aiokafka.consumer.fetcher", "Failed fetch messages from %s: %s"),
+        ("aiokafka.consumer.group_coordinator", "Group Coordinator Request failed: %s"),
+        ("kafka.cluster", "Metadata refresh: failed %s"),
+        ("kafka.producer.sender", "%s: Error sending produce request to node %d: %s"),
+    ],
+)
+def test_what_clients_say_of_an_outage_is_left_to_us(name: str, message: str) -> None:
+    assert RateLimitFilter(Clock()).filter(record(message, name=name)) is False
+
+
+def test_what_we_say_ourselves_is_always_told() -> None:
+    seldom = RateLimitFilter(Clock())
+    assert [let_through(seldom, "stream_jobs.transport.app", "a batch is let go") for _ in range(3)] == [
+        "a batch is let go"
+    ] * 3
+
+
+def test_a_client_that_never_says_the_same_twice_takes_no_memory_for_ever() -> None:
+    seldom = RateLimitFilter(Clock())
+    for number in range(2000):
+        let_through(seldom, "kafka", "x" * number)
+    assert len(seldom._said) <= 500
+
+
+Format = Literal["text", "json"]
+
+
+def run(code: str, format_: Format) -> subprocess.CompletedProcess[str]:
+    """Code in a process of its own, with logs set up."""
+    begin = "from hashtide import logs; from hashtide.settings import Common"
+    begin += f"; logs.setup(Common(log_format='{format_}'))"
+    return subprocess.run([sys.executable, "-c", f"{begin}\n{code}"], capture_output=True, text=True, timeout=60)
+
+
+UNHANDLED = {
+    "a process": "raise ValueError('no\\n\\x1b[2Jway')",
+    "a thread": """
+import threading
+def work():
+    raise ValueError('no\\n\\x1b[2Jway')
+thread = threading.Thread(target=work); thread.start(); thread.join()
+""",
+    "a task": """
+import asyncio, gc
+async def work():
+    raise ValueError('no\\n\\x1b[2Jway')
+async def main():
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    del task
+    gc.collect()
+asyncio.run(main())
+""",
+}
+
+
+@pytest.mark.parametrize("where", UNHANDLED)
+def test_what_nobody_handles_is_one_event_in_json(where: str) -> None:
+    done = run(UNHANDLED[where], "json")
+    (line,) = done.stderr.splitlines()
+    found = json.loads(line)
+    assert (found["error"]["type"], found["error"]["message"]) == ("ValueError", "no\n\x1b[2Jway")
+    assert found["log.level"] in ("critical", "error")
+    assert "ValueError: no" in found["error"]["stack_trace"]
+    assert done.returncode == (1 if where == "a process" else 0)
+
+
+@pytest.mark.parametrize("where", UNHANDLED)
+def test_what_nobody_handles_is_one_harmless_line_in_text(where: str) -> None:
+    (line,) = run(UNHANDLED[where], "text").stderr.splitlines()
+    assert line.isprintable()
+    assert r"ValueError: no\n\x1b[2Jway [" in line
+
+
+def test_a_warning_of_python_is_an_event_too() -> None:
+    (line,) = run("import warnings; warnings.warn('old')", "json").stderr.splitlines()
+    assert json.loads(line)["log"]["logger"] == "py.warnings"
+
+
+def test_ctrl_c_is_no_event() -> None:
+    done = run("raise KeyboardInterrupt", "json")
+    assert done.stderr.startswith("Traceback")
+    assert "{" not in done.stderr
+
+
+def test_debug_keeps_nothing_back_but_what_goes_over_the_wire() -> None:
+    assert logs.config(Common(log_level="debug"))["handlers"]["stderr"]["filters"] == []
+    assert {each["level"] for each in logs.config(Common(log_level="debug"))["loggers"].values()} == {"INFO"}
+    assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["seldom"]
+
+
+def tag(**settings: str) -> "subprocess.CompletedProcess[str]":
+    """`hashtide tag` of nothing, which asks no server."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
+    command = [sys.executable, "-m", "operations.cli", "tag", "/dev/null"]
+    return subprocess.run(command, env=inherited | settings, capture_output=True, text=True, timeout=60)
+
+
+def test_a_command_that_fails_says_so_in_text_that_no_terminal_obeys() -> None:
+    done = tag(HASHTIDE_CAMPAIGNS="/nowhere/\x1b[2J\u202e")
+    assert done.returncode == 2
+    assert done.stderr == "hashtide: HASHTIDE_CAMPAIGNS='/nowhere/\\x1b[2J\\u202e': no such file or folder\n"
+
+
+def test_a_command_that_fails_says_so_as_an_event_where_json_is_asked_for() -> None:
+    done = tag(HASHTIDE_CAMPAIGNS="/nowhere", HASHTIDE_LOG_FORMAT="json")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    found = json.loads(line)
+    assert found["message"] == "HASHTIDE_CAMPAIGNS='/nowhere': no such file or folder"
+    assert found["log.level"] == "critical"
+
+
+def test_a_log_setting_that_is_wrong_is_named() -> None:
+    done = tag(HASHTIDE_LOG_FORMAT="xml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("hashtide: HASHTIDE_LOG_FORMAT='xml': not of the right form (text or json: ")

@@ -1,0 +1,78 @@
+"""Files of counts: what is read, what is mended, what is refused with words that help."""
+
+from pathlib import Path
+
+import pytest
+
+from operations.backtest.history import TimeSeries, WrongSeries, filled, on_grid, openmetrics, read
+
+START = 1_929_908_573_000  # 2031-02-26T21:42:53Z
+
+
+def written(folder: Path, *lines: str) -> Path:
+    path = folder / "counts.csv"
+    path.write_text("timestamp,value\n" + "".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_odd_seconds_stay_the_series_own(tmp_path: Path) -> None:
+    path = written(tmp_path, "2031-02-26 21:42:53,5", "2031-02-26 21:47:53,7.5", "2031-02-26 21:52:53,0")
+    assert read(path) == {START: 5.0, START + 300_000: 7.5, START + 600_000: 0.0}
+
+
+def test_iso_8601_with_a_zone_and_seconds_since_1970_are_the_same_moments(tmp_path: Path) -> None:
+    path = written(tmp_path, "2031-02-26T22:42:53+01:00,5", "1929908873,7", "2031-02-26T21:52:53Z,1")
+    assert read(path) == {START: 5.0, START + 300_000: 7.0, START + 600_000: 1.0}
+
+
+def test_lines_in_any_order_holes_stay_and_the_last_of_a_moment_stands(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "2031-02-26 21:52:53,3",
+        "2031-02-26 21:42:53,1",
+        "2031-02-26 21:47:53,2",
+        "2031-02-26 21:47:53,9",
+        "2031-02-26 22:12:53,4",
+    )
+    assert dict(sorted(read(path).items())) == {
+        START: 1.0,
+        START + 300_000: 9.0,
+        START + 600_000: 3.0,
+        START + 1_800_000: 4.0,
+    }
+
+
+def test_minutes_are_added_up_at_the_time_of_the_last_of_them() -> None:
+    minutes = {60_000 * i: float(i) for i in range(11)}
+    assert on_grid(minutes, "here") == {240_000: 0 + 1 + 2 + 3 + 4, 540_000: 5 + 6 + 7 + 8 + 9, 840_000: 10}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["2031-02-26 21:42:53"], "line 2: '2031-02-26 21:42:53' is not `timestamp,value`"),
+        (["yesterday,1"], "line 2: 'yesterday' is no time such as 2031-02-26 21:42:53"),
+        (["2031-02-26 21:42:53,many"], "line 2: 'many' is no count"),
+        (["2031-02-26 21:42:53,-1"], "line 2: '-1' is no count: it must be a number from 0 on"),
+        (["2031-02-26 21:42:53,nan"], "line 2: 'nan' is no count: it must be a number from 0 on"),
+        (["2031-02-26 21:42:53,1"], "at least two lines"),
+        (["2031-02-26 21:00,1", "2031-02-26 22:00,1"], "its interval is 3600 s. The rules read counts of 5 minutes"),
+        (["2031-02-26 21:00,1", "2031-02-26 21:07,1"], "its interval is 420 s."),
+        (["1,1", "301,1", "601,1", "99999999999,1"], "more than 2,000,000 intervals"),
+    ],
+)
+def test_what_is_no_series_is_refused_with_what_it_must_be(tmp_path: Path, lines: list[str], said: str) -> None:
+    with pytest.raises(WrongSeries) as error:
+        read(written(tmp_path, *lines))
+    assert said in str(error.value)
+
+
+def test_where_nothing_was_counted_a_campaign_has_zero() -> None:
+    assert filled({300_000: 4.0}, 0, 900_000) == {0: 0.0, 300_000: 4.0, 600_000: 0.0, 900_000: 0.0}
+
+
+def test_labels_are_written_so_that_nothing_in_them_ends_them() -> None:
+    series = TimeSeries("campaign:x:increase5m", (("campaign", 'a"b\\c\nd'),), {1_500: 2.0})
+    assert "".join(openmetrics([series])) == (
+        '# TYPE campaign:x:increase5m gauge\ncampaign:x:increase5m{campaign="a\\"b\\\\c\\nd"} 2.0 1.500\n# EOF\n'
+    )

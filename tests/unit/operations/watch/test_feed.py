@@ -1,0 +1,95 @@
+"""Browsers share what is asked; while Elasticsearch is away, the last view stays."""
+
+import asyncio
+
+from elastic_transport import ConnectionError as NoConnection
+
+from operations.watch.feed import Feed, Known, Trouble
+from operations.watch.model import Ask, Extent, View
+
+
+class Source:
+    """Views as Elasticsearch would give them; `now_ms` and `counted` are set by the test."""
+
+    def __init__(self) -> None:
+        self.now_ms, self.counted, self.asked, self.away = 1_000_000, 5, 0, False
+
+    def clock(self) -> int:
+        return self.now_ms
+
+    async def read(self, ask: Ask, now_ms: int) -> View:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise NoConnection("http://mina:secret@search.example:9200 is away")
+        return View(ask, now_ms, Extent(None, None, self.counted, (), ()), None)
+
+
+async def test_many_who_look_at_once_ask_once() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    seen = await asyncio.gather(*(feed.see(Ask()) for _ in range(20)))
+    assert source.asked == 1
+    assert len({id(known.view) for known in seen}) == 1
+
+
+async def test_another_question_is_asked_by_itself() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    await feed.see(Ask())
+    await feed.see(Ask(campaign="metoo"))
+    assert source.asked == 2
+
+
+async def test_a_view_is_kept_for_two_seconds() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    await feed.see(Ask())
+    source.now_ms += 1_999
+    await feed.see(Ask())
+    assert source.asked == 1
+    source.now_ms += 1
+    await feed.see(Ask())
+    assert source.asked == 2
+
+
+async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_and_no_address() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    before = await feed.see(Ask())
+    source.away = True
+    source.now_ms += 3_000
+    trouble = Trouble("Elasticsearch does not answer (ConnectionError)", 1_003_000)
+    assert await feed.see(Ask()) == Known(before.view, trouble, None)
+    source.now_ms += 3_000
+    assert (await feed.see(Ask())).trouble == trouble  # since when it is so, not since the last try
+    source.away = False
+    source.now_ms += 3_000
+    after = await feed.see(Ask())
+    assert after.trouble is None
+    assert after.view is not None
+    assert after.view.at_ms == 1_009_000
+
+
+async def test_growth_is_seen_when_more_is_counted() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    assert (await feed.see(Ask())).grown_ms is None
+    source.now_ms += 3_000
+    assert (await feed.see(Ask())).grown_ms is None
+    source.now_ms += 3_000
+    source.counted = 6
+    assert (await feed.see(Ask())).grown_ms == 1_006_000
+    source.now_ms += 3_000
+    assert (await feed.see(Ask())).grown_ms == 1_006_000
+
+
+async def test_what_nobody_looks_at_is_forgotten() -> None:
+    source = Source()
+    feed = Feed(source.read, source.clock)
+    for number in range(65):
+        await feed.see(Ask(campaign=str(number)))
+    await feed.see(Ask(campaign="1"))
+    assert source.asked == 65
+    await feed.see(Ask(campaign="0"))
+    assert source.asked == 66
