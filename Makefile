@@ -32,6 +32,7 @@ lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/.developing ## put the code in order
 	$(BIN)/ruff check --fix

@@ -2,8 +2,9 @@
 
 import click
 
-from benchmarks import end_to_end, growth, latency, producer, steps, table
-from benchmarks.table import Row
+from benchmarks import end_to_end, growth, latency, producer, steps
+from benchmarks.harness import table
+from benchmarks.harness.table import Row
 
 
 @click.command()

@@ -12,7 +12,7 @@ from typing import Final
 import click
 from kafka.partitioner.default import murmur2
 
-from benchmarks.posts import NAMES, start_ms
+from benchmarks.harness.posts import NAMES, start_ms
 from hashtide.clock import wall_clock_ms
 from hashtide.contract import messages
 from hashtide.contract.messages import Post

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import click
 
-from benchmarks.servers import Servers, until
+from benchmarks.harness.servers import Servers, until
 from deploy.local.kafka import DATA
 from deploy.local.stack import Stack, owned
 from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_DEAD, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME

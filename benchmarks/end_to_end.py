@@ -2,7 +2,7 @@
 
 Two parts. *Product*: posts.raw -> enrich -> posts.enriched -> count -> Elasticsearch by a real `hashtide worker`, and
 by the same worker without the writes of its ledger; timed from outside, from the moment when its partitions are
-assigned to the last commit. *Contest*: a cheap job (benchmarks/job.py) in place of the tagging, the same one for every
+assigned to the last commit. *Contest*: a cheap job (benchmarks/harness/job.py) in place of the tagging, the same one for every
 contestant, from the first record in hand to the last one counted, and then until Elasticsearch has every count. One
 process each, on one core, and Kafka and Elasticsearch on the others; or, with `--any-core`, all of them on any core, as
 processes usually run. Contestants alternate, for several rounds.
@@ -16,14 +16,14 @@ from functools import partial
 
 import click
 
-from benchmarks import posts as streams
-from benchmarks import table
 from benchmarks.contest import environments
 from benchmarks.contest.run import PARTITIONS, Contestant, ContestantFailed, Field, Result, run
-from benchmarks.machine import WORKER_CORE, other_cores
+from benchmarks.harness import posts as streams
+from benchmarks.harness import table
+from benchmarks.harness.machine import WORKER_CORE, other_cores
+from benchmarks.harness.servers import Servers, servers
+from benchmarks.harness.table import Row
 from benchmarks.product import NO_LEDGER, WORKER, Drained, drain, produce_campaign
-from benchmarks.servers import Servers, servers
-from benchmarks.table import Row
 from producers.synthetic.campaign import plan
 
 PART, ANY_CORE, PRODUCT, CONTEST = "end to end", "end to end, on any core", "product", "contest"

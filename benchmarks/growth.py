@@ -18,13 +18,13 @@ import click
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks import posts as streams
-from benchmarks import standin, table
-from benchmarks.machine import ROOT
+from benchmarks.harness import posts as streams
+from benchmarks.harness import standin, table
+from benchmarks.harness.machine import ROOT
+from benchmarks.harness.servers import Servers, servers
+from benchmarks.harness.table import Row
 from benchmarks.product import drain, produce_campaign
-from benchmarks.servers import Servers, servers
 from benchmarks.steps import BULK_BYTES, TOPIC_ID, batches, count_agent, seconds_of
-from benchmarks.table import Row
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.messages import encode
 from hashtide.contract.names import POSTS_DEAD, POSTS_RAW

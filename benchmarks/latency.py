@@ -22,12 +22,12 @@ import msgspec
 from elasticsearch import ApiError
 from kafka import KafkaProducer
 
-from benchmarks import posts as streams
-from benchmarks import table
+from benchmarks.harness import posts as streams
+from benchmarks.harness import table
+from benchmarks.harness.servers import OURS, Servers, servers, until
+from benchmarks.harness.table import Row
 from benchmarks.ours import MARK
 from benchmarks.product import STAMPED, drain, produce_campaign, worker
-from benchmarks.servers import OURS, Servers, servers, until
-from benchmarks.table import Row
 from hashtide.contract.messages import Post, encode, key
 from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.elasticsearch.session import session

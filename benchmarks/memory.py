@@ -25,9 +25,9 @@ import psutil
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks import table
+from benchmarks.harness import table
+from benchmarks.harness.table import Row
 from benchmarks.quality.sets import languages, profiles
-from benchmarks.table import Row
 from deploy.local import stack
 from hashtide.contract.messages import Post, encode
 from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW

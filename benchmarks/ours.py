@@ -25,8 +25,8 @@ from unittest.mock import patch
 
 import msgspec
 
-from benchmarks import job
 from benchmarks.contest.entry import Stopwatch, Task
+from benchmarks.harness import job
 from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.elasticsearch.responses import DONE
 from hashtide.elasticsearch.values import Document, Found, Outcome, Ref

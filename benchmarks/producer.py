@@ -17,13 +17,13 @@ from typing import Final
 import click
 import msgspec
 
-from benchmarks import posts as streams
-from benchmarks import table
 from benchmarks.contest.environments import NotMade, environment
-from benchmarks.machine import pinned
+from benchmarks.harness import posts as streams
+from benchmarks.harness import table
+from benchmarks.harness.machine import pinned
+from benchmarks.harness.servers import Servers, servers
+from benchmarks.harness.table import Row
 from benchmarks.product import HASHTIDE
-from benchmarks.servers import Servers, servers
-from benchmarks.table import Row
 from hashtide.contract.messages import encode
 from hashtide.contract.names import POSTS_RAW
 from hashtide.kafka.offsets import Offsets
@@ -67,7 +67,7 @@ def _ways(them: Servers, posts: int, peers: bool, failures: dict[str, str]) -> l
     stream = list(streams.contract_posts(posts))
     ready = _file(them, "contract.jsonl", [encode(post) for post in stream])
     arguments = (str(ready), them.kafka)
-    send = (sys.executable, "-m", "benchmarks.send")
+    send = (sys.executable, "-m", "benchmarks.harness.send")
     ways = [
         Way("kafka-python alone", (*send, "kafka-python", *arguments), len(stream) + 1),
         Way("the product's publisher", (*send, "publisher", *arguments), len(stream) + 1),
@@ -80,7 +80,7 @@ def _ways(them: Servers, posts: int, peers: bool, failures: dict[str, str]) -> l
             ways.append(
                 Way(
                     "confluent-kafka alone",
-                    (python, "-m", "benchmarks.send", "confluent", *arguments),
+                    (python, "-m", "benchmarks.harness.send", "confluent", *arguments),
                     len(stream) + 1,
                 )
             )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.machine import WORKER_CORE, Usage, pinned
-from benchmarks.servers import Servers, until
+from benchmarks.harness.machine import WORKER_CORE, Usage, pinned
+from benchmarks.harness.servers import Servers, until
 from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.kafka.offsets import Offsets
 from hashtide.ports import free_ports

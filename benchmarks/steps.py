@@ -21,12 +21,12 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from elastic_transport import JsonSerializer, NdjsonSerializer
 
-from benchmarks import posts as streams
-from benchmarks import standin, table
-from benchmarks.machine import calibration_us
+from benchmarks.harness import posts as streams
+from benchmarks.harness import standin, table
+from benchmarks.harness.machine import calibration_us
+from benchmarks.harness.table import Row
 from benchmarks.ours import Nowhere
 from benchmarks.quality import sets as quality
-from benchmarks.table import Row
 from hashtide.clock import wall_clock_ms
 from hashtide.contract import messages
 from hashtide.contract.messages import Post

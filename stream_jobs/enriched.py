@@ -13,7 +13,9 @@ from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS
 from hashtide.contract.messages import Canary, Gap, Id, Origin, Platform, problem
 from hashtide.contract.reasons import InvalidPost
 from hashtide.contract.versions import refuse_newer
-from stream_jobs.domain.campaign import Why
+
+Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"]
+"""Why a post belongs to a campaign. A closed set: it is a label."""
 
 Kind = Literal["original", "reply", "quote", "repost"]
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 from aiokafka import AIOKafkaConsumer
 
-from benchmarks import job
 from benchmarks.contest.entry import FETCH_BYTES, Stopwatch, Task
+from benchmarks.harness import job
 
 
 async def main() -> None:

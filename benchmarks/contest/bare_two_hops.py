@@ -10,9 +10,9 @@ from collections import Counter
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from benchmarks import job
 from benchmarks.contest.bare import reading
 from benchmarks.contest.entry import Stopwatch, Task
+from benchmarks.harness import job
 from hashtide.contract.names import POSTS_ENRICHED
 from stream_jobs.kafka_sink import BATCH_BYTES, COMPRESSION, send_batches
 

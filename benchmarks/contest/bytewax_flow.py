@@ -10,8 +10,8 @@ from bytewax.dataflow import Dataflow  # type: ignore[import-not-found]
 from bytewax.operators import windowing
 from bytewax.testing import cluster_main  # type: ignore[import-not-found]
 
-from benchmarks import job
 from benchmarks.contest.entry import Stopwatch, Task
+from benchmarks.harness import job
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BATCH = 1_000

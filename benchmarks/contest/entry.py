@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from elasticsearch import Elasticsearch
 
-from benchmarks.job import Key
+from benchmarks.harness.job import Key
 
 VARIABLE = "CONTEST_TASK"
 FLINK_JAR = "CONTEST_FLINK_JAR"

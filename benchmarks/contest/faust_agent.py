@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from benchmarks import job
 from benchmarks.contest.entry import Task
 from benchmarks.contest.faust_app import application, run
+from benchmarks.harness import job
 
 task = Task.given()
 app, posts, watch = application(task)

@@ -8,8 +8,8 @@ from pathlib import Path
 from pyflink.table import DataTypes, EnvironmentSettings, TableEnvironment  # type: ignore[import-not-found]
 from pyflink.table.udf import udtf  # type: ignore[import-not-found]
 
-from benchmarks import job
 from benchmarks.contest.entry import FLINK_JAR, Stopwatch, Task
+from benchmarks.harness import job
 
 POSTS = """
     CREATE TABLE posts (payload BYTES) WITH (

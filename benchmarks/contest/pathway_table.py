@@ -4,8 +4,8 @@ from typing import Any
 
 import pathway as pw  # type: ignore[import-not-found]
 
-from benchmarks import job
 from benchmarks.contest.entry import Stopwatch, Task
+from benchmarks.harness import job
 
 
 def increments(payload: bytes) -> list[tuple[int, str]]:

@@ -4,8 +4,8 @@ from typing import Any
 
 from quixstreams import Application  # type: ignore[import-not-found]
 
-from benchmarks import job
 from benchmarks.contest.entry import FETCH_BYTES, Stopwatch, Task
+from benchmarks.harness import job
 
 WINDOW, KEY = "window", "key"
 

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from benchmarks.contest.entry import Task
-from benchmarks.machine import ROOT, pinned
-from benchmarks.posts import Truth, digest, hashtag_payloads, truth
-from benchmarks.servers import CONTEST, Servers, until
+from benchmarks.harness.machine import ROOT, pinned
+from benchmarks.harness.posts import Truth, digest, hashtag_payloads, truth
+from benchmarks.harness.servers import CONTEST, Servers, until
 from hashtide.contract.names import POSTS_ENRICHED
 
 PARTITIONS: Final = 4

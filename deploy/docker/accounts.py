@@ -19,8 +19,7 @@ from hashtide.elasticsearch.session import session
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.errors import HashtideError
 from hashtide.secrets import one_word, read_secret
-from hashtide.settings import load
-from stream_jobs.settings import StreamSettings
+from hashtide.settings import PipelineSettings, load
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def passwords(folder: Path) -> dict[str, str]:
 
 def main(folder: str) -> None:
     """Make them all, or end with what is wrong and exit status 1 or 2."""
-    settings = load(StreamSettings, os.environ)
+    settings = load(PipelineSettings, os.environ)
     logs.setup(settings)
     try:
         secrets = passwords(Path(folder))

@@ -6,7 +6,7 @@ A campaign is a TOML file (docs/campaigns.md). All that is compared goes through
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -15,10 +15,7 @@ from hashtide.contract.messages import Post
 from hashtide.errors import HashtideError
 from stream_jobs.domain import hashtags
 from stream_jobs.domain.text import words
-
-Why = Literal["tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"]
-"""Why a post belongs to a campaign. A closed set: it is a label."""
-
+from stream_jobs.enriched import Why
 
 _REMEMBERED: Final = 16_384
 """Texts whose phrases are kept: some 8 MB."""

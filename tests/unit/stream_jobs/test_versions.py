@@ -29,8 +29,8 @@ from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.documents import counts, keys, ledger
 from stream_jobs.documents.counts import Count
 from stream_jobs.documents.keys import HashtagKey, ReplyKey
-from stream_jobs.domain.campaign import Campaigns, Why
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Kind, Position, Recount
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Kind, Position, Recount, Why
 from stream_jobs.loading import load_enricher
 from tests.fakes.kafka import Graveyard, batch
 from tests.fakes.kafka import Sent as SentOn

@@ -1,6 +1,6 @@
 """Stands in for Elasticsearch where its client's cost is measured: takes every bulk at once, and holds no document.
 
-`python -m benchmarks.standin` prints its address and answers until its standard input ends.
+`python -m benchmarks.harness.standin` prints its address and answers until its standard input ends.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from benchmarks.machine import ROOT, other_cores, pin
+from benchmarks.harness.machine import ROOT, other_cores, pin
 
 _TYPE = "application/vnd.elasticsearch+json;compatible-with=9"
 
@@ -63,7 +63,7 @@ def nothing_found(documents: int) -> bytes:
 @contextlib.contextmanager
 def running() -> Iterator[str]:
     """One as a process of its own, off the worker's core; its URL."""
-    command = (sys.executable, "-m", "benchmarks.standin")
+    command = (sys.executable, "-m", "benchmarks.harness.standin")
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdin is not None
         pin(process.pid, other_cores())

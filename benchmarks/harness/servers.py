@@ -15,8 +15,8 @@ from elasticsearch.helpers import scan
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from benchmarks import job
-from benchmarks.machine import WORKER_CORE, other_cores, pin
+from benchmarks.harness import job
+from benchmarks.harness.machine import WORKER_CORE, other_cores, pin
 from deploy.local.stack import Stack
 from hashtide.elasticsearch import templates
 from hashtide.elasticsearch.session import session

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import psutil
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 WORKER_CORE: Final = 0
 SAMPLE_S: Final = 0.2
 PACKAGES: Final = ("aiokafka", "kafka-python", "faust-streaming", "elasticsearch", "msgspec")

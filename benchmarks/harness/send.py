@@ -1,4 +1,4 @@
-"""One way of sending posts to Kafka, as a process of its own: `python -m benchmarks.send WAY FILE BROKERS`.
+"""One way of sending posts to Kafka, as a process of its own: `python -m benchmarks.harness.send WAY FILE BROKERS`.
 
 FILE holds messages of the contract, one a line, which are read beforehand. The result is a line of JSON on stdout: from
 the first send to the last acknowledgement. Needs msgspec, and the client of its way alone.

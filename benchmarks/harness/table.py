@@ -9,9 +9,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import described
+from benchmarks.harness.machine import described
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "performance.md"
 STEP_WITHIN: Final = "    "
 """What the name of a figure begins with that is a part of the one above, or belongs to it."""
 HEAD: Final = ("what", "median", "range", "unit", "ratio", "notes")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from benchmarks import job
+from benchmarks.harness import job
 from hashtide.contract.messages import Post
 from hashtide.contract.reasons import InvalidPost
 from hashtide.identity import Keys, Pseudonyms

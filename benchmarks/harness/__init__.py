@@ -1,0 +1,1 @@
+"""What the benchmarks share: posts, servers, the common job, and tables."""
