@@ -9,21 +9,7 @@ from typing import Final, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from producers.synthetic.texts import (
-    COMMUNITIES,
-    EMOJI,
-    LANGUAGES,
-    MENTIONS,
-    NOWHERE,
-    ROOT_TEXT,
-    SIDE_TAGS,
-    STRAY_LANGS,
-    TAGS,
-    WAVES,
-    WRONG_LANGS,
-    Language,
-    Wave,
-)
+from producers.synthetic.texts import Language, Wave, texts
 
 ROOT: Final = "919659438700670976"
 """The post of 15 October 2017 that the campaign answers, on X."""
@@ -34,7 +20,6 @@ SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
 SLOTS: Final = 288
 """The course of a campaign is a table of so many slots: of ten minutes, if it lasts 48 hours."""
 
-THE_ROOT: Final = (ROOT, ROOT_TEXT, "en")
 REMEMBERED: Final = 256  # posts that can be answered, quoted and reposted, the latest mostly
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,10 +49,11 @@ class NativePost(Struct, kw_only=True):
 
 def course() -> list[list[float]]:
     """How much each community talks, for each slot: quiet ground, and the waves on it."""
-    world = sum(community.weight for community in COMMUNITIES)
-    table = [[community.weight / world for community in COMMUNITIES] for _ in range(SLOTS)]
-    for wave in WAVES:
-        talking = [c.weight if not wave.communities or c.name in wave.communities else 0 for c in COMMUNITIES]
+    communities = texts().communities
+    world = sum(community.weight for community in communities)
+    table = [[community.weight / world for community in communities] for _ in range(SLOTS)]
+    for wave in texts().waves:
+        talking = [c.weight if not wave.communities or c.name in wave.communities else 0 for c in communities]
         for slot, row in enumerate(table):
             height = _height(wave, hour=(slot + 0.5) * 48 / SLOTS)
             for number, weight in enumerate(talking):
@@ -104,15 +90,18 @@ class Crowd:
     """
 
     def __init__(self, posts: int, draw: Draw) -> None:
-        languages = {language.code: language for language in LANGUAGES}
-        world = sum(community.weight for community in COMMUNITIES)
-        self._languages = [languages[community.name[:2]] for community in COMMUNITIES]
-        self._people = [1 + posts * community.weight // world for community in COMMUNITIES]
+        self._texts = texts()
+        communities = self._texts.communities
+        languages = {language.code: language for language in self._texts.languages}
+        world = sum(community.weight for community in communities)
+        self._languages = [languages[community.name[:2]] for community in communities]
+        self._people = [1 + posts * community.weight // world for community in communities]
         self._mixes = [list(accumulate(row)) for row in course()]
         self._draw = draw
         self._made = 0
         self._replies = [ROOT]
-        self._originals = [THE_ROOT]
+        self._root = (ROOT, self._texts.root_text, "en")
+        self._originals = [self._root]
 
     def small_talk(self, created_ms: int, slot: int) -> NativePost:
         """A post that has nothing to do with any campaign: no tag, no reply, no quote."""
@@ -153,7 +142,7 @@ class Crowd:
             post.quoted = self._pick(self._originals)[0]
         else:
             root = self._draw() < 0.4
-            post.reposted, post.text, code = THE_ROOT if root else self._pick(self._originals)
+            post.reposted, post.text, code = self._root if root else self._pick(self._originals)
             post.lang = self._judged(code)
         return post
 
@@ -165,7 +154,7 @@ class Crowd:
         part = draw()
         person = int(part * part * self._people[number])
         author = (number * 10_000_000 + person + 1) * 48_271 % 2_147_483_647  # scattered, and no two the same
-        places = COMMUNITIES[number].places
+        places = self._texts.communities[number].places
         place = places[author // 20 % len(places)]
         language = self._languages[number]
         post = NativePost(
@@ -178,7 +167,7 @@ class Crowd:
         if author % 20 < 12:
             post.location = place.profile
         elif author % 20 < 15:
-            post.location = NOWHERE[author // 20 % len(NOWHERE)]
+            post.location = self._texts.nowhere[author // 20 % len(self._texts.nowhere)]
         where = draw()
         if where < 0.03:
             post.place_country = place.country
@@ -199,27 +188,27 @@ class Crowd:
         if luck < 0.85:
             return code
         if luck < 0.92:
-            return self._pick(STRAY_LANGS)
-        return self._pick(WRONG_LANGS) if luck < 0.95 else UNSET
+            return self._pick(self._texts.stray_langs)
+        return self._pick(self._texts.wrong_langs) if luck < 0.95 else UNSET
 
     def _say(self, language: Language, *, tagged: float) -> str:
         """A few words, carrying tags in `tagged` of all cases."""
         text = self._pick(language.support)
         colour = self._draw()
         if colour < 0.2:
-            text = f"{self._pick(MENTIONS)} {text}"
+            text = f"{self._pick(self._texts.mentions)} {text}"
         elif colour < 0.45:
-            text = f"{text} {self._pick(EMOJI)}"
+            text = f"{text} {self._pick(self._texts.emoji)}"
         return f"{text} {self._tags(language)}" if self._draw() < tagged else text
 
     def _tags(self, language: Language) -> str:
         """At least one tag of the campaign."""
         draw = self._draw
         sign = "＃" if language.code == "ja" and draw() < 0.5 else "#"
-        tags = sign + self._pick(language.tags if language.tags and draw() < 0.25 else TAGS)
+        tags = sign + self._pick(language.tags if language.tags and draw() < 0.25 else self._texts.tags)
         if language.side_tags and draw() < 0.25:
             tags = f"{tags} {sign}{self._pick(language.side_tags)}"
-        return f"{tags} #{self._pick(SIDE_TAGS)}" if draw() < 0.06 else tags
+        return f"{tags} #{self._pick(self._texts.side_tags)}" if draw() < 0.06 else tags
 
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[int(self._draw() * len(choices))]

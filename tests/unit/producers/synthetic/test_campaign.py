@@ -9,7 +9,7 @@ from hashtide.contract.reasons import InvalidPost
 from hashtide.identity import Keys, Pseudonyms
 from producers import formats
 from producers.synthetic import campaign
-from producers.synthetic.texts import COMMUNITIES, LANGUAGES, WAVES
+from producers.synthetic.texts import texts as read_texts
 from producers.validation import validate_and_pseudonymise
 from stream_jobs.domain import hashtags
 from stream_jobs.domain.campaign import Campaigns
@@ -222,7 +222,7 @@ def test_a_region_has_a_burst_of_its_own(posts: list[Post], languages: set[str],
 
 
 def test_people_write_in_25_languages_which_the_platform_mostly_recognises(posts: list[Post]) -> None:
-    codes = {language.code for language in LANGUAGES}
+    codes = {language.code for language in read_texts().languages}
     said = Counter(post.lang for post in posts)
     assert len(codes) == 25
     assert min(said[code] for code in codes) > 100
@@ -282,12 +282,12 @@ def test_exactly_the_unrelated_posts_belong_to_no_campaign(posts: list[Post]) ->
 
 
 def test_every_text_and_place_can_be_reached() -> None:
-    codes = [language.code for language in LANGUAGES]
-    names = [community.name for community in COMMUNITIES]
+    codes = [language.code for language in read_texts().languages]
+    names = [community.name for community in read_texts().communities]
     assert len(set(codes)) == len(codes)
     assert {name[:2] for name in names} == set(codes)
-    assert {name for wave in WAVES for name in wave.communities} <= set(names)
-    for language in LANGUAGES:
+    assert {name for wave in read_texts().waves for name in wave.communities} <= set(names)
+    for language in read_texts().languages:
         for text in language.support + language.everyday:
             assert hashtags.extract(text) == ()
         for tag in language.tags + language.side_tags:
