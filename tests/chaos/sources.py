@@ -19,6 +19,7 @@ from producers.publisher import Publisher
 from producers.run import wall_clock_ms
 from producers.settings import ProducerSettings, load
 from producers.sources import campaign
+from producers.sources.follow import position_name
 from stream_jobs.app import PACKAGED_CAMPAIGNS
 from stream_jobs.enriched import encode
 from stream_jobs.sinks.documents import HASHTAG_VOLUME, count_keys
@@ -26,6 +27,7 @@ from stream_jobs.topics import POSTS_ENRICHED
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
 from tests.chaos.workers import FAULTY
+from tests.integration.pipeline import ENDS_S
 from tests.integration.truth import accepted
 
 DAY_MS: Final = 24 * HOUR_MS
@@ -58,9 +60,9 @@ def producers_are_killed(trial: Trial, times: int) -> None:
             for _ in range(times):
                 _kill_after(trial, trial.draw.randint(1, 500), *follow)
             with pipeline.process(*follow) as producer:
-                _rest(trial)
+                pipeline.until(lambda: _read(trial, path) == sum(len(line) + 1 for line in growing))
                 producer.send_signal(signal.SIGTERM)
-                assert producer.wait(timeout=10) == 0, pipeline.log()
+                assert producer.wait(timeout=ENDS_S) == 0, pipeline.log()
         trial.happened["messages of producers"] = pipeline.length(POSTS_RAW)
         trial.end()
     assert trial.happened["messages of producers"] > sum(map(_valid, (*whole, *growing)))  # and some of them twice
@@ -101,14 +103,11 @@ def _grows(trial: Trial, lines: list[bytes], over_s: float) -> Iterator[Path]:
         growing.result()
 
 
-def _rest(trial: Trial) -> None:
-    """Wait until nothing has come for three seconds."""
-    sent, since = -1, time.monotonic()
-    while time.monotonic() - since < 3:
-        now = trial.pipeline.length(POSTS_RAW)
-        if now != sent:
-            sent, since = now, time.monotonic()
-        time.sleep(0.2)
+def _read(trial: Trial, path: Path) -> int:
+    """How many bytes of a followed file a producer has sent and noted."""
+    state = Path(trial.pipeline.environment["HASHTIDE_STATE_DIR"])
+    position = state / "positions" / f"{position_name(path)}.json"
+    return int(msgspec.json.decode(position.read_bytes())["place"]["offset"]) if position.exists() else 0
 
 
 def posts_come_at_odd_times(trial: Trial, messages: int) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.ports import free_ports
 from deploy.local.stack import Stack
 from tests.integration.pipeline import Pipeline
 from tests.integration.test_end_to_end import NATIVE
+from tests.ports import free_ports
 
 
 def listening(pid: int) -> set[tuple[str, int]]:

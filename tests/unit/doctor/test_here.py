@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import stream_jobs.metrics  # noqa: F401  (a worker shows them)
-from deploy.local.ports import free_ports
 from producers.identity import Keys, fingerprint, written
 from producers.settings import load
 from stream_jobs import health
@@ -15,6 +14,7 @@ from stream_jobs.doctor import here
 from stream_jobs.doctor.facts import File, Key, Metrics
 from stream_jobs.health import Checks, Progress
 from stream_jobs.settings import StreamSettings
+from tests.ports import free_ports
 
 
 def settings(**given: str | Path) -> StreamSettings:
