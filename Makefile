@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, each of the hundreds of commands that tests start would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test test-integration test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
@@ -14,9 +16,9 @@ help: ## show this
 demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, and what came out; leaves nothing behind
 	$(BIN)/hashtide demo $(if $(KEEP),--keep)
 
-# Tests run in parallel. Each worker has servers of its own, 1 GB of memory; more workers than processors, as many tests
-# wait for servers. WORKERS=0: one after the other. tests/README.md tells the tiers apart.
-WORKERS ?= 4
+# Tests run in parallel. Each worker has servers of its own, which take 1 GB of memory. There are more workers than
+# processors, as many tests wait. WORKERS=0: one after the other. tests/README.md says what is where.
+WORKERS ?= 3
 PYTEST = $(BIN)/pytest -n $(WORKERS) --durations=10
 
 check: lint ## lint and the unit tests, without any server: a minute and a half
