@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -126,6 +127,12 @@ def test_an_open_kafka_that_is_asked_for_tls_just_closes(
         kafka_clients.connect(KafkaAdminClient, given, patience_s=1)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():
+            await asyncio.sleep(0.1)
+
+
 async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
     kafka: secure.Kafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,8 +146,8 @@ async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
 
     monkeypatch.setattr(broker_link, "refusal", counted)
     monkeypatch.setattr(broker_link, "REFUSED_S", 0.5)
-    # By this clock no time passes, so there is no second line, however slow the machine is.
-    monkeypatch.setattr(outages, "Outage", partial(outages.Outage, monotonic=lambda: 1000.0))
+    now_s = 1000.0  # lines are spaced by this clock, however slow the machine is
+    monkeypatch.setattr(outages, "Outage", partial(outages.Outage, monotonic=lambda: now_s))
     caplog.set_level(logging.WARNING, outages.__name__)
     given = settings(kafka.login("OAUTHBEARER"))
     async with KafkaSink(given) as sink:
@@ -151,12 +158,15 @@ async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
         await asyncio.to_thread(kafka.server.wait)
         waiting = asyncio.create_task(sink.send(TOPIC, 0, [(b"key", b"after")]))
         refused = f"Kafka at {given.kafka} does not accept the login of HASHTIDE_KAFKA_TOKEN_FILE"
-        async with asyncio.timeout(WITHIN_S):
-            while tries < 5:
-                await asyncio.sleep(0.1)
-        assert not waiting.done()
-        assert len([message for message in caplog.messages if refused in message]) == 1
-        kafka.renew(seconds=3600)
+        try:
+            await until(lambda: tries >= 1)  # by now Kafka is no longer away, which is told of, too
+            caplog.clear()
+            now_s += 20.0
+            await until(lambda: tries >= 6)
+            assert not waiting.done()
+            assert len([message for message in caplog.messages if refused in message]) == 1
+        finally:
+            kafka.renew(seconds=3600)  # else the sink would not end
         async with asyncio.timeout(WITHIN_S):
             await waiting
 
