@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ from kafka.admin import (
 )
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+import stream_jobs.doctor.examine as examining
 from producers.kafka_clients import connect
 from producers.settings import load
 from stream_jobs import topics
+from stream_jobs.doctor import broker, store
+from stream_jobs.doctor.asking import Asking
 from stream_jobs.doctor.examine import examine
 from stream_jobs.doctor.findings import Finding
 from stream_jobs.settings import StreamSettings
 from stream_jobs.sinks.indices import templates
 from tests.integration import secure
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import WITHIN_S, Pipeline
 from tests.ports import free_ports
 
 OF_KAFKA = {
@@ -56,6 +60,16 @@ OF_ELASTICSEARCH = {
 }
 QUIET = {"author key", "campaigns", "workers", "kafka clock"}
 """Nothing was sent and nobody works yet, in the beginning."""
+
+
+@pytest.fixture
+def pipeline(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """The pipeline, whose servers answer: on a busy machine they may take their time."""
+    monkeypatch.setattr(examining, "Asking", partial(Asking, limit_s=WITHIN_S))
+    monkeypatch.setattr(broker, "READ_S", WITHIN_S)
+    monkeypatch.setattr(broker, "ANSWER_MS", 60_000)
+    monkeypatch.setattr(store, "ANSWER_S", 60.0)
+    return pipeline
 
 
 @pytest.fixture
