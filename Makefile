@@ -3,22 +3,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, each of the hundreds of commands that tests start would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo check test test-integration test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # KEEP=1: the servers and the page of `hashtide watch` stay until Ctrl-C.
 demo: .venv/.installed ## real Kafka and Elasticsearch, 60,000 made-up posts, and what came out; leaves nothing behind
 	$(BIN)/hashtide demo $(if $(KEEP),--keep)
 
-test: .venv/.developing ## all tests: unit, contract, and integration on real servers
-	$(BIN)/pytest
+# Tests run in parallel. Each worker has servers of its own, which take 1 GB of memory. There are more workers than
+# processors, as many tests wait. WORKERS=0: one after the other. tests/README.md says what is where.
+WORKERS ?= 3
+PYTEST = $(BIN)/pytest -n $(WORKERS) --durations=10
 
-test-secure: .venv/.developing ## the integration tests once more, with Kafka by TLS and SCRAM and Elasticsearch by TLS and a key
-	$(BIN)/pytest --secure tests/integration $(ARGS)
+check: lint ## lint and the unit tests, without any server: a minute and a half
+	$(BIN)/pytest -n 2 --durations=10 tests/unit $(ARGS)
+
+test: .venv/.developing ## all tests: unit, hostile input, contract, and integration on real servers
+	$(PYTEST) $(ARGS)
+
+test-integration: .venv/.developing ## only those that need real servers; ARGS='-k dlq' runs a part of them
+	$(PYTEST) tests/contract tests/integration $(ARGS)
+
+test-secure: .venv/.developing ## the integration tests with Kafka by TLS and SCRAM and Elasticsearch by TLS and a key
+	$(PYTEST) --secure tests/integration $(ARGS)
 
 # HASHTIDE_CHAOS_SEED=... draws the same faults again; ARGS='-k frozen' runs a part of it.
 chaos: .venv/.developing ## workers killed and frozen, servers taken away: a quarter of an hour, beside `make test`

@@ -1,18 +1,24 @@
-"""What tests share: one real stack a run, and topics of their own for each that asks."""
+"""What tests share: one real stack for each worker of a run, and how a run in parallel is shared out."""
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.local import server
 from deploy.local.login import Secrets
 from deploy.local.stack import Addresses, Stack, owned
 from hashtide import outages
+from tests import schedule
 from tests.integration import secure
+from tests.ports import CLAIMED, free_ports
 
 IN_CI = os.environ.get("CI") == "true"
+UNIT = Path(__file__).parent / "unit"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +29,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder of claimed ports for the whole run; workers of pytest-xdist inherit its name."""
+    if not hasattr(config, "workerinput"):
+        os.environ[CLAIMED] = tempfile.mkdtemp(prefix="hashtide-tests-ports-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(CLAIMED), ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.LongestFirst | None:
+    """With `pytest -n N`, unless another order is asked for with --dist."""
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return schedule.LongestFirst(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests first, in a run in parallel. And no unit test has servers."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: schedule.rank(item.nodeid))
+    for item in items:
+        if item.path.is_relative_to(UNIT) and "servers" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} needs servers: it belongs in tests/integration or tests/contract")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ports_of_this_run() -> Iterator[None]:
+    """Servers that this process starts take ports that no other test of the run was given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "free_ports", free_ports)
+        yield
+
+
 @pytest.fixture(scope="session")
 def is_secure(request: pytest.FixtureRequest) -> bool:
     """Whether the shared servers want TLS and a login."""
@@ -31,7 +74,7 @@ def is_secure(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory, is_secure: bool) -> Iterator[Stack]:
-    """Real Kafka and Elasticsearch on free ports, started once a run and removed at its end."""
+    """Real Kafka and Elasticsearch on free ports, started once in each worker of a run, and removed at its end."""
     with owned(tmp_path_factory.mktemp("stack"), secure=is_secure, every_way=is_secure) as stack:
         yield stack
 

@@ -17,7 +17,7 @@ MOST = {
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-m", "tests.abuse.series"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-m", "tests.abuse.series"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told

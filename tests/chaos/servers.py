@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, Literal
 
 from hashtide.contract.names import POSTS_RAW
@@ -23,11 +24,15 @@ from tests.fakes.unruly import (
     too_large_from,
     turns_away,
 )
-from tests.integration.pipeline import PATTERN, away
+from tests.integration.pipeline import PATTERN, Scraped, away
+from tests.ports import free_ports
 
-STANDS_STILL: Final = ("Elasticsearch does not do",)  # what a worker logs while it waits
-BLOCKED: Final = ("cluster_block_exception", "read-only")  # of some documents, of a whole request
-
+REASONS: Final = {
+    "kill": ("connection",),
+    "block of indices": ("blocked", "item-429"),
+    "block of the cluster": ("blocked", "item-403"),
+}
+"""Why requests are tried again meanwhile: of a whole request, of some of its documents."""
 
 Away = Literal["kill", "block of indices", "block of the cluster"]
 
@@ -35,20 +40,22 @@ Away = Literal["kill", "block of indices", "block of the cluster"]
 def elasticsearch_goes_away(trial: Trial, *ways: Away) -> None:
     """Under load, it is killed (-9) and started again, or blocks writes, as it does when a disk is full.
 
-    The worker waits, says so, commits nothing, and goes on when that is over.
+    The worker waits, counts its tries, commits nothing, and goes on when that is over.
     """
     pipeline = trial.pipeline
-    with pipeline.worker() as worker:
+    (port,) = free_ports(1)
+    metrics = Scraped(port)
+    with pipeline.worker(str(port)) as worker:
         with trial.load(per_s=200):
             for way in ways:
                 pipeline.advance(by=trial.draw.randint(1, 1_000))
-                says = BLOCKED if "block" in way else STANDS_STILL
-                before = pipeline.says(*says)
+                tries = partial(metrics.retries, *REASONS[way])
+                before = tries()
                 with away(trial.servers.elasticsearch) if way == "kill" else _blocked(trial, way):
-                    pipeline.until_it_says(*says, more_than=before)
+                    pipeline.until_more(tries, than=before)
                     sent = pipeline.length(POSTS_RAW)
-                    pipeline.stand_still()
-                    assert pipeline.length(POSTS_RAW) > sent
+                    pipeline.stand_still(tries)
+                    pipeline.until_more(partial(pipeline.length, POSTS_RAW), than=sent)
                     assert worker.poll() is None, pipeline.log()
                 trial.happened[way] += 1
             pipeline.advance(by=1)
@@ -60,6 +67,9 @@ def _blocked(trial: Trial, way: Away) -> Iterator[None]:
     def block(on: bool | None) -> None:
         with trial.pipeline.elasticsearch() as client:
             if way == "block of indices":
+                # Where disks are not watched, Elasticsearch takes this block away when it looks at them: every 30 s.
+                looks = {"cluster.info.update.interval": "24h" if on else None}
+                client.cluster.put_settings(persistent=looks)
                 settings = {"index.blocks.read_only_allow_delete": on}
                 client.indices.put_settings(
                     index=PATTERN, settings=settings, ignore_unavailable=True, allow_no_indices=True

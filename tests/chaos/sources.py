@@ -22,12 +22,14 @@ from hashtide.settings import load
 from producers import formats
 from producers.publisher import Publisher
 from producers.settings import ProducerSettings
+from producers.sources.follow import position_name
 from producers.synthetic import campaign
 from stream_jobs.documents.keys import count_keys
 from stream_jobs.enriched import encode
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
 from tests.chaos.workers import FAULTY
+from tests.integration.pipeline import ENDS_S
 from tests.integration.truth import accepted
 
 DAY_MS: Final = 24 * HOUR_MS
@@ -60,9 +62,9 @@ def producers_are_killed(trial: Trial, times: int) -> None:
             for _ in range(times):
                 _kill_after(trial, trial.draw.randint(1, 500), *follow)
             with pipeline.process(*follow) as producer:
-                _rest(trial)
+                pipeline.until(lambda: _read(trial, path) == sum(len(line) + 1 for line in growing))
                 producer.send_signal(signal.SIGTERM)
-                assert producer.wait(timeout=10) == 0, pipeline.log()
+                assert producer.wait(timeout=ENDS_S) == 0, pipeline.log()
         trial.happened["messages of producers"] = pipeline.length(POSTS_RAW)
         trial.end()
     assert trial.happened["messages of producers"] > sum(map(_valid, (*whole, *growing)))  # and some of them twice
@@ -103,14 +105,11 @@ def _grows(trial: Trial, lines: list[bytes], over_s: float) -> Iterator[Path]:
         growing.result()
 
 
-def _rest(trial: Trial) -> None:
-    """Wait until nothing has come for three seconds."""
-    sent, since = -1, time.monotonic()
-    while time.monotonic() - since < 3:
-        now = trial.pipeline.length(POSTS_RAW)
-        if now != sent:
-            sent, since = now, time.monotonic()
-        time.sleep(0.2)
+def _read(trial: Trial, path: Path) -> int:
+    """How many bytes of a followed file a producer has sent and noted."""
+    state = Path(trial.pipeline.environment["HASHTIDE_STATE_DIR"])
+    position = state / "positions" / f"{position_name(path)}.json"
+    return int(msgspec.json.decode(position.read_bytes())["place"]["offset"]) if position.exists() else 0
 
 
 def posts_come_at_odd_times(trial: Trial, messages: int) -> None:

@@ -69,7 +69,7 @@ def health_check(proxy: Unruly, made: Path) -> int:
     ):
         assert there in command
         command = command.replace(there, here)
-    return subprocess.run(["sh", "-c", command], capture_output=True, timeout=30).returncode
+    return subprocess.run(["sh", "-c", command], capture_output=True, timeout=120).returncode
 
 
 def test_the_health_check_asks_with_the_password(url: str, made: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def accounts(proxy: Unruly, made: Path, environment: dict[str, str]) -> subproce
     given = {name: value.replace(SECRETS, str(made)) for name, value in service["environment"].items()}
     words = [word.replace(SECRETS, str(made)) for word in service["entrypoint"][1:]]
     told = environment | given | {"HASHTIDE_ELASTICSEARCH": proxy.url, "HASHTIDE_LOG_LEVEL": "debug"}
-    return subprocess.run([sys.executable, *words], env=told, capture_output=True, text=True, timeout=90)
+    return subprocess.run([sys.executable, *words], env=told, capture_output=True, text=True, timeout=300)
 
 
 def test_the_accounts_are_made(url: str, made: Path, environment: dict[str, str]) -> None:

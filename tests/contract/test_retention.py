@@ -139,7 +139,7 @@ async def test_a_day_that_is_dropped_while_it_is_written_to_stays_dropped(
     writing = asyncio.create_task(write())
     await started.wait()
     assert [each.index for each in (await drop(url)).dropped] == [index]
-    await asyncio.wait_for(writing, 30)
+    await asyncio.wait_for(writing, 120)
     assert {each.status for each in outcomes} == {"done", "dropped"}
     assert there(client) == set()
 

@@ -111,7 +111,7 @@ def in_background(proxy: Unruly) -> Iterator[Unruly]:
 
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(asyncio.run, run())
-        loop, over = ready.result(timeout=10)
+        loop, over = ready.result(timeout=60)
         try:
             yield proxy
         finally:

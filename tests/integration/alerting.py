@@ -13,13 +13,13 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from hashtide.ports import free_ports
 from tests.conftest import needs
+from tests.ports import free_ports
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 CONFIG: Final = DEPLOY / "alertmanager" / "alertmanager.yml"
 TOKEN: Final = "of-a-test"
-WITHIN_S: Final = 30.0
+WITHIN_S: Final = 120.0
 
 
 def until(true: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:
@@ -57,7 +57,7 @@ def server(folder: Path, name: str, *words: str, ready: str) -> Iterator[None]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -12,16 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 from kafka.admin import KafkaAdminClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.server import Server
 from hashtide.contract.dead_letters import DeadLetter, decode_dead_letter
 from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.elasticsearch import templates
 from hashtide.elasticsearch.client import connection
 from hashtide.elasticsearch.session import session
+from hashtide.kafka import topics
 from hashtide.kafka.clients import connect
 from hashtide.kafka.offsets import Offsets
 from hashtide.kafka.topics import CONFIGS
@@ -30,6 +34,12 @@ from stream_jobs.settings import StreamSettings
 
 ROOT = Path(__file__).parents[2]
 PATTERN = "reply-volume-*,hashtag-volume-*,posts-*,ingest-gaps,hashtide-canary*"
+
+POLL_S = 0.1
+WITHIN_S = 300.0
+"""For what takes seconds as a rule: a wait that is over returns at once, and a busy machine is no failure."""
+ENDS_S = 120.0
+"""The same, for a process that was asked to end."""
 
 
 @contextlib.contextmanager
@@ -41,6 +51,34 @@ def away(server: Server) -> Iterator[None]:
     finally:
         server.start()
         server.wait()
+
+
+class Scraped:
+    """A process's /metrics, read again each time."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/metrics"
+
+    def text(self) -> bytes:
+        """As it is answered; nothing while the process starts."""
+        with contextlib.suppress(OSError), urlopen(self._url, timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+        return b""
+
+    def samples(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Every sample of this name, with its labels."""
+        families = text_string_to_metric_families(self.text().decode())
+        return [(each.labels, each.value) for family in families for each in family.samples if each.name == name]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """A sample; None where there is none."""
+        return next((value for given, value in self.samples(name) if given == labels), None)
+
+    def retries(self, *reasons: str) -> float:
+        """How many requests to Elasticsearch were tried again, for any of these reasons; none named: for whichever."""
+        samples = self.samples("hashtide_elasticsearch_retries_total")
+        return sum(value for labels, value in samples if not reasons or labels["reason"] in reasons)
 
 
 class Pipeline:
@@ -69,12 +107,16 @@ class Pipeline:
         admin.close()
 
     def empty(self) -> None:
-        """Remove all topics and indices, then `hashtide setup`: the topics begin another life."""
+        """Remove all topics and indices, and make what `hashtide setup` makes: the topics begin another life.
+
+        By the same functions, without a process of its own: it is done for every test.
+        """
         self.remove_topics()
         with self.elasticsearch() as client:
             if indices := list(client.indices.get(index=PATTERN, ignore_unavailable=True).body):
                 client.indices.delete(index=indices)
-        self.hashtide("setup")
+        topics.setup(self.settings)
+        templates.setup(connection(self.settings))
 
     def hashtide(self, *words: str, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end; it must end with `status`."""
@@ -93,13 +135,13 @@ class Pipeline:
         return json.loads(self.hashtide(*words, stdin=stdin).stdout)
 
     @contextlib.contextmanager
-    def worker(self, **given: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def worker(self, metrics_port: str = "0", **given: str) -> Iterator["subprocess.Popen[bytes]"]:
         """A worker. Leaving ends it by SIGTERM, which must go well, unless it has ended already."""
-        with self.process("worker", "--metrics-port=0", **given) as process:
+        with self.process("worker", f"--metrics-port={metrics_port}", **given) as process:
             yield process
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(timeout=30) == 0, self.log()
+                assert process.wait(timeout=ENDS_S) == 0, self.log()
 
     @contextlib.contextmanager
     def process(self, *words: str, module: str = "operations.cli", **given: str) -> Iterator["subprocess.Popen[bytes]"]:
@@ -119,12 +161,16 @@ class Pipeline:
         """The logs of all processes so far: what to read when a test fails."""
         return "\n".join(f"--- {path.name}\n{path.read_text()}" for path in sorted(self.folder.glob("process-*.log")))
 
-    def until(self, true: Callable[[], bool], timeout_s: float = 150.0) -> None:
+    def until(self, true: Callable[[], bool], timeout_s: float = WITHIN_S) -> None:
         """Wait for something to become true."""
         deadline = time.monotonic() + timeout_s
         while not true():
             assert time.monotonic() < deadline, f"did not come about:\n{self.log()}"
-            time.sleep(0.2)
+            time.sleep(POLL_S)
+
+    def until_more(self, number: Callable[[], float], than: float) -> None:
+        """Wait until a number has grown."""
+        self.until(lambda: number() > than)
 
     def reach(self, counted: int) -> None:
         """Wait until the workers have counted, and committed, so many messages."""
@@ -140,15 +186,15 @@ class Pipeline:
         with Offsets(self.settings) as offsets:
             return sum(offsets.committed(POSTS_ENRICHED).values())
 
-    def stand_still(self, seconds: float = 2.0) -> None:
-        """Wait until the workers have committed nothing for so long."""
-        counted, since = self.counted(), time.monotonic()
+    def stand_still(self, tries: Callable[[], float], more: int = 5) -> None:
+        """Wait until so many tries more have failed while the workers committed nothing."""
+        counted, since = self.counted(), tries()
 
         def stands() -> bool:
             nonlocal counted, since
             if (now := self.counted()) != counted:
-                counted, since = now, time.monotonic()
-            return time.monotonic() - since >= seconds
+                counted, since = now, tries()
+            return tries() - since >= more
 
         self.until(stands)
 
@@ -169,10 +215,6 @@ class Pipeline:
     def says(self, *texts: str) -> int:
         """How often the logs have any of these."""
         return sum(map(self.log().count, texts))
-
-    def until_it_says(self, *texts: str, more_than: int) -> None:
-        """Wait until the logs have any of these more often."""
-        self.until(lambda: self.says(*texts) > more_than)
 
     def settle(self, messages: int = 0) -> None:
         """Wait until posts.raw holds so many messages, and the workers have committed all that the topics hold."""

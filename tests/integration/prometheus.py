@@ -10,13 +10,15 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from hashtide.ports import free_ports
 from tests.conftest import needs
-from tests.integration.alerting import DEPLOY, ask, server, serving
+from tests.integration.alerting import DEPLOY, ask, server, serving, until
+from tests.ports import free_ports
 
 RULES: Final = DEPLOY / "prometheus" / "rules"
 STEP_S: Final = 15
@@ -111,6 +113,19 @@ class Prometheus:
     def evaluated(self, alertname: str) -> bool:
         """Whether a rule was evaluated, and could be."""
         return [rule["health"] for rule in self.rules("alert") if rule["name"] == alertname] == ["ok"]
+
+    def evaluates(self, times: int) -> None:
+        """Wait until every rule was evaluated so many times more."""
+        for _ in range(times):
+            until(partial(self._evaluated_since, self._last()), "another evaluation")
+
+    def _evaluated_since(self, last: dict[str, datetime]) -> bool:
+        return all(now > last[name] for name, now in self._last().items())
+
+    def _last(self) -> dict[str, datetime]:
+        """When each group of rules was last evaluated."""
+        groups = ask(f"{self.url}/api/v1/rules")["data"]["groups"]
+        return {group["file"] + group["name"]: datetime.fromisoformat(group["lastEvaluation"]) for group in groups}
 
     def firing(self) -> set[tuple[str, str]]:
         """Names and campaigns of the alerts that fire."""

@@ -11,7 +11,8 @@ from tests.integration.prometheus import Prometheus, Series, exporter
 
 CALM_S: Final = 5400
 """How long campaigns are calm before: more than the hour without which the rules say nothing."""
-SETTLED_S: Final = 3.0
+SETTLED: Final = 3
+"""Evaluations in which nothing else may come about."""
 SPIKE: Final = "ReplyVolumeSpike"
 
 
@@ -50,12 +51,12 @@ def test_a_spike_is_told_once_and_resolves(tmp_path: Path) -> None:
         with in_a_campaign(tmp_path / "during", alerts_to, began_s=600, ended_s=-600) as prometheus:
             until(lambda: notified.of(SPIKE, "firing"), "the notification")
             until(lambda: {name for name, _ in prometheus.firing()} >= {"LanguageSpike", "RegionSpike"}, "the others")
-            time.sleep(SETTLED_S)
+            prometheus.evaluates(SETTLED)
             assert {campaign for _, campaign in prometheus.firing()} == {"metoo"}
         with in_a_campaign(tmp_path / "after", alerts_to, began_s=5400, ended_s=4500) as prometheus:
             until(lambda: prometheus.evaluated(SPIKE), "that the rule is looked at")
             until(lambda: notified.of(SPIKE, "resolved"), "that it resolves")
-            time.sleep(SETTLED_S)
+            prometheus.evaluates(SETTLED)
             assert prometheus.firing() == set()
     (firing,), (resolved,) = notified.of(SPIKE, "firing"), notified.of(SPIKE, "resolved")
     assert firing["receiver"] == resolved["receiver"] == "on-call"

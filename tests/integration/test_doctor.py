@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,19 @@ from kafka.admin import (
 )
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+import operations.doctor.examine as examine_module
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.kafka import topics
 from hashtide.kafka.clients import connect
-from hashtide.ports import free_ports
 from hashtide.settings import load
+from operations.doctor import elasticsearch, kafka
+from operations.doctor.asking import Asking
 from operations.doctor.examine import examine
 from operations.doctor.findings import Finding
 from stream_jobs.settings import StreamSettings
 from tests.integration import secure
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import WITHIN_S, Pipeline
+from tests.ports import free_ports
 
 OF_KAFKA = {
     "kafka brokers",
@@ -56,6 +60,16 @@ OF_ELASTICSEARCH = {
 }
 QUIET = {"author key", "campaigns", "workers", "kafka clock"}
 """Nothing was sent and nobody works yet, in the beginning."""
+
+
+@pytest.fixture
+def pipeline(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """The pipeline, whose servers answer: on a busy machine they may take their time."""
+    monkeypatch.setattr(examine_module, "Asking", partial(Asking, limit_s=WITHIN_S))
+    monkeypatch.setattr(kafka, "READ_S", WITHIN_S)
+    monkeypatch.setattr(kafka, "ANSWER_MS", 60_000)
+    monkeypatch.setattr(elasticsearch, "ANSWER_S", 60.0)
+    return pipeline
 
 
 @pytest.fixture
@@ -248,7 +262,7 @@ def test_lag_dead_letters_and_workers(pipeline: Pipeline) -> None:
             f"a worker answers at 127.0.0.1:{port}, alive and ready"
         ]
         worker.terminate()
-        assert worker.wait(timeout=30) == 0, pipeline.log()
+        assert worker.wait(timeout=120) == 0, pipeline.log()
 
 
 def test_what_waits_for_long_is_told_with_how_long(pipeline: Pipeline) -> None:
@@ -284,16 +298,17 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(untouched: Pipeline)
 def test_servers_that_are_silent_keep_nobody_waiting_for_long(untouched: Pipeline) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never answers
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        started = time.monotonic()
         at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
         found = look(untouched, HASHTIDE_KAFKA=address, **at)
-        assert time.monotonic() - started < 30
     assert wrong(found) == {
         "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
         "elasticsearch connection": [
             f"no answer from Elasticsearch at http://{address}: ConnectionTimeout Connection timed out"
         ],
     }
+    # One question each had to wait for its time limit: no other was asked.
+    assert {each.says for check in OF_KAFKA for each in found[check]} == {"no Kafka"}
+    assert {each.says for check in OF_ELASTICSEARCH for each in found[check]} == {"no Elasticsearch"}
 
 
 def test_a_setting_that_is_wrong_is_told_with_all_that_it_keeps_from_being_checked(untouched: Pipeline) -> None:

@@ -11,6 +11,7 @@ from stream_jobs.loading import load_campaigns, load_enricher
 from stream_jobs.settings import StreamSettings
 from tests.integration.pipeline import Pipeline
 from tests.integration.truth import truth
+from tests.ports import free_ports
 
 FIXTURES = Path(__file__).parent / "fixtures"
 START_MS = 1_508_112_000_000  # 2017-10-16T00:00:00Z
@@ -149,8 +150,6 @@ def test_setup_again_changes_nothing(pipeline: Pipeline) -> None:
 
 def test_metrics_are_served_on_loopback(pipeline: Pipeline) -> None:
     import urllib.request
-
-    from hashtide.ports import free_ports
 
     (port,) = free_ports(1)
     with pipeline.process("worker", f"--metrics-port={port}"):

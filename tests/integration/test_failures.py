@@ -12,9 +12,9 @@ from deploy.local.stack import Stack
 from tests.chaos import servers as chaos_of_servers
 from tests.chaos import sources as chaos_of_sources
 from tests.chaos import workers as chaos_of_workers
-from tests.chaos.servers import STANDS_STILL
 from tests.chaos.trial import Trial, begin
-from tests.chaos.workers import WORKER
+from tests.integration.pipeline import Scraped
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -38,11 +38,13 @@ def test_a_frozen_worker_that_wakes_up_after_its_session_changes_nothing(trial: 
 def test_sigterm_ends_a_worker_within_10_seconds_also_while_elasticsearch_is_away(trial: Trial) -> None:
     pipeline, server = trial.pipeline, trial.servers.elasticsearch
     trial.send(12_000)  # so that there is some left when the server goes
-    with pipeline.process(*WORKER) as worker:
+    (port,) = free_ports(1)
+    metrics = Scraped(port)
+    with pipeline.process("worker", f"--metrics-port={port}") as worker:
         pipeline.reach(1)
         server.kill()
         try:
-            pipeline.until_it_says(*STANDS_STILL, more_than=0)
+            pipeline.until(lambda: metrics.retries("connection") > 0)
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(timeout=10) == 0, pipeline.log()
         finally:

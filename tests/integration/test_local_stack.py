@@ -58,7 +58,7 @@ def test_an_owned_stack_goes_with_its_owner_when_that_is_killed(tmp_path: Path) 
         assert owner.stdout and owner.stdout.readline() == b"running\n"
         assert find(folder / "kafka") and find(folder / "elasticsearch")
         owner.kill()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while folder.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not folder.exists()
@@ -118,7 +118,7 @@ def read(addresses: Addresses) -> tuple[list[bytes], list[str]]:
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     end, values = consumer.end_offsets([partition])[partition], list[bytes]()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(values) < end and time.monotonic() < deadline:
         values += [record.value for records in consumer.poll(1000).values() for record in records]
     consumer.close()

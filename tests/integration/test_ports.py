@@ -5,9 +5,9 @@ from pathlib import Path
 import psutil
 
 from deploy.local.stack import Stack
-from hashtide.ports import free_ports
 from tests.integration.pipeline import Pipeline
 from tests.integration.test_end_to_end import NATIVE
+from tests.ports import free_ports
 
 
 def listening(pid: int) -> set[tuple[str, int]]:

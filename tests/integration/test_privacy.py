@@ -18,10 +18,9 @@ from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.identity import hash_author, load_keys
 from hashtide.kafka.clients import connect
 from hashtide.kafka.offsets import Offsets
-from hashtide.ports import free_ports
 from operations.cli.main import cli
-from tests.integration.pipeline import Pipeline
-from tests.integration.test_metrics import Scraped
+from tests.integration.pipeline import Pipeline, Scraped
+from tests.ports import free_ports
 from tests.unit.producers.formats import fixtures
 from tests.unit.producers.formats.fixtures import Json
 
@@ -119,7 +118,7 @@ def test_names_places_and_texts_are_found_nowhere_beyond_enrichment(pipeline: Pi
         metrics = Scraped(worker_port).text() + Scraped(producer_port).text()
         for process in (producer, worker):
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0, pipeline.log()
+            assert process.wait(timeout=120) == 0, pipeline.log()
     assert pipeline.json("counts", "--json")["total"] == 9  # one of Bluesky's comes twice, by both of its protocols
 
     raw = [record for record in records(pipeline, POSTS_RAW) if record.key != b"stranger"]

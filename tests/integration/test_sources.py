@@ -39,7 +39,7 @@ class Producer:
     def end(self) -> dict[str, Any]:
         """End it by SIGTERM; it must go well, and soon. Its account."""
         self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=10)
+        out, _ = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, self._log.read_text()
         account: dict[str, Any] = json.loads(out)
         fates = ("posts", "edits", "deletes", "control", "filtered", "dead")

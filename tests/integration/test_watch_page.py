@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def serving(url: str, folder: Path) -> Iterator[tuple["subprocess.Popen[str]", s
         assert found, (line, (folder / "log").read_text())
         yield process, found[1]
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0, (folder / "log").read_text()
+        assert process.wait(timeout=120) == 0, (folder / "log").read_text()
         assert "Traceback" not in (folder / "log").read_text()
     finally:
         process.kill()
@@ -109,7 +110,7 @@ def page(chromium: webdriver.Chrome, address: str) -> webdriver.Chrome:
     return chromium
 
 
-def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "did not come about"
@@ -281,6 +282,11 @@ def test_no_request_leaves_this_machine_and_the_console_is_quiet(page: webdriver
     assert [entry["message"] for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []  # type: ignore[no-untyped-call]
 
 
+def another(page: webdriver.Chrome, updated: str) -> bool:
+    """Whether the page shows a view of another moment."""
+    return text(page, ".updated") != updated
+
+
 def test_many_who_look_share_what_is_asked(page: webdriver.Chrome, address: str, proxy: Unruly) -> None:
     first = page.current_window_handle
     for _ in range(4):
@@ -288,19 +294,20 @@ def test_many_who_look_share_what_is_asked(page: webdriver.Chrome, address: str,
         page.get(address)
         until(lambda: bars(page, "#0072B2") > 40)
     proxy.bodies.clear()
-    time.sleep(4.5)
-    until(lambda: len(proxy.bodies) >= 3)  # on a busy machine the first may take longer
+    for _ in range(3):  # this page follows three times, the others twice at least
+        before = text(page, ".updated")
+        until(partial(another, page, before))
     views = len(proxy.bodies) / 3  # requests a view
     for window in page.window_handles:
         if window != first:
             page.switch_to.window(window)
             page.close()
     page.switch_to.window(first)
-    assert 1 <= views <= 4  # by themselves, five pages would ask five to ten times
+    assert 2 <= views <= 8  # by themselves, five pages would ask eleven times or more
 
 
 def answer(address: str, path: str, **headers: str) -> int:
-    connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"), timeout=10)
+    connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"), timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", path, headers=headers)
         return connection.getresponse().status

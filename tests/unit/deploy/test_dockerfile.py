@@ -86,7 +86,7 @@ def checks() -> dict[str, tuple[list[str], int]]:
 def healthy(words: list[str], port: int, instead: int) -> bool:
     assert words[:2] == ["python", "-c"]
     program = words[2].replace(str(port), str(instead))
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20).returncode == 0
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120).returncode == 0
 
 
 def test_the_health_checks_ask_where_the_services_answer() -> None:

@@ -56,10 +56,10 @@ async def test_a_sighup_loads_campaigns_and_one_that_came_while_the_worker_start
     os.kill(os.getpid(), signal.SIGHUP)
     running = asyncio.create_task(using.reload.run())
     try:
-        await asyncio.wait_for(using.came.wait(), 10)
+        await asyncio.wait_for(using.came.wait(), 60)
         using.came.clear()
         os.kill(os.getpid(), signal.SIGHUP)
-        await asyncio.wait_for(using.came.wait(), 10)
+        await asyncio.wait_for(using.came.wait(), 60)
         assert using.used == [ANEW, NOW]
     finally:
         running.cancel()

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
 
+from hashtide import outages
 from hashtide.kafka import backoff
 from hashtide.settings import Common
 
@@ -29,35 +32,57 @@ class Client:
         return await asyncio.shield(self.answer)
 
 
+class Clock:
+    """That of an outage. It stands still, and counts how often it was read: once for each sign of silence."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def __call__(self) -> float:
+        self.readings += 1
+        return 1000.0
+
+
+async def comes(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def clock(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Clock:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(backoff, "SILENCE_S", 0.01)
+    clock = Clock()
+    monkeypatch.setattr(outages, "Outage", partial(outages.Outage, monotonic=clock))
+    return clock
 
 
 def heartbeat() -> Any:
     return HeartbeatRequest("hashtide", 1, "member")
 
 
-async def test_silence_is_told_of_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_silence_is_told_of_once_and_so_is_its_end(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     client = Client()
     backoff.patch_backoff(client, Common())
     waiting = asyncio.create_task(client.send(1, heartbeat()))
-    await asyncio.sleep(0.1)
+    await comes(lambda: clock.readings >= 5)
     assert caplog.messages == [f"no answer from Kafka at kafka.example.org:9092; trying again{REMEDY}"]
     client.answer.set_result("well")
     assert await waiting == "well"
-    await asyncio.sleep(0.05)
     assert caplog.messages[1:] == ["Kafka is back after 0 s"]
 
 
 async def test_who_gives_up_does_not_say_that_it_is_back_and_the_next_answer_does(
-    caplog: pytest.LogCaptureFixture,
+    clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = Client()
     backoff.patch_backoff(client, Common())
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(client.send(1, heartbeat()), 0.05)
+    waiting = asyncio.create_task(client.send(1, heartbeat()))
+    await comes(lambda: clock.readings >= 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
     assert len(caplog.messages) == 1
     client.answer.set_result("well")
     await client.send(2, heartbeat(), group=1)

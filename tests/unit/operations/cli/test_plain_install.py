@@ -35,7 +35,8 @@ print(len(every), [words for words in every if CliRunner().invoke(cli, [*words, 
 
 def test_what_needs_an_extra_names_it() -> None:
     told = without_extras("""
-for words in (["up"], ["down"], ["status"], ["demo"], ["watch"], ["backtest", "--campaign", "metoo", "--plot", "a.png"]):
+plot = ["backtest", "--campaign", "metoo", "--plot", "a.png"]
+for words in (["up"], ["down"], ["status"], ["demo"], ["watch"], plot):
     error = CliRunner().invoke(cli, words).exception
     print(words[0], type(error).__name__, "`local`" in str(error), "`watch`" in str(error), "`backtest`" in str(error))
 """)

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 
 import pytest
 from kafka.errors import TopicAuthorizationFailedError
@@ -19,10 +18,8 @@ def test_an_answer_and_an_error_come_through() -> None:
 
 def test_a_question_without_an_answer_ends_and_the_server_is_not_asked_again() -> None:
     asking, never = Asking("Kafka", limit_s=0.1), threading.Event()
-    started = time.monotonic()
     assert asking.ask("topics", never.wait) == Finding("topics", "not checked", "Kafka: no answer within 0 s")
     assert asking.ask("lag", lambda: 1) == Finding("lag", "not checked", "Kafka does not answer any more")
-    assert time.monotonic() - started < 5
     never.set()
 
 

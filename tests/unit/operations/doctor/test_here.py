@@ -8,13 +8,13 @@ import pytest
 
 import hashtide.metrics.worker  # noqa: F401  (a worker shows them)
 from hashtide.identity import Keys, fingerprint, written
-from hashtide.ports import free_ports
 from hashtide.settings import load
 from operations.doctor import here
 from operations.doctor.facts import File, Key, Metrics
 from stream_jobs import health
 from stream_jobs.health import Checks, Progress
 from stream_jobs.settings import StreamSettings
+from tests.ports import free_ports
 
 
 def settings(**given: str | Path) -> StreamSettings:

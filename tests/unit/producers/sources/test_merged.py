@@ -64,7 +64,7 @@ def test_closing_ends_a_source_that_waits_for_room() -> None:
     items = merged([endless], stop)
     next(items)
     items.close()
-    assert ended.wait(5)
+    assert ended.wait(60)
 
 
 def test_a_sleep_ends_when_the_run_does() -> None:

@@ -1,5 +1,4 @@
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -151,9 +150,7 @@ def test_silence_is_noticed_and_becomes_a_gap_that_says_so() -> None:
         clock.now_ms += 20_300
         streaming(tweet(2))(exchange)  # type: ignore[arg-type]
 
-    started = time.monotonic()
     run = Run(streaming(tweet(1), end="silence"), after_a_while, clock=clock)
-    assert time.monotonic() - started < 5
     assert list(run.ids) == [1, 2]
     assert run.gaps == [Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS + 20_300, reason="stalled")]
 
