@@ -90,7 +90,7 @@ def test_keys_are_shown_by_the_fingerprints_of_hashtide_key_and_never_made(tmp_p
     ("content", "problem"),
     [
         ("short", "must hold at least 32 bytes"),
-        ("# Hashtide's keys\nledger = 1", "is no file of keys any more"),
+        ("# Hashtide's keys\nledger = 1", "is damaged"),
         (None, "No such file"),
     ],
 )
