@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from producers.sources.http import ask
-from producers.sources.lost import Lost, Refused, said
+from producers.sources.lost import Lost, Refused, excerpt
 from producers.wanted import Terms, Wanted
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class _Problem(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return said(" ".join(filter(None, (self.title, self.detail, *self.details))))
+        return excerpt(" ".join(filter(None, (self.title, self.detail, *self.details))))
 
 
 class _Meta(msgspec.Struct, frozen=True):
