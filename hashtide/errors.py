@@ -1,7 +1,7 @@
-"""What goes wrong in a known way: the message says what to do, so it is shown without a traceback."""
+"""Expected failures: the message says what to do, so it is shown without a traceback."""
 
 
 class HashtideError(Exception):
-    """The base of every error that a user can do something about."""
+    """Base class of every error that a user can act on."""
 
     exit_status = 1

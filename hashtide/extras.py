@@ -1,4 +1,4 @@
-"""Optional parts of the installation: what is missing, and how it is installed where the user is."""
+"""Optional parts of the installation: what is missing, and the command that installs it."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from hashtide.errors import HashtideError
 
 Find = Callable[[str], object | None]
-"""What a module's name finds; None where it is not installed."""
+"""Looks up a module by name; None if it is not installed."""
 
 
 class NotInstalled(HashtideError):
@@ -19,7 +19,7 @@ class NotInstalled(HashtideError):
 
 
 def require(extra: str, modules: tuple[str, ...], what: str, find: Find = find_spec) -> None:
-    """Raise NotInstalled where one of an extra's modules is missing. `what` needs them: "the live page"."""
+    """Raise NotInstalled if one of an extra's modules is missing. `what` needs them: "the live page"."""
     if missing := [name for name in modules if find(name) is None]:
         raise NotInstalled(
             f"{what} needs {', '.join(missing)}: install the extra `{extra}`: {install_command(extra, _origin())}"
@@ -27,13 +27,14 @@ def require(extra: str, modules: tuple[str, ...], what: str, find: Find = find_s
 
 
 def install_command(extra: str, origin: Path | None) -> str:
-    """What to run to install an extra; `origin`: the folder or wheel that Hashtide was installed from, where known."""
-    wanted = f"hashtide-*.whl[{extra}]" if origin is None else f"{origin}[{extra}]"
-    return f"pip install {shlex.quote(wanted) if origin is not None else wanted + ' (the wheel that Hashtide came as)'}"
+    """The command that installs an extra; `origin`: the folder or wheel that Hashtide was installed from, if known."""
+    if origin is None:
+        return f"pip install hashtide-*.whl[{extra}] (the wheel that you installed Hashtide from)"
+    return f"pip install {shlex.quote(f'{origin}[{extra}]')}"
 
 
 def _origin() -> Path | None:
-    """The folder or wheel that this installation came from, while it is there (PEP 610, direct_url.json)."""
+    """The folder or wheel that this installation came from, if it still exists (PEP 610, direct_url.json)."""
     try:
         found = json.loads(distribution("hashtide").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):

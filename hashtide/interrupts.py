@@ -1,4 +1,4 @@
-"""How a run is asked to end: SIGTERM, SIGHUP, or Ctrl-C."""
+"""Ending a run by a signal: SIGTERM, SIGHUP, or Ctrl-C."""
 
 import contextlib
 import signal
@@ -17,8 +17,8 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """SIGTERM, SIGINT and SIGHUP end a run between two items, never inside one. A second signal ends it at once.
 
-    A context manager, for the main thread. While nothing is in hand, waiting for the next item or in `sleep`, a signal
-    raises Interrupted there; otherwise it is noted, and `pull` ends with the item in hand.
+    A context manager, for the main thread. While the run waits, for the next item or in `sleep`, a signal raises
+    Interrupted there; otherwise it is noted, and `pull` ends after the current item.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         numbers = [signal.SIGTERM, signal.SIGINT]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
             numbers.append(signal.SIGHUP)
         self._before = {number: signal.signal(number, self._signalled) for number in numbers}
         return self
@@ -37,10 +37,10 @@ class Interrupts:
             signal.signal(number, handler)
 
     def pull(self, items: Generator[Item, None, None]) -> Iterator[Item]:
-        """The items until a signal comes. Closes `items` at the end."""
+        """Yield the items until a signal comes. Closes `items` at the end."""
         with contextlib.closing(items):
             while not self.asked:
-                with self._in_wait():
+                with self._interruptible():
                     try:
                         item = next(items)
                     except StopIteration:
@@ -48,11 +48,12 @@ class Interrupts:
                 yield item
 
     def sleep(self, seconds: float) -> None:
-        with self._in_wait():
+        """Block. Raises Interrupted on a signal."""
+        with self._interruptible():
             time.sleep(seconds)
 
     @contextlib.contextmanager
-    def _in_wait(self) -> Iterator[None]:
+    def _interruptible(self) -> Iterator[None]:
         self._waiting = True
         try:
             if self.asked:
@@ -71,7 +72,7 @@ class Interrupts:
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends us as Ctrl-C does, by a KeyboardInterrupt, so that what was started is stopped and removed."""
+    """Turn SIGTERM into KeyboardInterrupt, as Ctrl-C does, so that everything started is stopped and removed."""
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What goes wrong again and again is told once, then rarely, and once more when it is over: never once a try."""
+"""Logs a repeated failure once, then rarely, and once more when it is over: never once per attempt."""
 
 import contextlib
 import functools
@@ -9,44 +9,44 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 FIRST_S: Final = 10.0
-MOST_S: Final = 300.0
-"""How long after a line the next one may come: the first time, and at most. It doubles in between."""
+MAX_S: Final = 300.0
+"""Shortest and longest pause between two lines; it doubles in between."""
 QUIET_S: Final = 60.0
-"""Not heard of for so long, a thing is news again."""
+"""A failure that did not occur for this long is logged at once when it returns."""
 
-LOOKED_INTO: Final = ("Elasticsearch", "Kafka")
-"""By `hashtide doctor`."""
+DIAGNOSED: Final = ("Elasticsearch", "Kafka")
+"""Servers that `hashtide doctor` diagnoses."""
 
 Clock = Callable[[], float]
-"""Seconds that only grow, as of time.monotonic."""
+"""A monotonic clock in seconds, such as time.monotonic."""
 
 
 class LogThrottle:
     """When the next line about one thing is due: at once, then after 10 s, 20 s, 40 s ... 5 minutes."""
 
     def __init__(self) -> None:
-        self._seen = self._said = float("-inf")
-        self._distance = 0.0
+        self._seen = self._logged = float("-inf")
+        self._pause_s = 0.0
         self._kind = ""
 
     def due(self, now: float, kind: str = "") -> bool:
-        """Note that it happened at `now`; whether it is time for a line. Another kind than last told of is sooner."""
+        """Record an occurrence at `now`; whether to log it. A kind other than the last one logged is due sooner."""
         if now - self._seen >= QUIET_S:
-            self._distance, self._said = 0.0, float("-inf")
+            self._pause_s, self._logged = 0.0, float("-inf")
         self._seen = now
-        if now - self._said < (self._distance if kind == self._kind else min(FIRST_S, self._distance)):
+        if now - self._logged < (self._pause_s if kind == self._kind else min(FIRST_S, self._pause_s)):
             return False
-        self._said, self._kind = now, kind
-        self._distance = min(max(FIRST_S, 2 * self._distance), MOST_S)
+        self._logged, self._kind = now, kind
+        self._pause_s = min(max(FIRST_S, 2 * self._pause_s), MAX_S)
         return True
 
 
 class Outage:
-    """A server that is away, or does not do what it is asked for, for everybody in this process who waits for it.
+    """A server that is unreachable or refuses requests, shared by all callers in this process that wait for it.
 
-    Told of by those who try: `failed` after each try in vain, `worked` after each that was not, `left` by who gives up;
-    `waited_out` does all three.
-    It is over when the last one who waited got through. Any thread may call; blocks for nothing but the log.
+    Callers report `failed` after each failed attempt, `worked` after a successful one, `left` when they give up;
+    `waited_out` does all three. The outage ends when the last waiting caller succeeds. Thread-safe; blocks only on
+    the log.
     """
 
     def __init__(
@@ -54,59 +54,59 @@ class Outage:
     ) -> None:
         self._server, self._log, self._monotonic, self._remedy = server, log, monotonic, remedy
         self._lock = threading.Lock()
-        self._rarely = LogThrottle()
+        self._throttle = LogThrottle()
         self._waiting: set[Hashable] = set()
         self._since: float | None = None
-        self._told = False
+        self._logged = False
 
-    def failed(self, who: Hashable, what: str, kind: str = "", wait_s: float = 0.0) -> None:
-        """`what` is the line's beginning, such as "Kafka does not answer"; `kind` tells reasons apart, and is short.
-        `wait_s`: how long until the next try."""
+    def failed(self, caller: Hashable, what: str, kind: str = "", wait_s: float = 0.0) -> None:
+        """Report a failed attempt. `what` begins the line: "Kafka does not answer"; `kind` is a short word for the
+        reason; `wait_s`: seconds until the next attempt."""
         with self._lock:
             now = self._monotonic()
-            self._waiting.add(who)
+            self._waiting.add(caller)
             if self._since is None:
                 self._since = now
-            if self._rarely.due(now, kind):
-                remedy, self._told = "" if self._told else self._remedy, True
+            if self._throttle.due(now, kind):
+                remedy, self._logged = "" if self._logged else self._remedy, True
                 next_ = f" in {duration_text(wait_s)}" if wait_s >= 1 else ""
                 so_far = f", for {duration_text(now - self._since)} now" if now - self._since >= 1 else ""
                 self._log.warning("%s; trying again%s%s%s", what, next_, so_far, remedy)
 
-    def worked(self, who: Hashable = None) -> None:
-        """Cheap while there is no outage: it may be called for every request."""
+    def worked(self, caller: Hashable = None) -> None:
+        """Report a success. Cheap while there is no outage: call it after every request."""
         if self._since is None:
             return
         with self._lock:
-            self._waiting.discard(who)
+            self._waiting.discard(caller)
             if self._waiting or self._since is None:
                 return
-            if self._told:
+            if self._logged:
                 self._log.warning("%s is back after %s", self._server, duration_text(self._monotonic() - self._since))
-            self._since, self._told = None, False
+            self._since, self._logged = None, False
 
-    def left(self, who: Hashable) -> None:
-        """Who waited waits no more, and nobody knows whether the server is back."""
+    def left(self, caller: Hashable) -> None:
+        """Report that a caller stopped waiting; whether the server is back is unknown."""
         with self._lock:
-            self._waiting.discard(who)
+            self._waiting.discard(caller)
 
     @contextlib.contextmanager
     def waited_out(self) -> Iterator[Callable[..., None]]:
-        """One call that is tried until it works, or is given up by an exception. For each try in vain, what is yielded
-        is to be called as `failed` is, without `who`."""
-        who = object()
+        """One call, retried until it succeeds or an exception ends it. Yields `failed` without its `caller`: call it
+        after each failed attempt."""
+        caller = object()
         try:
-            yield functools.partial(self.failed, who)
+            yield functools.partial(self.failed, caller)
         except BaseException:
-            self.left(who)
+            self.left(caller)
             raise
-        self.worked(who)
+        self.worked(caller)
 
 
 @functools.cache
 def of(server: str) -> Outage:
-    """The outage of a server, one for all of this process; its lines come from the logger of this module."""
-    remedy = " (`hashtide doctor` says what is wrong)" if server in LOOKED_INTO else ""
+    """The outage of a server, one per process; this module's logger logs it."""
+    remedy = " (`hashtide doctor` says what is wrong)" if server in DIAGNOSED else ""
     return Outage(server, logging.getLogger(__name__), remedy=remedy)
 
 

@@ -1,4 +1,4 @@
-"""Trying again, in one place: tenacity's loop with jittered exponential waits, each outage reported by `outages`."""
+"""The retry loops: tenacity with jittered exponential waits; `outages` reports each outage."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -25,7 +25,7 @@ async def until_done(
     retryable: Callable[[BaseException], bool],
     describe: Callable[[BaseException], Failure],
 ) -> T:
-    """What an attempt returns in the end. Retries without end while errors are `retryable`; raises any other at once.
+    """The result of the first successful attempt. Retries `retryable` errors for ever; raises any other at once.
 
     `describe` is called once for each failed attempt. Cancel to give up.
     """
@@ -48,13 +48,13 @@ def connected(
     describe: Callable[[BaseException], str],
     give_up: Callable[[BaseException], Exception],
 ) -> T:
-    """What the first successful call returns: for servers that may still be starting.
+    """The result of the first successful call, for servers that may still be starting.
 
     Blocks. Retries for `patience_s` while errors are `retryable`, then raises what `give_up` makes of the last one;
     raises any other error at once.
     """
 
-    def end(state: RetryCallState) -> Any:
+    def raise_last(state: RetryCallState) -> Any:
         raise give_up(_error(state))
 
     with outage.waited_out() as failed:
@@ -63,7 +63,7 @@ def connected(
             wait=exponential_jitter(multiplier=FIRST_CONNECT_WAIT_S, max=MAX_WAIT_S),
             stop=stop_after_delay(patience_s),
             before_sleep=lambda state: failed(describe(_error(state))),
-            retry_error_callback=end,
+            retry_error_callback=raise_last,
         )(call)
 
 

@@ -1,4 +1,4 @@
-"""Secrets are read from files, and shown nowhere."""
+"""Reads secrets from files. Never shows them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from hashtide.settings import WrongSetting
 
 
 def read_secret(name: str, path: Path) -> str:
-    """What a secret's file holds; `name` is its setting. Reads the disk. Raises WrongSetting."""
+    """The content of a secret's file; `name` is its setting. Reads the disk. Raises WrongSetting."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -15,7 +15,7 @@ def read_secret(name: str, path: Path) -> str:
 
 
 def one_word(name: str, token: str) -> str:
-    """The token, if it is one. Raises WrongSetting, which names the setting and not the token."""
+    """The token, if it is one word of printable ASCII. Raises WrongSetting, which names the setting, not the token."""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise WrongSetting(f"{name}: must hold a token: one word of printable ASCII characters")
     return token

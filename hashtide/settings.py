@@ -1,4 +1,4 @@
-"""Settings: environment variables named HASHTIDE_*, read once into one frozen value, checked before anything starts."""
+"""Settings: environment variables HASHTIDE_*, read once into one frozen value and checked before anything starts."""
 
 import os
 import re
@@ -19,7 +19,7 @@ Days = Annotated[int, Meta(ge=1, le=36_500)]
 
 
 class WrongSetting(HashtideError, ValueError):
-    """A setting that can't be used. The message names it and says what it must be."""
+    """An invalid setting. The message names it and says what it must be."""
 
     exit_status = 2
 
@@ -29,97 +29,97 @@ def _state_dir() -> Path:
 
 
 class Common(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command needs."""
+    """Settings of every command."""
 
     kafka: Annotated[
         str, Meta(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="Kafka brokers, host:port,host:port")
     ] = "127.0.0.1:9092"
     kafka_security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
-        Meta(description="how Kafka is spoken to: by TLS (SSL), with a login (SASL), both or neither"),
+        Meta(description="how to connect to Kafka: with TLS (SSL), with a login (SASL), both or neither"),
     ] = "PLAINTEXT"
     kafka_ca_file: Annotated[
         Path | None,
-        Meta(description="file with the certificates (PEM) to trust Kafka by; the system's where unset"),
+        Meta(description="file with the CA certificates (PEM) to trust for Kafka; if unset, the system's"),
     ] = None
     kafka_certificate_file: Annotated[
-        Path | None, Meta(description="file with our own certificate (PEM), where Kafka asks for one (mutual TLS)")
+        Path | None, Meta(description="file with the client certificate (PEM), if Kafka requires one (mutual TLS)")
     ] = None
     kafka_certificate_key_file: Annotated[
-        Path | None, Meta(description="file with the key (PEM, not encrypted) of our own certificate")
+        Path | None, Meta(description="file with the private key (PEM, not encrypted) of the client certificate")
     ] = None
     kafka_sasl_mechanism: Annotated[
-        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"], Meta(description="how we log in to Kafka")
+        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"], Meta(description="how to log in to Kafka")
     ] = "SCRAM-SHA-512"
-    kafka_user: Annotated[str | None, Meta(description="user of Kafka, for SCRAM and PLAIN")] = None
-    kafka_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kafka")] = None
+    kafka_user: Annotated[str | None, Meta(description="Kafka user, for SCRAM and PLAIN")] = None
+    kafka_password_file: Annotated[Path | None, Meta(description="file with the password of the Kafka user")] = None
     kafka_token_file: Annotated[
-        Path | None, Meta(description="file with a token for OAUTHBEARER, read anew for every login")
+        Path | None, Meta(description="file with a token for OAUTHBEARER, read again at every login")
     ] = None
     state_dir: Annotated[
-        Path, Meta(description="folder for what must outlive a run: keys, positions, the embedded stack")
+        Path, Meta(description="folder for state that outlives a run: keys, positions, the embedded stack")
     ] = msgspec.field(default_factory=_state_dir)
     author_key_file: Annotated[
         Path | None,
         Meta(
-            description="file with the key (32 bytes or more) that author and post ids are hashed under, or with the "
-            "keys that `hashtide key rotate` wrote; made in the state folder where unset. The same for all"
+            description="file with the key (32 bytes or more) that hashes author and post ids, or with the keys that "
+            "`hashtide key rotate` wrote; if unset, created in the state folder. Must be the same everywhere"
         ),
     ] = None
     dead_letter_payloads: Annotated[
         bool,
-        Meta(
-            description="keep the bytes of what became a dead letter; false: only why, whence, how many, and a digest"
-        ),
+        Meta(description="keep the payload in a dead letter; false: only its reason, source, size and digest"),
     ] = True
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="how much is logged, on stderr")
+        Literal["debug", "info", "warning", "error"], Meta(description="lowest level that is logged, on stderr")
     ] = "info"
     log_format: Annotated[
         Literal["text", "json"],
-        Meta(description="text for people, or JSON by the Elastic Common Schema; a line an event"),
+        Meta(description="text for people, or JSON in the Elastic Common Schema; one line per event"),
     ] = "text"
 
 
 class PipelineSettings(Common, frozen=True, kw_only=True):
-    """What everything needs that looks after the topics or talks to Elasticsearch."""
+    """Settings of every command that manages topics or connects to Elasticsearch."""
 
     elasticsearch: Annotated[
-        str, Meta(pattern=r"^https?://[^\s/@]+/?$", description="Elasticsearch, as a URL; the login goes elsewhere")
+        str, Meta(pattern=r"^https?://[^\s/@]+/?$", description="URL of Elasticsearch, without a login")
     ] = "http://127.0.0.1:9200"
     elasticsearch_api_key_file: Annotated[
-        Path | None, Meta(description="file with an API key of Elasticsearch, in its encoded form")
+        Path | None, Meta(description="file with an Elasticsearch API key, in its encoded form")
     ] = None
-    elasticsearch_user: Annotated[str | None, Meta(description="user of Elasticsearch, where there is no API key")] = (
-        None
-    )
-    elasticsearch_password_file: Annotated[Path | None, Meta(description="file with the password of that user")] = None
+    elasticsearch_user: Annotated[str | None, Meta(description="Elasticsearch user, if there is no API key")] = None
+    elasticsearch_password_file: Annotated[
+        Path | None, Meta(description="file with the password of the Elasticsearch user")
+    ] = None
     elasticsearch_ca_file: Annotated[
         Path | None,
-        Meta(description="file with the certificates (PEM) to trust Elasticsearch by; the system's where unset"),
+        Meta(description="file with the CA certificates (PEM) to trust for Elasticsearch; if unset, the system's"),
     ] = None
     elasticsearch_fingerprint: Annotated[
         Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")] | None,
-        Meta(description="SHA-256 of Elasticsearch's certificate, in hex, to trust it by in place of a CA"),
+        Meta(description="SHA-256 of Elasticsearch's certificate, in hex: trust it instead of a CA"),
     ] = None
     group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
     partitions: Annotated[
-        int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` makes")
+        int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` creates")
     ] = 4
     replication: Annotated[
-        int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` makes; 3 in production")
+        int, Meta(ge=1, le=9, description="replicas of each topic that `hashtide setup` creates; 3 in production")
     ] = 1
     retention_raw_days: Annotated[
-        Days, Meta(description="how long `hashtide setup` has posts.raw kept, days: longer than workers may be down")
+        Days, Meta(description="retention of posts.raw (`hashtide setup`), days: longer than workers may be down")
     ] = 7
-    retention_enriched_days: Annotated[Days, Meta(description="the same of posts.enriched, days")] = 7
+    retention_enriched_days: Annotated[
+        Days, Meta(description="retention of posts.enriched (`hashtide setup`), days")
+    ] = 7
     retention_dead_days: Annotated[
-        Days, Meta(description="the same of posts.dead, days: short, for it keeps what platforms sent")
+        Days, Meta(description="retention of posts.dead (`hashtide setup`), days: short, it holds what platforms sent")
     ] = 7
 
 
 def load(kind: type[S], environ: Mapping[str, str]) -> S:
-    """The settings of `kind` out of an environment. Raises WrongSetting."""
+    """Read the settings of `kind` from an environment. Raises WrongSetting."""
     names = {PREFIX + field.name.upper(): field.name for field in msgspec.structs.fields(kind)}
     given = {names[name]: value for name, value in environ.items() if name in names and value != ""}
     try:
@@ -127,17 +127,17 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     except msgspec.ValidationError as error:
         for name, field in names.items():
             if field in given and f"`$.{field}`" in str(error):
-                must = next(setting for setting in described(kind) if setting.name == name)
+                setting = next(setting for setting in described(kind) if setting.name == name)
                 problem = str(error).partition(" - at ")[0]
-                if "regex" in problem or "enum" in problem:  # says nothing to people
-                    problem = "not of the right form"
+                if "regex" in problem or "enum" in problem:  # means nothing to a user
+                    problem = "has the wrong form"
                 value = without_login(given[field])
-                raise WrongSetting(f"{name}={value!r}: {problem} ({must.type}: {must.meaning})") from None
+                raise WrongSetting(f"{name}={value!r}: {problem} ({setting.type}: {setting.meaning})") from None
         raise WrongSetting(str(error)) from None
 
 
 def without_login(value: str) -> str:
-    """A value as it may be shown: nobody should put a login into a URL, but somebody will."""
+    """The value with credentials in URLs masked: nobody should put any there, but somebody will."""
     return re.sub(r"//[^/\s]*@", "//***@", value)
 
 

@@ -10,5 +10,5 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 def iso(moment_ms: int) -> str:
-    """A moment in ISO 8601, UTC: `2017-10-15T20:21:49Z`; with fractions of a second only where there are some."""
+    """A moment in ISO 8601, UTC: `2017-10-15T20:21:49Z`; with fractions of a second only if there are any."""
     return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat().replace("+00:00", "Z")

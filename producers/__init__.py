@@ -1,1 +1,1 @@
-"""The way in: payloads of any platform become messages of one contract, and go to Kafka."""
+"""Producers: turn payloads of any platform into messages of one contract, and publish them to Kafka."""

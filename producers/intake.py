@@ -1,4 +1,4 @@
-"""The way in, read from top to bottom: payload -> format -> validation -> Kafka, and an account of each payload."""
+"""Intake: payload -> format -> validation -> Kafka, and an account of every payload."""
 
 from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
@@ -23,7 +23,7 @@ Parse = Callable[[Received], Iterable[Outcome]]
 
 
 class MessagePublisher(Protocol):
-    """What the way in needs of a publisher. `publisher.Publisher` says when these block and what they raise."""
+    """What intake needs of a publisher. `publisher.Publisher` says when these block and what they raise."""
 
     def publish(self, message: Sent) -> None: ...
 
@@ -33,7 +33,7 @@ class MessagePublisher(Protocol):
 class IntakeAccount(msgspec.Struct):
     """What became of the payloads: read = posts + edits + deletes + control + filtered + dead; sent = the first three.
 
-    Gaps are told beside: they are no payloads.
+    Gaps are counted separately: they are not payloads.
     """
 
     posts: int = 0
@@ -44,8 +44,8 @@ class IntakeAccount(msgspec.Struct):
     dead: int = 0
     gaps: int = 0
 
-    def add(self, fate: Disposition) -> None:
-        setattr(self, fate, getattr(self, fate) + 1)
+    def add(self, disposition: Disposition) -> None:
+        setattr(self, disposition, getattr(self, disposition) + 1)
 
     @property
     def sent(self) -> int:
@@ -57,14 +57,14 @@ class IntakeAccount(msgspec.Struct):
 
 
 class Pace:
-    """Holds posts back so that their own time passes `speed` times as fast as ours. A late post waits for nothing."""
+    """Delays posts so that their own time passes `speed` times as fast as ours. A late post does not wait."""
 
     def __init__(self, speed: float, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self._speed, self._monotonic, self._sleep = speed, monotonic, sleep
         self._start: tuple[float, int] | None = None
 
     def wait_for(self, created_at_ms: int) -> None:
-        """Block until the moment of `created_at_ms` has come, counted from the first post's."""
+        """Block until `created_at_ms` is due, counted from the first post."""
         if self._start is None:
             self._start = self._monotonic(), created_at_ms
         started, first_ms = self._start
@@ -74,21 +74,21 @@ class Pace:
 
 
 class IntakeRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run accepts, and how it stamps it."""
+    """What a run accepts, and the origin it gives to posts."""
 
     origin: Origin
     names: Pseudonyms
     clock_ms: Callable[[], int]
     matches: Callable[[Post], bool] = lambda post: True
-    """Whether any campaign has a post from a firehose. Posts that none has are filtered."""
+    """Whether a post from a firehose belongs to any campaign. Other posts are filtered."""
     max_age_days: int | None = None
-    """How old posts may be; older ones are `too-old`. None: any age."""
+    """Maximum age of posts, days; older ones are `too-old`. None: any age."""
 
 
 class Intake:
-    """One run of sources. `accept` sends an item on; `account` says at any time what became of all so far.
+    """One run of sources. `accept` publishes an item; `account` says at any time what became of all items so far.
 
-    `parse` says what is in a payload. Deletions always go on: after a restart it is not known what was sent before.
+    `parse` reads a payload. Deletions are always published: after a restart it is unknown which posts were sent before.
     """
 
     def __init__(
@@ -104,28 +104,28 @@ class Intake:
         self._losses = Losses()
 
     def accept(self, item: Received | Gap) -> None:
-        """Send an item on, to `posts.raw` or with the reason to `posts.dead`.
+        """Publish an item to `posts.raw`, or to `posts.dead` with the reason.
 
         Blocks while Kafka is behind, and for the pace. Raises PublishFailed.
         """
         if isinstance(item, Gap):
-            self._tell(item)
+            self._publish_gap(item)
             return
         kind, buried = item.source.partition(":")[0], False
         for outcome in self._parse(item):
-            fate, error = self._forward(item, kind, outcome)
-            if error is not None and not buried:  # the letter has all of the payload: one is enough for all its parts
+            disposition, error = self._forward(item, kind, outcome)
+            if error is not None and not buried:  # one letter holds the whole payload: enough for all its parts
                 self._kafka.bury(dead_letter(item, error, self._rules.clock_ms()))
                 buried = True
-            self.account.add(fate)
-            metrics.PAYLOADS.labels(kind, fate).inc()
+            self.account.add(disposition)
+            metrics.PAYLOADS.labels(kind, disposition).inc()
 
     def _forward(self, item: Received, kind: str, outcome: Outcome) -> tuple[Disposition, InvalidPost | None]:
-        """What becomes of a part of a payload, and of a dead one why."""
+        """What became of a part of a payload; if it is dead, also why."""
         now_ms = self._rules.clock_ms()
         if isinstance(outcome, Control):
             if outcome.estimated_loss and (gap := self._losses.gap_for(item.source, outcome.estimated_loss, now_ms)):
-                self._tell(gap)
+                self._publish_gap(gap)
             return "control", None
         if item.firehose and isinstance(outcome, Post | PostEdit) and not self._rules.matches(_post(outcome)):
             return "filtered", None
@@ -157,9 +157,9 @@ class Intake:
         if days is None or isinstance(message, PostDelete):
             return
         if EARLIEST_MS <= _post(message).created_at_ms < now_ms - days * DAY_MS:
-            raise InvalidPost("too-old", f"created_at is more than {days} days back")
+            raise InvalidPost("too-old", f"created_at is more than {days} days ago")
 
-    def _tell(self, gap: Gap) -> None:
+    def _publish_gap(self, gap: Gap) -> None:
         self._kafka.publish(gap)
         self.account.gaps += 1
         kind = gap.source.partition(":")[0]
@@ -172,7 +172,7 @@ def _post(message: Post | PostEdit) -> Post:
 
 
 def dead_letter(item: Received, error: InvalidPost, at_ms: int) -> DeadLetter:
-    """What is kept of a payload that can't go on: all of it; of one that is not public, nothing."""
+    """The dead letter of an invalid payload. It holds the payload, except one that is not public."""
     return DeadLetter(
         reason=error.reason,
         detail=error.detail,

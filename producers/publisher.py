@@ -1,4 +1,4 @@
-"""Messages to Kafka: idempotent, acknowledged by all in-sync replicas, compressed, and bounded in memory."""
+"""Publishes to Kafka: idempotent, acknowledged by all in-sync replicas, compressed, with bounded memory."""
 
 import functools
 import threading
@@ -19,22 +19,22 @@ from hashtide.kafka.clients import REFUSED_S, connect, refusal
 from hashtide.metrics import producer as metrics
 from producers.settings import ProducerSettings
 
-DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker's restart takes seconds; what is longer is for a person to look at
-LOOK_EVERY_S: Final = 1.0
+DELIVERY_TIMEOUT_MS = 5 * 60 * 1000  # a broker restarts in seconds; a longer outage needs an operator
+CHECK_EVERY_S: Final = 1.0
 SILENCE_S: Final = 5.0
-"""Kafka has not acknowledged anything for so long, and should have: the log tells."""
+"""If Kafka acknowledges nothing for this long while messages wait, it is logged."""
 
 
 class PublishFailed(HashtideError):
-    """Kafka did not take a message in time. Nothing was sent on after that was noticed."""
+    """Kafka did not acknowledge a message in time. Nothing was sent after that was noticed."""
 
 
 class Publisher:
-    """Sends to `posts.raw` and `posts.dead`. Use it as a context manager: leaving it flushes and closes.
+    """Sends to `posts.raw` and `posts.dead`. A context manager: leaving it flushes and closes.
 
-    `publish`, `bury` and `send` block while `buffer_posts` messages are unacknowledged. The Kafka client does all
-    retrying of sends, for DELIVERY_TIMEOUT_MS; a failed delivery shows in the client's callback only, so it is kept,
-    and the next call, or `flush`, raises PublishFailed.
+    `publish`, `bury` and `send` block while `buffer_posts` messages are unacknowledged. Only the Kafka client retries,
+    for DELIVERY_TIMEOUT_MS. It reports a failed delivery in its callback: the next call, or `flush`, then raises
+    PublishFailed.
     """
 
     def __init__(self, settings: ProducerSettings) -> None:
@@ -48,26 +48,26 @@ class Publisher:
             batch_size=settings.batch_bytes,
             max_request_size=MAX_MESSAGE_BYTES,
             delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
-            max_block_ms=DELIVERY_TIMEOUT_MS,  # a send that must ask for metadata first is as patient as others
+            max_block_ms=DELIVERY_TIMEOUT_MS,  # a send that needs metadata first waits as long as others
             allow_auto_create_topics=False,
         )
         self._keeps_payloads = settings.dead_letter_payloads
-        self._room = threading.BoundedSemaphore(settings.buffer_posts)
+        self._slots = threading.BoundedSemaphore(settings.buffer_posts)
         self._failure: BaseException | None = None
-        self._sent = self._done = 0  # the second is written by the client's own thread alone
+        self._sent = self._done = 0  # only the client's thread writes `_done`
         self._acknowledged = functools.cache(metrics.PUBLISHED.labels)
         for topic in (POSTS_RAW, POSTS_DEAD):  # these counters begin at 0
             self._acknowledged(topic)
         metrics.UNACKNOWLEDGED.set_function(lambda: self._sent - self._done)
         self._settings = settings
-        self._left = threading.Event()
+        self._closed = threading.Event()
 
     def publish(self, message: Sent) -> None:
-        """Hand a message to Kafka, keyed by its post (or by its source, a gap). Raises PublishFailed."""
+        """Send a message, keyed by its post (a gap: by its source). Raises PublishFailed."""
         self.send(POSTS_RAW, key(message), encode(message))
 
     def bury(self, letter: DeadLetter) -> None:
-        """Hand a dead letter to Kafka, keyed by where it came from; without its bytes where none are kept.
+        """Send a dead letter, keyed by its origin; without its payload if payloads are not kept.
 
         Raises PublishFailed.
         """
@@ -75,23 +75,23 @@ class Publisher:
         self.send(POSTS_DEAD, dead_letter_key(letter), encode(letter))
 
     def send(self, topic: str, key_: bytes | None, value: bytes | None, partition: int | None = None) -> None:
-        """Hand any record to Kafka; without `partition`, into that of its key. No value: the key's record is gone.
+        """Send any record; without `partition`, to the partition of its key. No value: delete the record of that key.
 
         Raises PublishFailed.
         """
         self._check()
-        self._room.acquire()
+        self._slots.acquire()
         self._sent += 1
         try:
             future = self._producer.send(topic, key=key_, value=value, partition=partition)
         except KafkaError as error:
             self._on_failure(topic, error)
-            raise PublishFailed(f"Kafka does not take messages for {topic}: {error!r}") from error
+            raise PublishFailed(f"Kafka does not accept messages for {topic}: {error!r}") from error
         future.add_callback(self._on_acknowledged)
         future.add_errback(self._on_failure, topic)
 
     def flush(self) -> None:
-        """Wait until Kafka has acknowledged all that was sent. Raises PublishFailed."""
+        """Block until Kafka has acknowledged everything sent. Raises PublishFailed."""
         try:
             self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000)
         except KafkaError as error:
@@ -107,36 +107,36 @@ class Publisher:
             if kind is None:
                 self.flush()
         finally:
-            self._left.set()
+            self._closed.set()
             self._producer.close(timeout=5 if kind else None)
 
     def _watch(self) -> None:
-        """Tell when Kafka acknowledges nothing, and when it does again. The client itself keeps that from everybody."""
-        outage, done, moved = outages.of("Kafka"), 0, time.monotonic()
-        while not self._left.wait(LOOK_EVERY_S):
+        """Report when Kafka stops acknowledging, and when it acknowledges again: the client does not report it."""
+        outage, done, progressed = outages.of("Kafka"), 0, time.monotonic()
+        while not self._closed.wait(CHECK_EVERY_S):
             waiting = self._sent - self._done
             if done != self._done or not waiting:
                 outage.worked(self)
-                done, moved = self._done, time.monotonic()
-            elif time.monotonic() - moved >= SILENCE_S:
-                why = refusal(self._settings)
-                away = f"Kafka at {self._settings.kafka} acknowledges nothing"
-                outage.failed(self, f"{why or away}, {waiting:,} messages wait")
-                if why:
-                    self._left.wait(REFUSED_S)
+                done, progressed = self._done, time.monotonic()
+            elif time.monotonic() - progressed >= SILENCE_S:
+                refused = refusal(self._settings)
+                silent = f"Kafka at {self._settings.kafka} acknowledges nothing"
+                outage.failed(self, f"{refused or silent}, {waiting:,} messages wait")
+                if refused:
+                    self._closed.wait(REFUSED_S)
 
     def _on_acknowledged(self, record: RecordMetadata) -> None:
-        """Called by the client's own thread, once a message; hot, so the metric's child is kept."""
+        """Called by the client's thread for every message; hot, so the metric's child is cached."""
         self._done += 1
         self._acknowledged(record.topic).inc()
-        self._room.release()
+        self._slots.release()
 
     def _on_failure(self, topic: str, error: BaseException) -> None:
         self._done += 1
         self._failure = error
         metrics.PUBLISH_FAILURES.labels(topic).inc()
-        self._room.release()
+        self._slots.release()
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise PublishFailed(f"Kafka did not take a message: {self._failure!r}") from self._failure
+            raise PublishFailed(f"Kafka did not acknowledge a message: {self._failure!r}") from self._failure

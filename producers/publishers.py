@@ -1,7 +1,7 @@
-"""Several publishers, each a process of its own: for files, where one process is the limit.
+"""Several publishers, each in its own process: for files, where one process is the bottleneck.
 
-The way in stays one process, and deals out what is ready to be sent. All messages of a key go to the same publisher, so
-they keep their order.
+Intake stays in one process, and distributes encoded messages. All messages of a key go to the same publisher, so they
+keep their order.
 """
 
 import multiprocessing
@@ -23,7 +23,7 @@ from hashtide.metrics import producer as metrics
 from producers.publisher import Publisher, PublishFailed
 from producers.settings import ProducerSettings
 
-DEALT_AT_ONCE: Final = 200
+BATCH_RECORDS: Final = 200
 REPORT_S: Final = 1.0
 FLUSH: Final = b""
 
@@ -32,7 +32,7 @@ TopicRecord = tuple[str, bytes, bytes]
 
 
 class PublisherReport(msgspec.Struct, frozen=True):
-    """What a publisher's process says: now and then, after a flush, and when it fails."""
+    """Sent by a publisher's process every REPORT_S, after a flush, and when it fails."""
 
     acknowledged: dict[str, int]
     """By topic, since it started."""
@@ -46,8 +46,8 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 
 
 class Publishers:
-    """As `Publisher` is used, and with what it promises, but in so many processes. `publish` and `bury` block while a
-    publisher is behind. A publisher that fails, or dies, shows in the next call, or in `flush`: PublishFailed."""
+    """Like `Publisher`, with the same guarantees, in `jobs` processes. `publish` and `bury` block while a publisher is
+    behind. If a publisher fails or dies, the next call, or `flush`, raises PublishFailed."""
 
     def __init__(self, settings: ProducerSettings, jobs: int) -> None:
         self._keeps_payloads = settings.dead_letter_payloads
@@ -55,11 +55,11 @@ class Publishers:
         metrics.UNACKNOWLEDGED.set_function(lambda: sum(each.unacknowledged for each in self._members))
 
     def publish(self, message: Sent) -> None:
-        self._deal((POSTS_RAW, key(message), encode(message)))
+        self._distribute((POSTS_RAW, key(message), encode(message)))
 
     def bury(self, letter: DeadLetter) -> None:
         letter = letter if self._keeps_payloads else without_payload(letter)
-        self._deal((POSTS_DEAD, dead_letter_key(letter), encode(letter)))
+        self._distribute((POSTS_DEAD, dead_letter_key(letter), encode(letter)))
 
     def flush(self) -> None:
         for member in self._members:
@@ -78,22 +78,22 @@ class Publishers:
             for member in self._members:
                 member.end()
 
-    def _deal(self, record: TopicRecord) -> None:
+    def _distribute(self, record: TopicRecord) -> None:
         self._members[zlib.crc32(record[1]) % len(self._members)].take(record)
 
 
 class _Member:
-    """A publisher's process, from outside."""
+    """A publisher's process, as the parent sees it."""
 
     def __init__(self, settings: ProducerSettings, number: int) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would take the parent's sockets and threads along
-        self._line, theirs = context.Pipe()
+        context = multiprocessing.get_context("spawn")  # a fork would copy the parent's sockets and threads
+        self._pipe, child_end = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, settings), name=f"hashtide-publisher-{number}", daemon=True
+            target=_serve, args=(child_end, settings), name=f"hashtide-publisher-{number}", daemon=True
         )
         self._process.start()
-        theirs.close()
-        self._dealt: list[TopicRecord] = []
+        child_end.close()
+        self._batch: list[TopicRecord] = []
         self._sent = 0
         self._acknowledged: dict[str, int] = {}
 
@@ -102,45 +102,45 @@ class _Member:
         return self._sent - sum(self._acknowledged.values())
 
     def take(self, record: TopicRecord) -> None:
-        self._dealt.append(record)
+        self._batch.append(record)
         self._sent += 1
-        if len(self._dealt) >= DEALT_AT_ONCE:
-            self._hand_over()
+        if len(self._batch) >= BATCH_RECORDS:
+            self._send_batch()
 
     def begin_flush(self) -> None:
-        self._hand_over()
+        self._send_batch()
         self._send(FLUSH)
 
     def end_flush(self) -> None:
-        while not self._hear().flushed:
+        while not self._receive_report().flushed:
             pass
 
     def end(self) -> None:
-        """Without a flush before, what is in its hands may be sent or not."""
-        self._line.close()
+        """End the process. Without a flush before, messages that it holds may be lost."""
+        self._pipe.close()
         self._process.join(timeout=5)
         self._process.kill()
         self._process.join()
 
-    def _hand_over(self) -> None:
-        while self._line.poll():
-            self._hear()
-        if self._dealt:
-            self._send(_encode(self._dealt))
-            self._dealt.clear()
+    def _send_batch(self) -> None:
+        while self._pipe.poll():
+            self._receive_report()
+        if self._batch:
+            self._send(_encode(self._batch))
+            self._batch.clear()
 
     def _send(self, data: bytes) -> None:
         try:
-            self._line.send_bytes(data)
+            self._pipe.send_bytes(data)
         except OSError:
-            self._hear()  # why
+            self._receive_report()  # raises its failure
             raise PublishFailed("a publisher's process ended") from None
 
-    def _hear(self) -> PublisherReport:
+    def _receive_report(self) -> PublisherReport:
         try:
-            report = _report.decode(self._line.recv_bytes())
+            report = _report.decode(self._pipe.recv_bytes())
         except (EOFError, OSError):
-            raise PublishFailed("a publisher's process ended without a word") from None
+            raise PublishFailed("a publisher's process ended without giving a reason") from None
         if report.failure is not None:
             raise PublishFailed(report.failure)
         for topic, acknowledged in report.acknowledged.items():
@@ -149,34 +149,34 @@ class _Member:
         return report
 
 
-def _serve(line: Connection, settings: ProducerSettings) -> None:
-    """The process: publishes what comes, until the line is closed. A signal is for the parent, which then closes it."""
+def _serve(pipe: Connection, settings: ProducerSettings) -> None:
+    """The process: publishes records until the pipe closes. Ignores signals: the parent handles them and closes it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     logs.setup(settings)
     try:
         with Publisher(settings) as publisher:
-            _publish(line, publisher)
+            _publish(pipe, publisher)
     except HashtideError as error:
-        line.send_bytes(_encode(PublisherReport({}, failure=str(error))))
+        pipe.send_bytes(_encode(PublisherReport({}, failure=str(error))))
 
 
-def _publish(line: Connection, publisher: Publisher) -> None:
+def _publish(pipe: Connection, publisher: Publisher) -> None:
     reported_at = time.monotonic()
     while True:
         try:
-            data = line.recv_bytes()
+            data = pipe.recv_bytes()
         except EOFError:
             return
         if data == FLUSH:
             publisher.flush()
-            line.send_bytes(_encode(PublisherReport(_acknowledged(), flushed=True)))
+            pipe.send_bytes(_encode(PublisherReport(_acknowledged(), flushed=True)))
             continue
         for topic, key_, value in _records.decode(data):
             publisher.send(topic, key_, value)
         if time.monotonic() - reported_at >= REPORT_S:
             reported_at = time.monotonic()
-            line.send_bytes(_encode(PublisherReport(_acknowledged())))
+            pipe.send_bytes(_encode(PublisherReport(_acknowledged())))
 
 
 def _acknowledged() -> dict[str, int]:

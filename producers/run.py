@@ -1,4 +1,4 @@
-"""One run of a producer: a source, the way in to Kafka, and an account at the end."""
+"""One run of a producer: reads a source, publishes to Kafka, and returns an account."""
 
 import logging
 import time
@@ -25,35 +25,35 @@ from producers.sources.received import Item, Received
 log = logging.getLogger(__name__)
 
 Items = Generator[Item | None, None, None]
-"""What a source gives; None where nothing came for a while."""
+"""Items of a source; None if nothing came for a while."""
 
 ShowProgress = Callable[[IntakeAccount, int], None]
-"""Called after each item: the account so far, and how much of the source's total is consumed."""
+"""Called after each item with the account so far, and how much of the source's total is consumed."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a source is read."""
+    """How to read a source."""
 
     origin: Origin
     positions: Positions | None = None
-    """Where a stream keeps how far it has come; None: the source has an end."""
+    """Where a stream stores its position; None: the source has an end."""
     matches: Callable[[Post], bool] = lambda post: True
     speed: float | None = None
-    """How many times as fast as it happened; None: as fast as Kafka takes it."""
+    """How many times faster than real time; None: as fast as Kafka accepts."""
     jobs: int = 1
-    """Processes that publish."""
+    """Number of publishing processes."""
     max_age_days: int | None = None
-    """How old posts may be; None: any age."""
+    """Maximum age of posts, days; None: any age."""
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """What became of a run."""
+    """The result of a run."""
 
     account: IntakeAccount
     seconds: float
     ended: Literal["finished", "interrupted", "failed"]
     failure: Exception | None = None
-    """HashtideError, OSError or EOFError where it failed. The account says what was read; Kafka may have less."""
+    """HashtideError, OSError or EOFError if it failed. The account says what was read; Kafka may have less."""
 
     def summary(self) -> dict[str, object]:
         """The account, for scripts: read = posts + edits + deletes + control + filtered + dead."""
@@ -63,9 +63,9 @@ class RunResult(msgspec.Struct, frozen=True):
 
 
 def run(items: Items, parse: Parse, settings: ProducerSettings, options: RunOptions, show: ShowProgress) -> RunResult:
-    """Send on what a source gives, until it ends, a signal comes, or it fails.
+    """Publish the items of a source, until it ends, a signal comes, or it fails.
 
-    Blocks. What a source or Kafka raises while it runs is in the result; before that it raises WrongSetting,
+    Blocks. Errors of the source or Kafka during the run are in the result; before it starts, raises WrongSetting,
     KafkaUnreachable and KafkaRefused.
     """
     names = Pseudonyms(load_keys(settings))
@@ -101,7 +101,7 @@ def run(items: Items, parse: Parse, settings: ProducerSettings, options: RunOpti
                 ended, failure = "failed", error
             if interrupts.asked:
                 ended = "interrupted"
-                log.info("asked to end: sending what was read")
+                log.info("stopping: sending what was read")
             if checkpoints is not None:
                 checkpoints.save()
     except PublishFailed as error:  # also from the last flush
@@ -110,7 +110,7 @@ def run(items: Items, parse: Parse, settings: ProducerSettings, options: RunOpti
 
 
 def serve_metrics(source: str, port: int | None, settings: ProducerSettings) -> None:
-    """Answer /metrics from a thread of its own, where a port is given. Raises WrongSetting if it is taken."""
+    """Serve /metrics from a separate thread, if a port is given. Raises WrongSetting if the port is taken."""
     if not port:
         return
     metrics.expect(source)

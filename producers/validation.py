@@ -1,4 +1,4 @@
-"""Validation and pseudonymisation before publishing: times are checked, ids hashed, and the source is noted."""
+"""Validation and pseudonymisation before publishing: checks times, hashes ids, and sets origin and source."""
 
 from typing import Final
 
@@ -17,9 +17,8 @@ def validate_and_pseudonymise(
 ) -> Message:
     """The message as it may be published.
 
-    A post's author becomes a keyed hash, and so does every post's id that has an author in it; origin and source are
-    set. Raises InvalidPost for a post whose time can't be: more than FUTURE_TOLERANCE_MS ahead of `now_ms`, or before
-    EARLIEST_MS.
+    Authors become keyed hashes, and so do post ids that contain an author. Sets origin and source. Raises InvalidPost
+    for a post with an impossible time: more than FUTURE_TOLERANCE_MS ahead of `now_ms`, or before EARLIEST_MS.
     """
     if isinstance(message, PostDelete):
         return msgspec.structs.replace(message, post_id=names.post(message.platform, message.post_id))
@@ -32,14 +31,14 @@ def validate_and_pseudonymise(
     if message.created_at_ms < EARLIEST_MS:
         raise InvalidPost("before-2006", "created_at is before 2006")
     author = None if message.author is None else names.author(message.platform, message.author)
-    # All ids at a glance: those of most platforms are no addresses, and then this is all that hiding costs.
+    # One check for all ids: on most platforms none is an address, and this is all that it costs.
     ids = f"{message.post_id} {message.in_reply_to} {message.conversation} {message.quoted} {message.reposted}"
-    hidden = _hidden(message, names) if ADDRESS in ids else {}
-    return msgspec.structs.replace(message, author=author, origin=origin, source=source, **hidden)
+    hashed = _hashed_addresses(message, names) if ADDRESS in ids else {}
+    return msgspec.structs.replace(message, author=author, origin=origin, source=source, **hashed)
 
 
-def _hidden(post: Post, names: Pseudonyms) -> dict[str, str]:
-    """The ids in a post that are addresses, as they may be published."""
+def _hashed_addresses(post: Post, names: Pseudonyms) -> dict[str, str]:
+    """Keyed hashes of the ids in a post that are addresses, by field."""
     ids = (post.post_id, post.in_reply_to, post.conversation, post.quoted, post.reposted)
     pairs = zip(_IDS, ids, strict=True)
     return {name: names.post(post.platform, id_) for name, id_ in pairs if id_ is not None and ADDRESS in id_}

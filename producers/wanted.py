@@ -1,6 +1,6 @@
-"""What the campaigns want of a platform, told by whoever knows the campaigns: this package does not.
+"""What the campaigns want from a platform. This package does not know the campaigns: its caller passes the terms.
 
-`hashtide` hands a function that makes a `Wanted` to the commands below `produce`, as click's context object.
+`hashtide` passes a function that makes a `Wanted` to the commands below `produce`, as click's context object.
 """
 
 from collections.abc import Callable
@@ -11,25 +11,25 @@ from hashtide.contract.messages import Post
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What a platform can be asked for one campaign."""
+    """Search terms of one campaign."""
 
     campaign: str
     tags: tuple[str, ...]
-    """Hashtags without '#', those against the campaign among them."""
+    """Hashtags without '#', including those against the campaign."""
     phrases: tuple[str, ...]
-    """Phrases that count in every post, not only in answers to a root."""
+    """Phrases that count in every post, not only in replies to a root."""
     roots: tuple[str, ...]
-    """Posts that started it, `platform:id`."""
+    """Posts that started the campaign, `platform:id`."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """All campaigns' terms, and whether a post belongs to any of them."""
+    """Terms of all campaigns, and whether a post belongs to any of them."""
 
     campaigns: tuple[Terms, ...]
     matches: Callable[[Post], bool]
 
     def tags(self) -> tuple[str, ...]:
-        """Every campaign's tags; of those that differ in capitals alone, the first."""
+        """Tags of all campaigns; of tags that differ only in case, the first."""
         distinct: dict[str, str] = {}
         for terms in self.campaigns:
             for tag in terms.tags:

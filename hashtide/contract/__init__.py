@@ -1,4 +1,4 @@
-"""The contract: what producers send, what workers read, and the names of the topics and indices it is kept in.
+"""The contract: the messages that producers send and workers read, and the names of topics and indices.
 
-Pure: no settings, no I/O, no clock. Producers and stream jobs know each other by this package alone.
+Pure: no settings, no I/O, no clock. Producers and stream jobs share nothing but this package.
 """

@@ -1,4 +1,4 @@
-"""Dead letters: the messages of `posts.dead`, the topic of what could not be read or counted."""
+"""Dead letters: the messages of `posts.dead`, for everything that could not be read or counted."""
 
 import hashlib
 from typing import Literal
@@ -9,27 +9,27 @@ from hashtide.contract.reasons import Reason
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What could not go on, with all that is needed to look at it and to send it again."""
+    """A payload or message that failed, with all that is needed to inspect and resend it."""
 
     type: Literal["letter"] = "letter"
-    """Left out; one of a newer schema has it, and a number in it (hashtide/contract/versions.py)."""
+    """Omitted in schema 1; a newer schema writes it with its number (hashtide/contract/versions.py)."""
     reason: Reason
     detail: str
     source: str
-    """Where it was met: `file:NAME`, `campaign`, `posts.raw`, `posts.enriched`."""
+    """Where it was read: `file:NAME`, `campaign`, `posts.raw`, `posts.enriched`."""
     position: str
     """Where in the source: a line number, or `partition:offset`."""
     payload: bytes
-    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES; none where they were not to be kept."""
+    """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES; empty if they were not kept."""
     at_ms: int
     size: int | None = None
-    """How many bytes there were, where they were not kept."""
+    """Size of the payload in bytes, if it was not kept."""
     digest: str | None = None
-    """BLAKE2b of 8 bytes over them, in hex, where they were not kept."""
+    """8-byte BLAKE2b of the payload, in hex, if it was not kept."""
 
     @property
     def kept(self) -> bool:
-        """Whether the bytes are here, as many as there were room for."""
+        """Whether the letter holds its payload, up to MAX_PAYLOAD_BYTES."""
         return self.size is None
 
 
@@ -37,12 +37,12 @@ _dead_decoder = msgspec.json.Decoder(DeadLetter)
 
 
 def dead_letter_key(letter: DeadLetter) -> bytes:
-    """Where it came from and what it was, so that reading a source again makes no second dead letter."""
+    """The Kafka key: source, position and digest, so that reading a source again makes no second dead letter."""
     return f"{letter.source}|{letter.position}|{letter.digest or _payload_digest(letter.payload)}".encode()
 
 
 def without_payload(letter: DeadLetter) -> DeadLetter:
-    """The letter without the bytes that could not go on; its key is the same, so it takes that one's place."""
+    """The letter without its payload; its key stays the same, so it replaces the one with the payload."""
     if not letter.payload:
         return letter
     digest = _payload_digest(letter.payload)
@@ -54,5 +54,5 @@ def _payload_digest(payload: bytes) -> str:
 
 
 def decode_dead_letter(value: bytes) -> DeadLetter:
-    """The dead letter in the bytes of a Kafka value. Raises msgspec.MsgspecError."""
+    """Decode a Kafka value. Raises msgspec.MsgspecError."""
     return _dead_decoder.decode(value)

@@ -1,7 +1,7 @@
 """The messages of `posts.raw`: what producers send and workers read.
 
-Messages travel as JSON in the values of `posts.raw`, keyed by `platform:post_id`, so that a post's edits, its deletion
-and its duplicates land in the post's own partition, in order.
+Values are JSON. The key is `platform:post_id`, so that a post's edits, deletion and duplicates land in the partition of
+the post, in order.
 """
 
 import re
@@ -16,35 +16,35 @@ from hashtide.contract.reasons import InvalidPost
 from hashtide.contract.versions import refuse_newer
 
 Origin = Literal["live", "backfill", "replay", "synthetic"]
-"""How a post came: as it happened, caught up after a gap, read again from a file, or made up."""
+"""How a post arrived: live, caught up after a gap, read from a file, or made up."""
 
 
 Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
-"""What something is called, by its platform or here. Bounded where messages are read, too: Kafka has limits of its own,
-and a message that is larger behind the enrich step than before it would stop that for good."""
+"""An id, the platform's or ours. Decoding checks the limit, too: a message that outgrows Kafka's size limit in the
+enrich step would stop that step for good."""
 Platform = Annotated[str, Meta(max_length=32)]
 
 
 class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="post"):
-    """One post, as its platform told it. Ids are strings, always, and belong to `platform`."""
+    """One post, as its platform sent it. Ids are always strings, and unique only within `platform`."""
 
     platform: Platform
-    """Short name of the platform: x, mastodon, bluesky, or what a file says."""
+    """Short name of the platform: x, mastodon, bluesky, or the name that a file gives."""
     post_id: Id
     created_at_ms: int
     """When it was posted, in milliseconds since the epoch, UTC."""
     text: str
-    """Plain text, whole: of a repost, the original's."""
+    """The whole plain text; of a repost, the original's."""
     author: Id | None = None
-    """The platform's author id when a format made it; its keyed hash after `producers.validation` accepted it."""
+    """The platform's author id after parsing; its keyed hash after `producers.validation`."""
     in_reply_to: Id | None = None
-    """The post this one answers. A mention alone is no reply."""
+    """The post that this one replies to. A mention alone is not a reply."""
     conversation: Id | None = None
-    """The first post of the thread, where the platform names it."""
+    """The first post of the thread, if the platform names it."""
     quoted: Id | None = None
     reposted: Id | None = None
     hashtags: tuple[str, ...] | None = None
-    """The platform's own list, as written, without '#'. None: the platform gave none, look in the text."""
+    """The platform's own list, as written, without '#'. None: the platform gave no list, search the text."""
     lang: str | None = None
     """A language tag as the platform wrote it, unchecked."""
     lang_by: Literal["platform", "author"] = "platform"
@@ -54,17 +54,17 @@ class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     place_country: str | None = None
     """ISO 3166-1 alpha-2 of the place the platform attached, unchecked."""
     location: str | None = None
-    """What the author's profile says of where they are: free text."""
+    """The location in the author's profile: free text."""
     origin: Origin = "live"
     source: str = ""
-    """Which source sent it, for people: `file`, `campaign`, `x`."""
+    """The source that sent it, for people: `file`, `campaign`, `x`."""
 
 
 class PostEdit(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="edit"):
-    """A new version of a post. It replaces; it is not a second post, and moves no count.
+    """A new version of a post. It replaces the post and changes no count.
 
-    `post` is the whole new version under the first version's id and time, so that an edit whose post was never seen
-    can stand in for it.
+    `post` is the whole new version with the id and time of the first one, so that an edit can stand in for a post that
+    was never seen.
     """
 
     post: Post
@@ -74,7 +74,7 @@ class PostEdit(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="t
 class PostDelete(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="delete"
 ):
-    """The platform says that a post is gone: its documents are emptied. Counts stay: it was posted."""
+    """The platform reports a post as deleted: its documents are emptied. Counts stay, because it was posted."""
 
     platform: Platform
     post_id: Id
@@ -85,38 +85,38 @@ Message = Post | PostEdit | PostDelete
 
 
 class Gap(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="gap"):
-    """A time in which a source may have missed posts. It goes the way of a post, and becomes a document."""
+    """A time in which a source may have missed posts. It follows the same path as a post, and becomes a document."""
 
     source: Id
-    """Which source and, where it has several, which of its hosts: `mastodon:example.social`."""
+    """The source and, if it has several hosts, the host: `mastodon:example.social`."""
     from_ms: int
     to_ms: int
     reason: Literal["disconnected", "stalled", "limited", "cursor-too-old", "too-slow", "truncated"]
     estimated_posts: int | None = None
-    """How many posts are missing, where the platform says so."""
+    """How many posts are missing, if the platform says so."""
 
 
 class Canary(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="canary"):
-    """A sign of life. It goes the way of a post, is counted nowhere, and becomes a document that a search must find."""
+    """A probe. It follows the same path as a post, is not counted, and becomes a document that a search must find."""
 
     id: Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
     sent_at_ms: Annotated[int, Meta(ge=0, le=LATEST_MS)]
 
 
 CANARY_KEY: Final = b"canary"
-"""The Kafka key of every canary. No post has it: theirs have a colon."""
+"""The Kafka key of every canary. No post has it: the key of a post contains a colon."""
 
 Sent = Message | Gap | Canary
-"""What travels in `posts.raw`."""
+"""Every message of `posts.raw`."""
 
 
 class Control(msgspec.Struct, frozen=True):
-    """A payload that is no post and nothing wrong either: keep-alives, limits, warnings. Counted, never sent on."""
+    """A payload that is neither a post nor an error: keep-alives, limits, warnings. Counted, never published."""
 
     name: str
-    """What kind, from a set bounded by the format: `keep-alive`, `limit`, `disconnect`."""
+    """The kind, one of a fixed set per format: `keep-alive`, `limit`, `disconnect`."""
     estimated_loss: int = 0
-    """Posts that the platform says it held back, where it says so."""
+    """Posts that the platform says it held back, if it says so."""
 
 
 Parsed = Message | Control
@@ -137,12 +137,12 @@ def key(message: Sent) -> bytes:
 
 
 def encode(message: Sent | DeadLetter) -> bytes:
-    """JSON bytes of a message. Raises nothing for values whose strings are valid Unicode."""
+    """The message as JSON bytes. Raises nothing if its strings are valid Unicode."""
     return _encoder.encode(message)
 
 
 def decode(value: bytes) -> Sent:
-    """The message in the bytes of a Kafka value. Raises InvalidPost("undecodable"), NewerMessage."""
+    """Decode a Kafka value. Raises InvalidPost("undecodable"), NewerMessage."""
     try:
         return _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -151,5 +151,5 @@ def decode(value: bytes) -> Sent:
 
 
 def problem(error: Exception) -> str:
-    """What a decoder has against a payload, without the value that it quotes: it may be anything."""
+    """The decoder's error without the value that it quotes, which may be anything."""
     return re.sub("value '.*'", "value", str(error), flags=re.DOTALL)

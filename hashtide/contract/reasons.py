@@ -23,7 +23,7 @@ Reason = Literal[
 
 
 class InvalidPost(ValueError):
-    """A payload or message that can't become a post. `detail` is for people and quotes no post."""
+    """A payload or message that cannot become a post. `detail` is for people and quotes no post."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

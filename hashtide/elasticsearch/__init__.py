@@ -1,1 +1,1 @@
-"""Elasticsearch: how it is reached, what its answers mean, and the index templates."""
+"""Elasticsearch: how to connect, what its answers mean, and the index templates."""

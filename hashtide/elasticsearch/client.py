@@ -1,4 +1,4 @@
-"""The one place that makes clients of Elasticsearch: where it is, who we are there, and whose certificate we trust."""
+"""Creates every Elasticsearch client: its URL, our credentials, and the certificate to trust."""
 
 import logging
 import ssl
@@ -25,7 +25,7 @@ FINGERPRINT: Final = "HASHTIDE_ELASTICSEARCH_FINGERPRINT"
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """Where Elasticsearch is, and what it takes to be let in. Printed, it is its URL: the secrets are shown nowhere."""
+    """URL of Elasticsearch and our credentials. Its repr and str show only the URL, no secret."""
 
     url: str
     api_key: str = ""
@@ -33,7 +33,7 @@ class Connection(msgspec.Struct, frozen=True):
     password: str = ""
     ca_file: Path | None = None
     fingerprint: str = ""
-    """SHA-256 of the certificate, in hex. Where there is one, it alone says whether the server is trusted."""
+    """SHA-256 of the certificate, in hex. If set, it alone decides whether the server is trusted."""
 
     def __repr__(self) -> str:
         return f"Connection({self.url!r})"
@@ -46,34 +46,34 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def authorization(self) -> str:
-        """The value of the HTTP header, which Kibana takes as well (RFC 7617, in UTF-8); empty without a login."""
+        """The HTTP header `authorization`, which Kibana accepts, too (RFC 7617, in UTF-8); empty without a login."""
         if self.api_key:
             return f"ApiKey {self.api_key}"
         return f"Basic {b64encode(f'{self.user}:{self.password}'.encode()).decode()}" if self.user else ""
 
     @property
     def login(self) -> str:
-        """The settings that the login comes from, for an error; empty where there is none."""
+        """Names of the settings that hold the login, for an error message; empty without a login."""
         return API_KEY if self.api_key else f"{USER} and {PASSWORD}" if self.user else ""
 
 
 class LoginSettings(NamedTuple):
-    """What the three settings of a login are called: an API key, or a user and a password."""
+    """Names of the three settings of a login: an API key, or a user and a password."""
 
     api_key: str
     user: str
     password: str
 
     def read(self, key_file: Path | None, user: str | None, password_file: Path | None) -> tuple[str, str, str]:
-        """API key, user and password; empty where there is none. Raises WrongSetting, which shows no secret."""
+        """API key, user and password; each empty if not set. Raises WrongSetting, which shows no secret."""
         if key_file and (user or password_file):
-            both = f"{self.api_key} does not go with {self.user} and {self.password}"
-            raise WrongSetting(f"{both}: set one login or the other")
+            conflict = f"{self.api_key} conflicts with {self.user} and {self.password}"
+            raise WrongSetting(f"{conflict}: set one login or the other")
         if bool(user) != bool(password_file):
             missing = self.password if user else self.user
-            raise WrongSetting(f"{self.user} and {self.password} go together: {missing} is not set")
+            raise WrongSetting(f"{self.user} and {self.password} must both be set: {missing} is not set")
         if user and ":" in user:
-            raise WrongSetting(f"{self.user}={user!r}: must have no colon (RFC 7617)")
+            raise WrongSetting(f"{self.user}={user!r}: must not contain a colon (RFC 7617)")
         api_key = one_word(self.api_key, read_secret(self.api_key, key_file).strip()) if key_file else ""
         password = read_secret(self.password, password_file).rstrip("\r\n") if password_file else ""
         if password_file and not password:
@@ -82,11 +82,11 @@ class LoginSettings(NamedTuple):
 
 
 Where = Connection | str
-"""A bare URL is a server that asks for no login, as the embedded one. Whatever goes by the settings: `connection`."""
+"""A bare URL: a server without a login, such as the embedded one. From settings, use `connection`."""
 
 
 def connection(settings: PipelineSettings) -> Connection:
-    """How the settings say to connect. Reads the secrets' files. Raises WrongSetting, which shows none of them."""
+    """The connection that the settings describe. Reads the files of secrets. Raises WrongSetting, without secrets."""
     url, ca_file = settings.elasticsearch, settings.elasticsearch_ca_file
     names = LoginSettings(API_KEY, USER, PASSWORD)
     api_key, user, password = names.read(
@@ -94,18 +94,18 @@ def connection(settings: PipelineSettings) -> Connection:
     )
     fingerprint = (settings.elasticsearch_fingerprint or "").replace(":", "").lower()
     if ca_file and fingerprint:
-        raise WrongSetting(f"{FINGERPRINT} does not go with {CA}: trust by one or the other")
+        raise WrongSetting(f"{FINGERPRINT} conflicts with {CA}: set one or the other")
     if fingerprint and not url.startswith("https:"):
-        raise WrongSetting(f"{FINGERPRINT} is for https, and {URL} is {url!r}")
+        raise WrongSetting(f"{FINGERPRINT} needs https, but {URL} is {url!r}")
     if ca_file:
         _check_certificates(ca_file, url)
     if (api_key or user) and not _private(url):
-        log.warning("%s=%s: the login goes there unencrypted; use https", URL, url)
+        log.warning("%s=%s: the login is sent unencrypted; use https", URL, url)
     return Connection(url, api_key, user, password, ca_file, fingerprint)
 
 
 def arguments(where: Where) -> dict[str, Any]:
-    """The keyword arguments of a client, sync or not. Retries are off: each caller has its own, in one layer."""
+    """Keyword arguments of a client, sync or async. The client does not retry: its caller does, in one layer."""
     at = where if isinstance(where, Connection) else Connection(where)
     given: dict[str, Any] = {"hosts": at.url, "max_retries": 0}
     if at.authorization:
@@ -118,18 +118,18 @@ def arguments(where: Where) -> dict[str, Any]:
 
 
 def connect(where: Where, timeout_s: float) -> Elasticsearch:
-    """A client. Asks nothing yet."""
+    """A client. Sends no request yet."""
     return Elasticsearch(**arguments(where), request_timeout=timeout_s)
 
 
 def connect_async(where: Where, timeout_s: float, **given: Any) -> AsyncElasticsearch:
-    """A client for asyncio, with what else it is given. Asks nothing yet."""
+    """A client for asyncio, with further arguments. Sends no request yet."""
     return AsyncElasticsearch(**arguments(where), request_timeout=timeout_s, **given)
 
 
 def _check_certificates(path: Path, url: str) -> None:
     if not url.startswith("https:"):
-        raise WrongSetting(f"{CA} is for https, and {URL} is {url!r}")
+        raise WrongSetting(f"{CA} needs https, but {URL} is {url!r}")
     try:
         ssl.create_default_context(cafile=path)
     except ssl.SSLError:
@@ -139,6 +139,6 @@ def _check_certificates(path: Path, url: str) -> None:
 
 
 def _private(url: str) -> bool:
-    """Nobody else can listen: the way is encrypted, or does not leave this machine."""
+    """Whether nobody else can listen: the connection is encrypted, or stays on this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or stays_here(parts.hostname or "")

@@ -1,7 +1,7 @@
-"""How an index, or a template, of another version of Hashtide stands to ours. Pure.
+"""Compares the mappings of an index or template of another version of Hashtide with ours. Pure.
 
-A template's `version` rises with every change. `_meta.schema` of its mappings rises only with one that an older worker
-can't live with; without that, versions differ by fields that were added, and an older worker just does not write those.
+A template's `version` rises with every change. `_meta.schema` of its mappings rises only with a change that breaks
+older workers. Versions of equal schema differ only by added fields, which an older worker does not write.
 """
 
 import re
@@ -13,14 +13,14 @@ Fields = Mapping[str, Mapping[str, Any]]
 
 
 def schema(mappings: Mapping[str, Any]) -> int:
-    """The schema of mappings; of those that do not say, made by hand most likely, the first."""
+    """The schema of mappings; 1 if they do not state it, most likely because they were made by hand."""
     found: int = mappings.get("_meta", {}).get("schema", 1)
     return found
 
 
 def missing(ours: Fields, there: Fields) -> dict[str, Any]:
-    """Those of our fields that an index has not, as `properties` to be added to it. Its mappings are strict: it would
-    refuse every document that has one of them."""
+    """Our fields that an index lacks, as `properties` to add. Mappings are strict: the index would refuse every
+    document with one of these fields."""
     found: dict[str, Any] = {}
     for name, field in ours.items():
         if name not in there:
@@ -31,7 +31,7 @@ def missing(ours: Fields, there: Fields) -> dict[str, Any]:
 
 
 def clashing(ours: Fields, there: Fields, at: str = "") -> list[str]:
-    """Those of our fields that an index has with another type, by their full names. No addition can mend that."""
+    """Full names of our fields that have another type in an index. Adding fields cannot repair that."""
     found = []
     for name, field in ours.items():
         if name in there:
@@ -42,7 +42,7 @@ def clashing(ours: Fields, there: Fields, at: str = "") -> list[str]:
 
 
 def names(fields: Fields) -> list[str]:
-    """The full names of fields."""
+    """Full names of fields."""
     found = []
     for name, field in fields.items():
         inner = names(field.get("properties", {}))
@@ -51,9 +51,9 @@ def names(fields: Fields) -> list[str]:
 
 
 def template_of(index: str, templates: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The template that an index was made by, if it is one that workers write: an index of a day, or one alone.
+    """The template of an index that workers write, daily or single; None for any other index.
 
-    A pattern like posts-* may have others' indices, too: those are none of our business.
+    A pattern like posts-* may also match indices of others: those are ignored.
     """
     for template in templates.values():
         for pattern in template["index_patterns"]:

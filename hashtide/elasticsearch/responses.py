@@ -1,7 +1,4 @@
-"""What Elasticsearch's answers mean: what is done, what passes and is tried again, what is refused for good.
-
-Pure.
-"""
+"""What Elasticsearch's answers mean: done, transient (retry), or refused for good. Pure."""
 
 import re
 from typing import Any
@@ -11,18 +8,18 @@ from elasticsearch import ApiError
 from hashtide.elasticsearch.values import Found, Outcome, Ref
 
 PASSING = frozenset({429, 502, 503, 504})
-"""Statuses that may go away by themselves (RFC 9110, RFC 6585). No other 4xx is ever tried again."""
+"""Transient statuses (RFC 9110, RFC 6585). No other 4xx is ever retried."""
 
 DONE, CONFLICT = Outcome("done"), Outcome("conflict")
 
 GONE = re.compile(r"no such index \[[^ \[\]]+\]")
-"""Why a document was not written whose index went while the bulk was under way."""
+"""The error of a document whose index was deleted during the bulk."""
 FENCED = "forbids index auto creation"
-"""Why one was not written whose index would have to be made first, where retention forbids it."""
+"""The error of a document whose index would have to be created, which retention forbids."""
 
 
 class Passing(Exception):
-    """Elasticsearch is down, slow or busy: worth another try. `reason` is a metric label."""
+    """Elasticsearch is down, slow or busy: retry. `reason` is a metric label."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -30,25 +27,25 @@ class Passing(Exception):
 
 
 class TooLarge(Exception):
-    """413: the request is larger than Elasticsearch takes."""
+    """413: the request is larger than Elasticsearch accepts."""
 
 
 def classify_error(error: ApiError) -> Exception:
-    """What an error answer to a whole request means."""
+    """The exception for an error answer to a whole request."""
     if error.status_code == 413:
         return TooLarge()
     if error.status_code in PASSING:
         return Passing(f"status-{error.status_code}", error.message)
     if error.status_code == 401:
-        # It let us in at the start (indices.check). One that restarts refuses everybody until its users are loaded.
-        return Passing("status-401", "the login is not accepted any more: has it changed?")
+        # It accepted the login at start (indices.check). While it restarts, it refuses all until its users are loaded.
+        return Passing("status-401", "the login is no longer accepted: has it changed?")
     if error.status_code == 403 and "cluster_block_exception" in str(error.body):
         return Passing("blocked", "the index is read-only: is the disk full?")
     return error
 
 
 def outcome(result: dict[str, Any]) -> Outcome | None:
-    """What one item's answer means; None: turned away for now."""
+    """What the answer for one bulk item means; None: refused for now, retry."""
     status = result["status"]
     if status < 300:
         return DONE
@@ -61,34 +58,34 @@ def outcome(result: dict[str, Any]) -> Outcome | None:
         if FENCED in error["reason"]:
             return Outcome("dropped", "retention has dropped the indices of its day")
         if GONE.fullmatch(error["reason"]):
-            return None  # the next try meets the fence, or makes the index anew
+            return None  # the next attempt meets the fence, or creates the index again
     return refused(error.get("type", str(status)), error.get("reason", ""))
 
 
 def _full(error: dict[str, Any]) -> bool:
-    """The index of a new day can't be made, for the cluster has all the shards that it may. An operator can change
-    that, so it passes. Elasticsearch's documentation, "Cluster shard limit" (cluster.max_shards_per_node)."""
+    """Whether the cluster is at its shard limit, so that a new day's index cannot be created. An operator can change
+    that, so it is transient. Elasticsearch's documentation, "Cluster shard limit" (cluster.max_shards_per_node)."""
     return error.get("type") == "validation_exception" and "shards open" in error["reason"]
 
 
 def retryable_error(result: dict[str, Any]) -> Passing:
-    """Why an item has to be tried again."""
+    """The exception for a bulk item that must be retried."""
     status, error = result["status"], result["error"]
     if _full(error):
-        return Passing("shards", "no shard is left for a new day's index: hashtide retention, or more nodes")
+        return Passing("shards", "no shard is left for a new day's index: run `hashtide retention`, or add nodes")
     return Passing(f"item-{status}", error["type"])
 
 
 def refused(kind: str, detail: str) -> Outcome:
-    """A document that will never be written; it goes to the dead letters."""
-    detail = detail.partition(" Preview of field's value")[0]  # it goes on with what is in the document
+    """A document that will never be written; it becomes a dead letter."""
+    detail = detail.partition(" Preview of field's value")[0]  # the rest quotes the document
     return Outcome("refused", f"{kind}: {detail}"[:500])
 
 
 def found(item: dict[str, Any]) -> Found | None:
-    """An item of a multi-get; None: it is not there, or its index is not.
+    """An item of a multi-get; None: the document or its index does not exist.
 
-    Raises Passing where nobody can tell, as while a shard starts.
+    Raises Passing if that is unknown, as while a shard starts.
     """
     error = item.get("error", {}).get("type", "index_not_found_exception")
     if error != "index_not_found_exception":
@@ -97,7 +94,7 @@ def found(item: dict[str, Any]) -> Found | None:
 
 
 def hit(item: dict[str, Any]) -> Found:
-    """A document as searches and multi-gets tell it, with its version and its place in the index's history."""
+    """A document of a search or multi-get, with its version and its position in the index's history."""
     return Found(
         Ref(item["_index"], item["_id"]), item["_source"], item["_version"], item["_seq_no"], item["_primary_term"]
     )

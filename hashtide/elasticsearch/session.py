@@ -1,4 +1,4 @@
-"""Sessions of commands with Elasticsearch: a client whose server has answered, and errors that say what to do."""
+"""Elasticsearch sessions for commands: a client whose server has answered, and errors that say what to do."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,19 +17,19 @@ REQUEST_TIMEOUT_S = 30.0
 ANSWER_S = 2.0
 
 WHOLE: Final[dict[str, Any]] = {"allow_partial_search_results": False}
-"""For every search: 503 where a shard does not answer. By default, 200 without what that shard holds."""
+"""For every search: 503 if a shard does not answer. The default is 200 without that shard's hits."""
 
 
 class ElasticsearchUnreachable(HashtideError):
-    """Nobody answers as Elasticsearch. The message says where, and what to look at."""
+    """Elasticsearch is unreachable. The message says where, and what to check."""
 
 
 class ElasticsearchFailed(HashtideError):
-    """Elasticsearch did not do what it was asked for. The message has its reason."""
+    """Elasticsearch failed a request. The message gives its reason."""
 
 
 class LoginRefused(HashtideError):
-    """Elasticsearch does not let us in, or we do not trust it. The message names the settings, and no secret."""
+    """Elasticsearch refuses our login, or we do not trust it. The message names the settings, no secret."""
 
     exit_status = 2
 
@@ -46,10 +46,10 @@ def answers(where: Where) -> bool:
 
 @contextmanager
 def session(where: Where) -> Iterator[Elasticsearch]:
-    """A client whose server has answered, for commands that ask and end.
+    """A client whose server has answered, for short-lived commands.
 
-    Blocks; retries the first answer for CONNECT_FOR_S, then raises ElasticsearchUnreachable. A login or a certificate
-    that is refused raises LoginRefused at once. What fails later, inside, is raised as ElasticsearchFailed.
+    Blocks; retries the first request for CONNECT_FOR_S, then raises ElasticsearchUnreachable. Raises LoginRefused at
+    once if the login or the certificate is refused. Errors inside the block are raised as ElasticsearchFailed.
     """
 
     def give_up(error: BaseException) -> ElasticsearchUnreachable:
@@ -64,7 +64,7 @@ def session(where: Where) -> Iterator[Elasticsearch]:
                 client.cluster.health,
                 outages.of("Elasticsearch"),
                 patience_s=CONNECT_FOR_S,
-                retryable=_may_pass,
+                retryable=_is_transient,
                 describe=lambda _: f"no answer from Elasticsearch at {where}",
                 give_up=give_up,
             )
@@ -76,20 +76,20 @@ def session(where: Where) -> Iterator[Elasticsearch]:
             raise ElasticsearchFailed(f"Elasticsearch at {where}: {error}") from error
 
 
-def _may_pass(error: BaseException) -> bool:
-    """A server that starts answers with errors of all kinds; one that refuses us will go on refusing."""
+def _is_transient(error: BaseException) -> bool:
+    """A starting server answers with errors of all kinds; a server that refuses us will keep refusing."""
     refused = isinstance(error, TlsError | AuthenticationException | AuthorizationException)
     return isinstance(error, TransportError | ApiError) and not refused
 
 
 def why_refused(where: Where, error: Exception) -> str:
-    """What a TlsError, AuthenticationException or AuthorizationException means; names the settings, and no secret."""
+    """What a TlsError, AuthenticationException or AuthorizationException means; names the settings, no secret."""
     if isinstance(error, TlsError):
-        by = FINGERPRINT if isinstance(where, Connection) and where.fingerprint else CA
-        return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {by} right?"
+        setting = FINGERPRINT if isinstance(where, Connection) and where.fingerprint else CA
+        return f"the certificate of Elasticsearch at {where} is not trusted ({error}): is {setting} right?"
     login = where.login if isinstance(where, Connection) else ""
     if not login:
-        return f"Elasticsearch at {where} asks for a login: set {API_KEY}, or {USER} and {PASSWORD}"
+        return f"Elasticsearch at {where} requires a login: set {API_KEY}, or {USER} and {PASSWORD}"
     if isinstance(error, AuthorizationException):
-        return f"Elasticsearch at {where} does not let the user of {login} ask for its health: it needs `monitor`"
+        return f"Elasticsearch at {where} does not let the user of {login} read its health: grant it `monitor`"
     return f"Elasticsearch at {where} does not accept the login of {login}"

@@ -1,4 +1,4 @@
-"""The index templates, and how the results are laid out in Elasticsearch: `hashtide setup`, and the worker's check."""
+"""The index templates: `hashtide setup` installs them, workers check them at start."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class IndicesUnready(HashtideError):
-    """The index templates are not as the jobs need them. The message says what to do."""
+    """The index templates do not fit the jobs. The message says what to do."""
 
 
 def packaged_templates() -> dict[str, dict[str, Any]]:
@@ -29,9 +29,9 @@ def packaged_templates() -> dict[str, dict[str, Any]]:
 
 
 def setup(where: Where) -> list[str]:
-    """Put the templates, but for those that a newer version has put; the names of those put. Harmless again and again.
+    """Install the templates, except those that a newer version installed; returns the names installed. Idempotent.
 
-    The index of gaps is made, too: dashboards mark them on every chart, and would complain until the first one came.
+    Also creates the index of gaps: dashboards mark gaps on every chart, and would fail until the first one came.
     Blocks. Raises IndicesUnready, and as `session` does.
     """
     put = []
@@ -40,20 +40,20 @@ def setup(where: Where) -> list[str]:
         _refuse_newer_schema(where, there)
         for name, template in packaged_templates().items():
             if there.get(name, {}).get("version", 0) > template["version"]:
-                log.info("index template %s is of a newer version of Hashtide, and stays as it is", name)
+                log.info("index template %s is of a newer version of Hashtide: left unchanged", name)
                 continue
             client.indices.put_index_template(name=name, **template)
             put.append(name)
         if not client.indices.exists(index=INGEST_GAPS):
-            client.options(ignore_status=400).indices.create(index=INGEST_GAPS)  # 400: another was faster
+            client.options(ignore_status=400).indices.create(index=INGEST_GAPS)  # 400: another process was faster
     return put
 
 
 def extend(where: Where) -> list[str]:
-    """Add to the indices that are there the fields that came with newer templates; the names of those changed.
+    """Add the fields of newer templates to existing indices; returns the names of the changed indices. Idempotent.
 
-    After `setup`, so that an index which is made meanwhile has them, too. Harmless again and again. Blocks. Raises
-    IndicesUnready, and as `session` does.
+    Call it after `setup`, so that an index created meanwhile has the fields, too. Blocks. Raises IndicesUnready, and as
+    `session` does.
     """
     extended = []
     with session(where) as client:
@@ -65,9 +65,9 @@ def extend(where: Where) -> list[str]:
 
 
 def check(where: Where) -> None:
-    """Raise IndicesUnready where a template or an index would not take what this version writes.
+    """Raise IndicesUnready if a template or an index would not accept what this version writes.
 
-    Newer ones do, as long as they are of the same schema. Blocks. Raises as `session` does.
+    Newer ones of the same schema do. Blocks. Raises as `session` does.
     """
     with session(where) as client:
         there = _templates_there(client)
@@ -80,13 +80,13 @@ def check(where: Where) -> None:
                 )
         for index, missing in sorted(_missing(where, client).items()):
             raise IndicesUnready(
-                f"index {index} in Elasticsearch at {where} was made by an older version of Hashtide, and would refuse "
+                f"index {index} in Elasticsearch at {where} comes from an older version of Hashtide and would refuse "
                 f"documents with {', '.join(mappings.names(missing))}: run `hashtide setup` first"
             )
 
 
 def _templates_there(client: Elasticsearch) -> dict[str, dict[str, Any]]:
-    answer = client.options(ignore_status=404).indices.get_index_template(name="hashtide-*").body  # 404: there is none
+    answer = client.options(ignore_status=404).indices.get_index_template(name="hashtide-*").body  # 404: none
     return {item["name"]: item["index_template"] for item in answer.get("index_templates", [])}
 
 
@@ -96,13 +96,13 @@ def _refuse_newer_schema(where: Where, there: Mapping[str, Mapping[str, Any]]) -
         theirs = mappings.schema(there.get(name, {}).get("template", {}).get("mappings", {}))
         if theirs > ours:
             raise IndicesUnready(
-                f"index template {name} in Elasticsearch at {where} is of schema {theirs}, and this version of "
-                f"Hashtide knows schema {ours}: upgrade it (docs/upgrades.md)"
+                f"index template {name} in Elasticsearch at {where} has schema {theirs}, but this version of "
+                f"Hashtide knows schema {ours}: upgrade Hashtide (docs/upgrades.md)"
             )
 
 
 def _missing(where: Where, client: Elasticsearch) -> dict[str, dict[str, Any]]:
-    """For each index that lacks fields of ours, those. Raises IndicesUnready where adding fields would not do."""
+    """Missing fields by index. Raises IndicesUnready if adding fields would not be enough."""
     ours = packaged_templates()
     patterns = sorted({pattern for template in ours.values() for pattern in template["index_patterns"]})
     found = client.indices.get_mapping(index=patterns, ignore_unavailable=True).body
@@ -114,13 +114,13 @@ def _missing(where: Where, client: Elasticsearch) -> dict[str, dict[str, Any]]:
         wanted, there = template["template"]["mappings"], held["mappings"]
         if mappings.schema(there) > mappings.schema(wanted):
             raise IndicesUnready(
-                f"index {index} in Elasticsearch at {where} is of schema {mappings.schema(there)}, and this version of "
-                f"Hashtide knows schema {mappings.schema(wanted)}: upgrade it (docs/upgrades.md)"
+                f"index {index} in Elasticsearch at {where} has schema {mappings.schema(there)}, but this version of "
+                f"Hashtide knows schema {mappings.schema(wanted)}: upgrade Hashtide (docs/upgrades.md)"
             )
         if clashing := mappings.clashing(wanted["properties"], there.get("properties", {})):
             raise IndicesUnready(
-                f"index {index} in Elasticsearch at {where} has {', '.join(clashing)} with another type than Hashtide "
-                "writes: it was made without its template. Reindex it under that, or delete it (docs/upgrades.md)"
+                f"index {index} in Elasticsearch at {where} has the wrong type for {', '.join(clashing)}: "
+                "it was created without its template. Reindex it with the template, or delete it (docs/upgrades.md)"
             )
         if missing := mappings.missing(wanted["properties"], there.get("properties", {})):
             lacking[index] = missing

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Ref(msgspec.Struct, frozen=True, gc=False):
-    """Where a document lies."""
+    """Index and id of a document."""
 
     index: str
     id: str
@@ -19,7 +19,7 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     """JSON."""
     version: int = 0
-    """External version; for `put` alone."""
+    """External version; only for `put`."""
 
 
 class Found(NamedTuple):
@@ -33,8 +33,8 @@ class Found(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one document of a bulk. `refused` is for good: writing it again would not help; so is `dropped`:
-    retention has dropped its index, which is not made again."""
+    """The result of one document of a bulk. `refused` and `dropped` are final: retrying a refused document would not
+    help; `dropped`: retention has dropped its index, which is not created again."""
 
     status: Literal["done", "conflict", "refused", "dropped"]
     detail: str = ""

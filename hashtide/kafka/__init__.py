@@ -1,1 +1,1 @@
-"""Kafka: how it is reached, its clients, its topics, and how far they are read."""
+"""Kafka: how to connect, its clients, its topics, and the committed offsets."""

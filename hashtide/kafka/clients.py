@@ -1,4 +1,4 @@
-"""Connections to Kafka by kafka-python, made in one place: patient at the start, and clear when nobody answers."""
+"""Creates every kafka-python client: retries while Kafka starts, then fails with a clear error."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -14,16 +14,16 @@ from hashtide.settings import Common
 CONNECT_FOR_S = 60.0
 BOOTSTRAP_MS = 5_000
 RECONNECT_MS = 5_000
-"""The longest pause between two tries; the clients' own, 30 s, would have everybody wait after a broker is back."""
+"""Longest pause between two attempts; the clients' default, 30 s, would delay recovery after a broker is back."""
 
 REFUSED_S: Final = 5.0
-"""The pause after a refusal: to know why takes a login, and some servers lock an account after so many in vain."""
+"""Pause after a refusal: finding the reason takes a login, and some servers lock an account after too many failures."""
 
 Client = TypeVar("Client")
 
 
 class KafkaUnreachable(HashtideError):
-    """Nobody answers as Kafka. The message says where, and what to look at."""
+    """Kafka is unreachable. The message says where, and what to check."""
 
 
 def connect(
@@ -31,14 +31,14 @@ def connect(
 ) -> Client:
     """A client of `kind` (KafkaProducer, KafkaConsumer, KafkaAdminClient), connected.
 
-    Blocks; retries for `patience_s`, says so in the log now and then, and raises KafkaUnreachable in the end. A login
-    or a certificate that is refused raises KafkaRefused at once; settings that do not go together, WrongSetting.
+    Blocks; retries for `patience_s`, which it logs now and then, then raises KafkaUnreachable. Raises at once:
+    KafkaRefused if the login or the certificate is refused, WrongSetting if settings contradict each other.
     """
     safe = security(settings)
 
     def make() -> Client:
-        if safe.refuses:  # the clients keep to themselves why they are refused, and try again
-            from hashtide.kafka.login import log_in  # with aiokafka, which others have no use for
+        if safe.refuses:  # the clients would hide a refusal, and retry
+            from hashtide.kafka.login import log_in  # imports aiokafka, which an open Kafka does not need
 
             log_in(settings.kafka, safe)
         return kind(
@@ -67,7 +67,7 @@ def connect(
 
 
 def refusal(settings: Common) -> str:
-    """Why Kafka refuses us now, or we it; empty where it does not, or where nobody answers. Blocks for some seconds."""
+    """Why Kafka refuses us now, or we refuse it; empty if neither, or if Kafka is unreachable. Blocks for seconds."""
     try:
         safe = security(settings)
         if safe.refuses:

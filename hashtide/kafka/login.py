@@ -1,6 +1,6 @@
-"""A login at Kafka for its own sake: why it is refused, which the clients keep to themselves, and try again.
+"""A test login at Kafka, to find out why it is refused: the clients hide the reason, and retry.
 
-By aiokafka's connection: kafka-python 3.0.12 loses the broker's answer where it closes the connection right after it.
+Uses aiokafka's connection: kafka-python 3.0.12 loses the broker's answer if the broker then closes the connection.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ from hashtide.errors import HashtideError
 from hashtide.kafka.security import CA, CERTIFICATE, KEY, MECHANISM, PROTOCOL, Security
 
 LOGIN_MS: Final = 5_000
-TIMES: Final = 2
-"""A broker that ends right after the login has closed one connection, and will not let us in again."""
+ATTEMPTS: Final = 2
+"""Two: a broker that shuts down right after the login closes one connection, and accepts no second."""
 
 
 class KafkaRefused(HashtideError):
-    """Kafka does not let us in, or we do not trust it. The message names the settings, and no secret."""
+    """Kafka refuses our login, or we do not trust it. The message names the settings, no secret."""
 
     exit_status = 2
 
 
 class _Bearer(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka has no types
-    """One that hears a no. aiokafka 0.14.0 takes the broker's reason for a yes (RFC 7628, section 3.2.3), and then gets
-    an error for every request, which would end a worker."""
+    """Recognises a refusal. aiokafka 0.14.0 takes the broker's reason for success (RFC 7628, section 3.2.3); then every
+    request fails, which would end a worker."""
 
     async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
-        """Raises SaslAuthenticationFailed: not with the reason, which is the broker's to word."""
+        """Raises SaslAuthenticationFailed, without the broker's reason: the broker chooses its text."""
         if payload:
             raise SaslAuthenticationFailed
         step: tuple[bytes, bool] | None = await super().step(payload)
@@ -51,32 +51,32 @@ AIOKafkaConnection.authenticator_oauth = _bearer
 
 
 def log_in(brokers: str, safe: Security) -> None:
-    """Log in at each broker in turn until one lets us in, and leave.
+    """Log in at each broker in turn until one accepts the login, then disconnect.
 
-    Blocks, for LOGIN_MS a broker at most. Raises KafkaRefused; ConnectionError where none of them answers.
+    Blocks, for at most LOGIN_MS per broker. Raises KafkaRefused; ConnectionError if no broker answers.
     """
-    with ThreadPoolExecutor(1) as own:  # the caller's thread may have a loop already
-        own.submit(asyncio.run, _log_in(brokers, safe)).result()
+    with ThreadPoolExecutor(1) as executor:  # the caller's thread may already run a loop
+        executor.submit(asyncio.run, _log_in(brokers, safe)).result()
 
 
 async def _log_in(brokers: str, safe: Security) -> None:
     problem: BaseException | None = None
     for broker in brokers.split(","):
         try:
-            for _ in range(TIMES):
-                if await _is_heard(broker, safe):
+            for _ in range(ATTEMPTS):
+                if await _answers_after_login(broker, safe):
                     return
-        except (KafkaError, OSError, ValueError) as error:  # ValueError: what comes for SCRAM is not what should
+        except (KafkaError, OSError, ValueError) as error:  # ValueError: an invalid SCRAM answer
             if why := _why_refused(broker, safe, error):
                 raise KafkaRefused(why) from None
             problem = error
         else:
-            raise KafkaRefused(_why_unheard(broker))
+            raise KafkaRefused(_why_closed(broker))
     raise ConnectionError(f"no answer from Kafka at {brokers}: {problem!r}") from None
 
 
-async def _is_heard(broker: str, safe: Security) -> bool:
-    """Whether a broker that we are connected to, and logged in at as far as the client knows, answers a question."""
+async def _answers_after_login(broker: str, safe: Security) -> bool:
+    """Whether a broker answers a request once the client believes that it is connected and logged in."""
     host, _, port = broker.rpartition(":")
     connection = await create_conn(host, int(port), request_timeout_ms=LOGIN_MS, **safe.aiokafka())
     try:
@@ -85,15 +85,15 @@ async def _is_heard(broker: str, safe: Security) -> bool:
         return False
     finally:
         connection.close()
-    return bool(answer.brokers)  # else the broker meant another question: it is still at the login
+    return bool(answer.brokers)  # if empty, it answered another request: it still expects the login
 
 
-def _why_unheard(where: str) -> str:
-    return f"Kafka at {where} closes the connection, as where it asks for a login: is {PROTOCOL} right?"
+def _why_closed(where: str) -> str:
+    return f"Kafka at {where} closes the connection, as if it requires a login: is {PROTOCOL} right?"
 
 
 def _why_refused(where: str, safe: Security, error: BaseException) -> str:
-    """Empty for what may pass."""
+    """The reason of a refusal; empty for a transient error."""
     seen: BaseException | None = error
     while seen and not isinstance(seen, ssl.SSLError):
         seen = seen.__cause__ or seen.__context__
@@ -105,9 +105,9 @@ def _why_refused(where: str, safe: Security, error: BaseException) -> str:
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return f"Kafka at {where} does not speak TLS: is {PROTOCOL} right?"
     if isinstance(error, UnsupportedSaslMechanismError | IllegalSaslStateError):
-        return f"Kafka at {where} does not take a login by {safe.mechanism}: are {MECHANISM} and {PROTOCOL} right?"
+        return f"Kafka at {where} does not support a login by {safe.mechanism}: are {MECHANISM} and {PROTOCOL} right?"
     if isinstance(error, SaslAuthenticationFailed):
         return f"Kafka at {where} does not accept the login of {safe.login}"
     if isinstance(error, ValueError) and safe.mechanism.startswith("SCRAM"):
-        return f"Kafka at {where} does not know the password of {safe.login} itself"
+        return f"Kafka at {where} could not prove that it knows the password of {safe.login}"
     return ""

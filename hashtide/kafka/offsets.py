@@ -1,4 +1,4 @@
-"""How far everything is: the ends of topics, and what the workers have committed. Reads only, joins no group."""
+"""End offsets of topics and the workers' committed offsets. Reads only; joins no group."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -13,7 +13,7 @@ from hashtide.settings import PipelineSettings
 
 
 class Offsets:
-    """A look into Kafka, as a context manager. Everything blocks; raises KafkaUnreachable, kafka.errors.KafkaError."""
+    """Reads offsets; a context manager. Every method blocks, and raises KafkaUnreachable or kafka.errors.KafkaError."""
 
     def __init__(self, settings: PipelineSettings) -> None:
         self._settings = settings
@@ -28,21 +28,21 @@ class Offsets:
         self._admin.close()
 
     def ends(self, topic: str) -> dict[TopicPartition, int]:
-        """For each partition the offset that the next record will have."""
+        """For each partition, the offset of its next record."""
         return dict(self._consumer.end_offsets(self._partitions(topic)))
 
     def begins(self, topic: str) -> dict[TopicPartition, int]:
-        """For each partition the first offset that it still has, or would have."""
+        """For each partition, the first offset that it still has; of an empty one, its end."""
         return dict(self._consumer.beginning_offsets(self._partitions(topic)))
 
     def committed(self, topic: str) -> dict[TopicPartition, int]:
-        """What the workers' group has committed of a topic; a partition without a commit is not there."""
+        """The committed offsets of the workers' group in a topic; partitions without a commit are absent."""
         found = self._of_group(self._admin.list_group_offsets) or {}
         return {partition: committed.offset for partition, committed in found.items() if partition.topic == topic}
 
     def behind(self, topic: str, ends: Mapping[TopicPartition, int] | None = None) -> int:
-        """The lag of the workers: records of a topic that they have not handled; with `ends`, of those before these."""
-        committed, begins = self.committed(topic), self.begins(topic)  # first: they may grow meanwhile, as the ends do
+        """The workers' lag: records of a topic not handled yet; with `ends`, only those before these offsets."""
+        committed, begins = self.committed(topic), self.begins(topic)  # before the ends: all of them grow meanwhile
         ends = self.ends(topic) if ends is None else ends
         return sum(lag(begins[partition], end, committed.get(partition)) for partition, end in ends.items())
 
@@ -57,7 +57,7 @@ class Offsets:
         except KafkaError as error:
             if not error.retriable and not isinstance(error, GroupIdNotFoundError):
                 raise
-            return None  # a new broker has no coordinator yet: then there is no group, either
+            return None  # a new broker without a coordinator has no group yet, either
 
     def records(self, topic: str) -> Iterator[Any]:
         """Every record that the topic holds now, partition by partition in order."""

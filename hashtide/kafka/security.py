@@ -1,4 +1,4 @@
-"""How Kafka is reached: encrypted or not, under which login, by whose certificate. One value for all of its clients."""
+"""How to connect to Kafka: encryption, login and certificates. One value for all Kafka clients."""
 
 import functools
 import logging
@@ -30,10 +30,10 @@ PASSWORD: Final = "HASHTIDE_KAFKA_PASSWORD_FILE"
 
 
 class Security(msgspec.Struct, frozen=True, kw_only=True):
-    """What it takes to be let in. Printed, it is its protocol and mechanism: the secrets are shown nowhere."""
+    """Protocol and credentials of Kafka. Its repr shows only protocol and mechanism, no secret."""
 
     protocol: str = "PLAINTEXT"
-    """As Kafka's documentation writes it, `security.protocol`."""
+    """`security.protocol` in Kafka's documentation."""
     tls: ssl.SSLContext | None = None
     mechanism: str = ""
     """Empty without SASL."""
@@ -50,26 +50,26 @@ class Security(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def refuses(self) -> bool:
-        """Whether there is anything that a broker could refuse, or that we could refuse of a broker."""
+        """Whether a broker could refuse us, or we could refuse a broker."""
         return self.protocol != "PLAINTEXT"
 
     @property
     def login(self) -> str:
-        """The settings that the login comes from, for an error."""
+        """Names of the settings that hold the login, for an error message."""
         return TOKEN if self.token_file else f"{USER} and {PASSWORD}"
 
     def kafka_python(self) -> dict[str, Any]:
-        """The keyword arguments of a client of kafka-python; none for an open, unencrypted broker."""
+        """Keyword arguments of a kafka-python client; none for an open, unencrypted broker."""
         return self._arguments(_Token)
 
     def aiokafka(self) -> dict[str, Any]:
-        """The keyword arguments of a client of aiokafka."""
-        from hashtide.kafka.async_token import AsyncToken  # aiokafka is not for commands that need kafka-python alone
+        """Keyword arguments of an aiokafka client."""
+        from hashtide.kafka.async_token import AsyncToken  # imports aiokafka, which most commands do not need
 
         return self._arguments(AsyncToken)
 
     def faust(self) -> "CredentialsT | None":
-        """The `broker_credentials` of a Faust app."""
+        """`broker_credentials` of a Faust app."""
         from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
         if self.token_file:
@@ -95,7 +95,7 @@ class Security(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Token(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has no types
-    """The token as the file has it now: whoever renews it replaces the file."""
+    """Reads the token from its file at every login: a renewed token replaces the file."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -106,16 +106,16 @@ class _Token(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has n
 
 
 def security(settings: Common) -> Security:
-    """How the settings say to connect. Reads the files. Raises WrongSetting, which shows no secret."""
+    """The connection that the settings describe. Reads the files. Raises WrongSetting, which shows no secret."""
     protocol = settings.kafka_security_protocol
     tls = _tls(settings) if protocol in ("SSL", "SASL_SSL") else None
     if tls is None:
-        _unused(settings, "SSL or SASL_SSL", (CA, CERTIFICATE, KEY))
+        _refuse_unused(settings, "SSL or SASL_SSL", (CA, CERTIFICATE, KEY))
     if protocol in ("PLAINTEXT", "SSL"):
-        _unused(settings, "SASL_SSL or SASL_PLAINTEXT", (USER, PASSWORD, TOKEN))
+        _refuse_unused(settings, "SASL_SSL or SASL_PLAINTEXT", (USER, PASSWORD, TOKEN))
         return Security(protocol=protocol, tls=tls)
     if protocol == "SASL_PLAINTEXT":
-        _warn_of_open_line(settings.kafka)
+        _warn_unencrypted(settings.kafka)
     mechanism = settings.kafka_sasl_mechanism
     if mechanism == "OAUTHBEARER":
         return Security(protocol=protocol, tls=tls, mechanism=mechanism, token_file=_token_file(settings))
@@ -124,7 +124,7 @@ def security(settings: Common) -> Security:
 
 
 def stays_here(host: str) -> bool:
-    """Whether what goes to this host does not leave this machine."""
+    """Whether traffic to this host stays on this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -135,19 +135,19 @@ def _value(settings: Common, name: str) -> Any:
     return getattr(settings, name.removeprefix("HASHTIDE_").lower())
 
 
-def _unused(settings: Common, for_: str, names: tuple[str, ...]) -> None:
+def _refuse_unused(settings: Common, protocols: str, names: tuple[str, ...]) -> None:
     for name in names:
         if _value(settings, name):
-            raise WrongSetting(f"{name} is for {for_}, and {PROTOCOL} is {settings.kafka_security_protocol}")
+            raise WrongSetting(f"{name} needs {protocols}, but {PROTOCOL} is {settings.kafka_security_protocol}")
 
 
 def _token_file(settings: Common) -> Path:
     for name in (USER, PASSWORD):
         if _value(settings, name):
-            raise WrongSetting(f"{name} does not go with {MECHANISM}=OAUTHBEARER, which logs in by {TOKEN}")
+            raise WrongSetting(f"{name} conflicts with {MECHANISM}=OAUTHBEARER, which needs {TOKEN}")
     path = settings.kafka_token_file
     if path is None:
-        raise WrongSetting(f"{TOKEN} is not set: {MECHANISM}=OAUTHBEARER logs in by it")
+        raise WrongSetting(f"{TOKEN} is not set: {MECHANISM}=OAUTHBEARER needs it")
     token(path)
     return path
 
@@ -155,18 +155,18 @@ def _token_file(settings: Common) -> Path:
 def _login(settings: Common) -> tuple[str, str]:
     mechanism = settings.kafka_sasl_mechanism
     if settings.kafka_token_file:
-        raise WrongSetting(f"{TOKEN} is for OAUTHBEARER, and {MECHANISM} is {mechanism}")
+        raise WrongSetting(f"{TOKEN} needs OAUTHBEARER, but {MECHANISM} is {mechanism}")
     for name in (USER, PASSWORD):
         if not _value(settings, name):
-            raise WrongSetting(f"{name} is not set: {MECHANISM}={mechanism} logs in by {USER} and {PASSWORD}")
+            raise WrongSetting(f"{name} is not set: {MECHANISM}={mechanism} needs {USER} and {PASSWORD}")
     user, path = settings.kafka_user, settings.kafka_password_file
     assert user and path
     password = read_secret(PASSWORD, path).rstrip("\r\n")
     if not password:
         raise WrongSetting(f"{PASSWORD}={str(path)!r}: is empty")
-    # Kafka's PLAIN parts its fields by NUL (RFC 4616), and neither client escapes for SCRAM what RFC 5802 would have.
-    if any(sign in user for sign in ",=\0") or "\0" in password:
-        raise WrongSetting(f"{USER} must have no comma, no = and no NUL, and the password of {PASSWORD} no NUL")
+    # PLAIN separates its fields by NUL (RFC 4616), and neither client escapes names for SCRAM as RFC 5802 requires.
+    if any(char in user for char in ",=\0") or "\0" in password:
+        raise WrongSetting(f"{USER} must not contain a comma, = or NUL, and the password in {PASSWORD} no NUL")
     return user, password
 
 
@@ -174,7 +174,7 @@ def _tls(settings: Common) -> ssl.SSLContext:
     ca, certificate, key = settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_certificate_key_file
     if bool(certificate) != bool(key):
         missing = KEY if certificate else CERTIFICATE
-        raise WrongSetting(f"{CERTIFICATE} and {KEY} go together: {missing} is not set")
+        raise WrongSetting(f"{CERTIFICATE} and {KEY} must both be set: {missing} is not set")
     for name, path in ((CA, ca), (CERTIFICATE, certificate), (KEY, key)):
         if path:
             read_secret(name, path)
@@ -192,11 +192,11 @@ def _tls(settings: Common) -> ssl.SSLContext:
 
 
 def _no_password() -> NoReturn:
-    """Asked for by OpenSSL, which would ask whoever sits at the terminal."""
-    raise WrongSetting(f"{KEY}: is encrypted, and must not be")
+    """OpenSSL calls this instead of prompting for a password at the terminal."""
+    raise WrongSetting(f"{KEY}: must not be encrypted")
 
 
-@functools.cache  # once a process
-def _warn_of_open_line(brokers: str) -> None:
+@functools.cache  # once per process
+def _warn_unencrypted(brokers: str) -> None:
     if not all(stays_here(broker.rpartition(":")[0]) for broker in brokers.split(",")):
-        log.warning("%s=SASL_PLAINTEXT: the login goes to %s unencrypted; use SASL_SSL", PROTOCOL, brokers)
+        log.warning("%s=SASL_PLAINTEXT: the login is sent to %s unencrypted; use SASL_SSL", PROTOCOL, brokers)

@@ -1,17 +1,13 @@
-"""Tokens for OAUTHBEARER, read from their file for every login: it is replaced when a token is renewed."""
+"""OAUTHBEARER tokens, read from their file at every login: a renewed token replaces the file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hashtide.secrets import one_word, read_secret
-
-if TYPE_CHECKING:
-    pass
-
 
 TOKEN: Final = "HASHTIDE_KAFKA_TOKEN_FILE"
 
 
 def token(path: Path) -> str:
-    """Reads the disk. Raises WrongSetting."""
+    """The current token. Reads the disk. Raises WrongSetting."""
     return one_word(TOKEN, read_secret(TOKEN, path).strip())

@@ -1,4 +1,4 @@
-"""Every topic, in the order of the flow, and what must be true of them before a worker starts."""
+"""The topics: creates and alters them, and checks them before a worker starts."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -18,27 +18,28 @@ _COMMON = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(M
 CONFIGS: Final[dict[str, dict[str, str]]] = {
     POSTS_RAW: _COMMON,
     POSTS_ENRICHED: _COMMON,
-    # A dead letter's key is where it came from: read again, the newer one replaces the older.
+    # A dead letter's key is its origin: when the origin is read again, the newer letter replaces the older.
     POSTS_DEAD: _COMMON | {"cleanup.policy": "compact,delete"},
 }
-"""What each topic is made with, beside how long it is kept."""
+"""Configuration of each topic, in the order of the flow, without its retention."""
 
 
 GROWING: Final = (POSTS_ENRICHED, POSTS_RAW)
-"""Topics that partitions can be added to, in this order: a post keeps its partition's number on its way, so what it
-goes on to must have it first. Not posts.dead: its letters are found by key, and would come to lie in two partitions."""
+"""Topics that partitions can be added to, in this order: a post keeps its partition number along the flow, so the topic
+downstream needs the partition first. Not posts.dead: a letter is found by its key, which could then be in two
+partitions."""
 
 
 class TopicsUnready(HashtideError):
-    """The topics are not as the jobs need them. The message says what to do."""
+    """The topics do not fit the jobs. The message says what to do."""
 
 
 class RetentionDrift(NamedTuple):
-    """A topic that is kept for another time than the settings say."""
+    """A topic whose retention differs from the settings."""
 
     topic: str
     config: str
-    """`retention.ms`, or `segment.ms`: a record may lie that much longer, for Kafka removes whole segments."""
+    """`retention.ms`, or `segment.ms`: a record may stay that much longer, because Kafka removes whole segments."""
     is_ms: int
     """-1: for ever."""
     wanted_ms: int
@@ -48,19 +49,19 @@ class RetentionDrift(NamedTuple):
 
 
 class TopicInfo(NamedTuple):
-    """A topic as it lies in Kafka."""
+    """A topic as it exists in Kafka."""
 
     id: str
-    """Kafka's own UUID of this life of the topic: made anew, it has another, and its offsets mean nothing here."""
+    """Kafka's UUID of this incarnation of the topic: a recreated topic has another one, and other offsets."""
     partitions: int
 
 
 def setup(settings: PipelineSettings) -> list[str]:
-    """Make the topics that are missing; the names of those made. Harmless again and again. Blocks.
+    """Create the missing topics; returns their names. Idempotent. Blocks.
 
     Raises TopicsUnready, KafkaUnreachable.
     """
-    made = []
+    created = []
     with _admin(settings) as client:
         present = set(client.list_topics())
         for name, configs in made_with(settings).items():
@@ -73,25 +74,25 @@ def setup(settings: PipelineSettings) -> list[str]:
             }
             try:
                 client.create_topics({name: wanted}, wait_for_metadata=True)
-                made.append(name)
+                created.append(name)
             except TopicAlreadyExistsError:
                 continue  # another `setup` at the same time
             except KafkaError as error:
-                raise TopicsUnready(f"topic {name} can't be made: {error}") from error
-    return made
+                raise TopicsUnready(f"topic {name} can't be created: {error}") from error
+    return created
 
 
 def made_with(settings: PipelineSettings) -> dict[str, dict[str, str]]:
-    """All that each topic is made with, by the names of Kafka's documentation, "Topic configs"."""
+    """Full configuration of each topic, by the names of Kafka's documentation, "Topic configs"."""
     kept = retention(settings)
     return {name: configs | {key: str(ms) for key, ms in kept[name].items()} for name, configs in CONFIGS.items()}
 
 
 def retention(settings: PipelineSettings) -> dict[str, dict[str, int]]:
-    """How long each topic is kept, by the names of Kafka's documentation, "Topic configs".
+    """Retention of each topic, by the names of Kafka's documentation, "Topic configs".
 
-    It goes by the time of publishing, which Kafka itself writes: a post of 2017, published today, stays. What platforms
-    sent lies in posts.dead: there, segments of a day have it gone a day after its time, in place of a week.
+    It starts at the time of publishing, which Kafka itself writes: a post of 2017, published today, stays. posts.dead
+    holds what platforms sent: with segments of a day it is gone one day after its time, instead of a week.
     """
     return {
         POSTS_RAW: {"retention.ms": settings.retention_raw_days * DAY_MS},
@@ -101,8 +102,7 @@ def retention(settings: PipelineSettings) -> dict[str, dict[str, int]]:
 
 
 def retention_drift(settings: PipelineSettings) -> list[RetentionDrift]:
-    """Topics that are there and kept for another time than the settings say. Blocks. Raises TopicsUnready,
-    KafkaUnreachable."""
+    """Topics whose retention differs from the settings. Blocks. Raises TopicsUnready, KafkaUnreachable."""
     found = _kept(settings)
     return [
         RetentionDrift(topic, config, is_ms, wanted_ms)
@@ -113,7 +113,7 @@ def retention_drift(settings: PipelineSettings) -> list[RetentionDrift]:
 
 
 def keep(settings: PipelineSettings, otherwise: Iterable[RetentionDrift]) -> None:
-    """Have topics kept for as long as the settings say. What is older goes at once, for good. Blocks. Raises
+    """Set the retention of topics as the settings say. Kafka deletes older records at once, for good. Blocks. Raises
     TopicsUnready, KafkaUnreachable."""
     resources = [
         ConfigResource(ConfigResourceType.TOPIC, each.topic, {each.config: str(each.wanted_ms)}) for each in otherwise
@@ -123,16 +123,16 @@ def keep(settings: PipelineSettings, otherwise: Iterable[RetentionDrift]) -> Non
             try:
                 answers = client.alter_configs([resource], incremental=True)["topic"]
             except KafkaError as error:
-                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {error!r}") from error
+                raise TopicsUnready(f"the retention of {resource.name} can't be altered: {error!r}") from error
             if answers[resource.name] != "OK":
-                raise TopicsUnready(f"how long {resource.name} is kept can't be altered: {answers[resource.name]}")
+                raise TopicsUnready(f"the retention of {resource.name} can't be altered: {answers[resource.name]}")
 
 
 def add_partitions(settings: PipelineSettings) -> list[str]:
-    """Have posts.enriched and posts.raw be of HASHTIDE_PARTITIONS partitions; the names of those that got more.
+    """Raise posts.enriched and posts.raw to HASHTIDE_PARTITIONS partitions; returns the names of the changed topics.
 
-    Producers and workers may run meanwhile. Harmless again and again. Blocks. Raises TopicsUnready (before anything is
-    changed, where a topic has more of them), KafkaUnreachable.
+    Producers and workers may run meanwhile. Idempotent. Blocks. Raises TopicsUnready (if a topic has more partitions:
+    before anything is changed), KafkaUnreachable.
     """
     wanted, added = settings.partitions, []
     with _admin(settings) as client:
@@ -140,8 +140,8 @@ def add_partitions(settings: PipelineSettings) -> list[str]:
         for name in GROWING:
             if there[name].partitions > wanted:
                 raise TopicsUnready(
-                    f"{name} has {there[name].partitions} partitions and HASHTIDE_PARTITIONS is {wanted}: Kafka takes "
-                    "none away. Nothing was changed"
+                    f"{name} has {there[name].partitions} partitions, but HASHTIDE_PARTITIONS is {wanted}: Kafka "
+                    "cannot remove partitions. Nothing was changed"
                 )
         for name in GROWING:
             if there[name].partitions < wanted:
@@ -154,21 +154,21 @@ def add_partitions(settings: PipelineSettings) -> list[str]:
 
 
 def differing(settings: PipelineSettings) -> dict[str, int]:
-    """The partitions of posts.enriched and posts.raw, where they are not as many as HASHTIDE_PARTITIONS. Blocks. Raises
-    TopicsUnready, KafkaUnreachable."""
+    """Partitions of posts.enriched and posts.raw, each if other than HASHTIDE_PARTITIONS. Blocks. Raises TopicsUnready,
+    KafkaUnreachable."""
     with _admin(settings) as client:
         there = _described(client, settings)
     return {name: there[name].partitions for name in GROWING if there[name].partitions != settings.partitions}
 
 
 def check(settings: Common) -> dict[str, TopicInfo]:
-    """The topics, all there, and posts.enriched with at least as many partitions as posts.raw, for a post keeps its
-    partition's number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
+    """The topics, after checking that all exist and that posts.enriched has at least as many partitions as posts.raw: a
+    post keeps its partition number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
     with _admin(settings) as client:
         topics = _described(client, settings)
     if topics[POSTS_ENRICHED].partitions < topics[POSTS_RAW].partitions:
         raise TopicsUnready(
-            f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions and {POSTS_RAW} has "
+            f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions, but {POSTS_RAW} has "
             f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many "
             f"(HASHTIDE_PARTITIONS={topics[POSTS_RAW].partitions} hashtide setup --add-partitions)"
         )
@@ -176,9 +176,9 @@ def check(settings: Common) -> dict[str, TopicInfo]:
 
 
 def kept_ms(settings: Common) -> dict[str, int | None]:
-    """For each topic how long a record stays in it at most, in milliseconds; None: for ever. Blocks.
+    """For each topic, how long a record stays at most, in milliseconds; None: for ever. Blocks.
 
-    A segment goes when its newest record is older than `retention.ms`, and takes records for `segment.ms` (Kafka's
+    Kafka deletes a segment when its newest record is older than `retention.ms`, and fills it for `segment.ms` (Kafka's
     documentation, "Topic configs"). Raises KafkaUnreachable, TopicsUnready.
     """
     return {
@@ -193,7 +193,7 @@ def _kept(settings: Common) -> dict[str, dict[str, int]]:
         try:
             found = client.describe_configs(resources, config_filter="all")["topic"]
         except KafkaError as error:
-            raise TopicsUnready(f"Kafka does not tell how long topics are kept: {error!r}") from error
+            raise TopicsUnready(f"the retention of the topics can't be read: {error!r}") from error
     return {name: {key: int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms")} for name in CONFIGS}
 
 

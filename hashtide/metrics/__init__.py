@@ -1,4 +1,4 @@
-"""Every metric, declared and explained: a module for each process that shows some, so that no process shows others'.
+"""Every metric, declared and explained: one module per kind of process, so that a process exposes only its own.
 
 Names follow Prometheus' naming page ("Metric and label naming").
 """

@@ -6,11 +6,11 @@ from prometheus_client import Counter, Gauge, disable_created_metrics
 
 from hashtide.contract.messages import Gap
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each of a counter, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the series of each counter, and nobody reads them
 
 PAYLOADS = Counter(
     "hashtide_payloads_total",
-    "Payloads received, by what became of them: posts, edits, deletes, control, filtered or dead",
+    "Payloads received, by outcome: posts, edits, deletes, control, filtered or dead",
     ["source", "outcome"],
 )
 PUBLISHED = Counter(
@@ -20,7 +20,7 @@ PUBLISHED = Counter(
 )
 PUBLISH_FAILURES = Counter(
     "hashtide_publish_failures_total",
-    "Messages that Kafka did not take within the delivery time-out",
+    "Messages that Kafka did not acknowledge within the delivery time-out",
     ["topic"],
 )
 UNACKNOWLEDGED = Gauge(
@@ -29,18 +29,18 @@ UNACKNOWLEDGED = Gauge(
 )
 CONNECTIONS = Gauge(
     "hashtide_source_connections",
-    "Connections to a platform that are up and have brought something",
+    "Connections to a platform that are up and have received something",
     ["source"],
 )
 LAST_PAYLOAD = Gauge(
     "hashtide_source_last_payload_timestamp_seconds",
-    "When something last came from a source, keep-alives included",
+    "When something was last received from a source, keep-alives included",
     ["source"],
     unit="seconds",
 )
 RECONNECTS = Counter(
     "hashtide_source_reconnects_total",
-    "Connections lost or not made, each followed by another try, by reason",
+    "Connections that were lost or failed and are then retried, by reason",
     ["source", "reason"],
 )
 GAPS = Counter(
@@ -57,7 +57,7 @@ GAP_SECONDS = Counter(
 
 
 def expect(source: str) -> None:
-    """Have a source's counters begin at 0: of a counter that was not there before, nobody sees the first increase."""
+    """Start a source's counters at 0: Prometheus misses the first increase of a counter that did not exist before."""
     for outcome in ("posts", "edits", "deletes", "control", "filtered", "dead"):
         PAYLOADS.labels(source, outcome)
     for reason in get_args(Gap.__annotations__["reason"]):

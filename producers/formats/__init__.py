@@ -1,8 +1,8 @@
-"""Formats: what a source hands over, as messages of the contract. Pure: bytes in, values out, nothing read or sent.
+"""Formats: parse payloads of a source into messages of the contract. Pure: bytes in, values out, no I/O.
 
-A payload is a line of a file, a line or event of a stream, or a page of an API. Formats leave `origin` and `source` to
-the source, put the platform's own author id into `author` (hashed at intake, before it goes anywhere), and compare no
-time with the clock.
+A payload is a line of a file, a line or event of a stream, or a page of an API. Formats do not set `origin` and
+`source`, put the platform's author id into `author` (intake hashes it before it goes anywhere), and compare no time
+with the clock.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,16 +23,16 @@ FORMATS: Final[Mapping[str, Callable[[bytes], list[Outcome]]]] = {
     "mastodon": mastodon.parse,
     "jetstream": jetstream.parse,
 }
-"""The formats by name. Their functions raise InvalidPost for a payload that is wrong as a whole; `parse` does not."""
+"""Formats by name. Their functions raise InvalidPost for a payload that is invalid as a whole; `parse` does not."""
 
 AUTO: Final = "auto"
 
 
 def parse(payload: bytes, format: str = AUTO) -> list[Outcome]:
-    """What the payload says, in order, never an empty list; raises nothing for any bytes.
+    """The outcomes of a payload, in order, at least one. Raises nothing, whatever the bytes.
 
-    `format` is a name in FORMATS, or "auto": each payload is recognised by its shape. A JSON array is taken as its
-    elements, one after the other: timelines of REST APIs are such arrays.
+    `format` is a name in FORMATS, or "auto": detect the format of each payload by its shape. A JSON array is parsed
+    element by element: timelines of REST APIs are such arrays.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
         return [InvalidPost("too-large", f"{len(payload)} bytes, of {MAX_PAYLOAD_BYTES} allowed")]
@@ -52,7 +52,7 @@ def _one(data: bytes, format: str) -> list[Outcome]:
     try:
         require_utf8(data)
         name = shape.of(data) if format == AUTO else format
-        if name != "mastodon":  # which sends other lines too
+        if name != "mastodon":  # it also sends lines that are not JSON
             shape.require_object(data)
         return FORMATS[name](data)
     except InvalidPost as error:

@@ -1,4 +1,4 @@
-"""The plain text of a post that is HTML, as Mastodon and its kin send it."""
+"""The plain text of an HTML post, as Mastodon and compatible servers send it."""
 
 from typing import Final
 
@@ -13,11 +13,10 @@ _QUOTE_LINES: Final = etree.XPath("//*[contains(concat(' ', @class, ' '), ' quot
 
 
 def plain_text(html: str) -> str:
-    """The text that a reader sees, with line breaks, and with links in full.
+    """The text that a reader sees, with line breaks and full links.
 
-    Mastodon shortens a link with invisible spans around it: their text is kept, so that the link is whole again. The
-    line `RE: https://...` that stands in for a quote (class `quote-inline`) is left out.
-    Raises InvalidPost("too-large").
+    Mastodon shortens a link by invisible spans: their text is kept, so that the link is complete. The line
+    `RE: https://...` in place of a quote (class `quote-inline`) is removed. Raises InvalidPost("too-large").
     """
     if "<" not in html and "&" not in html:
         return html.strip()
@@ -25,7 +24,7 @@ def plain_text(html: str) -> str:
         raise InvalidPost("too-large", f"content has more than {MAX_TEXT_CHARS} characters")
     for tag, with_break in _BREAKS:
         html = html.replace(tag, with_break)
-    # The element around it: content may be empty, or begin with what looks like an XML declaration.
+    # Wrapped in an element, because content may be empty, or start with what looks like an XML declaration.
     root = etree.fromstring(f"<div>{html}</div>", _PARSER)
     if "quote-inline" in html:
         for element in _QUOTE_LINES(root):

@@ -2,16 +2,16 @@
 
 Sources: Jetstream's README and its lexicon `network.bsky.jetstream.subscribeEvents`; the lexicons
 `app.bsky.feed.post`, `app.bsky.richtext.facet`, `app.bsky.embed.record` and `app.bsky.embed.recordWithMedia`. A v1
-event is `{"did", "time_us", "kind", "commit"}`; a v2 frame wraps the like as
-`{"$type": "message", "payload": {"$type": "...#commit", ...}}`, and its last one may be `{"$type": "error", ...}`.
+event is `{"did", "time_us", "kind", "commit"}`; a v2 frame wraps the same as
+`{"$type": "message", "payload": {"$type": "...#commit", ...}}`, and the last frame may be `{"$type": "error", ...}`.
 
 - A post's id is its at-uri, `at://DID/app.bsky.feed.post/RKEY`; the author is the DID.
-- Tags come from the facets' features, which name them; a facet's `index` counts bytes of UTF-8, and isn't needed.
-  A post without any such feature may still have a tag in its text: `hashtags` is None then.
-- `createdAt` is the client's word, and the same on every host: `time_us` differs between hosts, and would make one
-  post two.
-- A repost record has no text, and its original comes in no payload: it can belong to no campaign, so reposts are
-  counted as control, as likes and follows are. Deleting an account is said once for the account, not for each post.
+- Tags come from the features of facets; a facet's `index`, in bytes of UTF-8, is not needed. A post without such a
+  feature may still have a tag in its text: then `hashtags` is None.
+- `createdAt` is set by the client, and the same on every host. `time_us` differs between hosts: one post would become
+  two.
+- A repost record has no text, and no payload holds its original: it cannot belong to a campaign. So reposts are counted
+  as control, as likes and follows are. Deleting an account is one event, not one per post.
 """
 
 from typing import Any, Final
@@ -53,7 +53,7 @@ _NOTICES: Final = {
     "OutdatedCursor": "cursor-too-old",
     "FutureCursor": "future-cursor",
 }
-"""Errors and infos that a source acts on. OutdatedCursor and CursorTooOld are the one thing, said by either API."""
+"""Errors and infos that a source handles. OutdatedCursor and CursorTooOld mean the same, in different APIs."""
 
 _TAG: Final = "app.bsky.richtext.facet#tag"
 
@@ -108,7 +108,7 @@ class _JetstreamEvent(msgspec.Struct, frozen=True):
 
 
 class _CommitPayload(_Commit, frozen=True):
-    """What a v2 frame carries: the event's fields and the commit's side by side."""
+    """Payload of a v2 frame: the fields of the event and of the commit, side by side."""
 
     type: str | None = msgspec.field(default=None, name="$type")
     did: str | None = None
@@ -122,7 +122,7 @@ _RECORD: Final = msgspec.json.Decoder(_Record)
 
 
 def parse(payload: bytes) -> list[Outcome]:
-    """What one event or frame says. Raises InvalidPost: not-json, not-a-post, wrong-type, no-id, no-time, no-text,
+    """The outcome of one event or frame. Raises InvalidPost: not-json, not-a-post, wrong-type, no-id, no-time, no-text,
     too-large.
     """
     event = decode(_EVENT, payload)
@@ -133,9 +133,9 @@ def parse(payload: bytes) -> list[Outcome]:
     if event.kind in _KINDS:
         return [Control(event.kind)]
     if event.commit is None:
-        raise InvalidPost("not-a-post", "no event of a kind that we know")
+        raise InvalidPost("not-a-post", "an unknown kind of event")
     at_ms = None
-    if event.time_us is not None and event.commit.operation != "create":  # which has a time of its own
+    if event.time_us is not None and event.commit.operation != "create":  # a created post has its own time
         at_ms = time_ms(event.time_us // 1000, "time_us")
     return [_committed(event.did, event.commit, at_ms)]
 
@@ -147,7 +147,7 @@ def _frame(frame: _CommitPayload) -> Parsed:
     if kind in _KINDS:
         return Control(kind)
     if kind != "commit":
-        raise InvalidPost("not-a-post", "no frame of a kind that we know")
+        raise InvalidPost("not-a-post", "an unknown kind of frame")
     return _committed(frame.did, frame, None if frame.time is None else time_ms(frame.time, "time"))
 
 
@@ -194,6 +194,6 @@ def _hashtags(record: _Record) -> tuple[str, ...] | None:
 
 
 def _quoted(embed: Any) -> str | None:
-    """The quoted post. Lists, feeds and starter packs are embedded as records too, and are no posts."""
+    """The quoted post. Lists, feeds and starter packs are also embedded as records, but are not posts."""
     uri = dig(embed, "record", "uri") or dig(embed, "record", "record", "uri")
     return optional_id(uri, "embed") if isinstance(uri, str) and f"/{_POST}/" in uri else None

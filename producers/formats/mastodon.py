@@ -1,17 +1,18 @@
-"""Mastodon and its kin: statuses of the REST API, and events of the streaming API (server-sent events, WebSocket).
+"""Mastodon and compatible servers: statuses of the REST API, and events of the streaming API (server-sent events,
+WebSocket).
 
 Sources: "Status", "Quote" and "Streaming timelines" in Mastodon's documentation; "Server-sent events" in the HTML
 standard. A payload is a status, a WebSocket message (`{"stream": [...], "event": "update", "payload": "..."}`), a whole
 server-sent event, or one line of a transcript of them.
 
-- A post's id is the status's `uri`, its ActivityPub id: the same on every instance that shows the post. `id` is the
-  instance's own. `in_reply_to_id` and the bare id of a `delete` event are such local ids, and nothing in the payload
-  tells their uri. So a source keeps a bounded mapping for each instance and hands it in as `uris`: statuses write
-  `local id -> uri` into it, replies, quotes and deletions read from it. What isn't there stays a local id: the post
-  counts as a reply all the same, and a deletion of it finds nothing.
-- Only public and unlisted posts are ours; the others are refused as `private`.
-- A status with `edited_at` is an edit wherever it comes from; the post it replaces has the same uri and time.
-- A reblog's text, tags and language are the original's. Its language is the author's own choice, never detected.
+- A post's id is the status's `uri`, its ActivityPub id: the same on every instance that shows the post. `id` is local
+  to the instance. `in_reply_to_id` and the bare id of a `delete` event are local ids, too, and the payload does not
+  give their uri. So a source keeps a bounded mapping per instance and passes it as `uris`: statuses write
+  `local id -> uri` into it; replies, quotes and deletions read from it. An id that is not in it stays local: the post
+  still counts as a reply, and a deletion finds nothing.
+- Only public and unlisted posts are accepted; the others are refused as `private`.
+- A status with `edited_at` is an edit, whatever its source; the post that it replaces has the same uri and time.
+- A reblog's text, tags and language are the original's. The author chose the language; it was not detected.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class _Status(msgspec.Struct, frozen=True):
 
 
 class _MastodonLine(_Status, frozen=True):
-    """A status, or a message around one, or what conversations, notifications and errors have at their top."""
+    """A status, a message around one, or the top-level keys of conversations, notifications and errors."""
 
     event: str | None = None
     payload: str | None = None
@@ -96,7 +97,7 @@ _LINE: Final = msgspec.json.Decoder(_MastodonLine)
 
 
 def parse(payload: bytes, uris: MutableMapping[str, str] | None = None) -> list[Outcome]:
-    """What one payload says. `uris` is the mapping of local ids described above; where it is None, none is kept.
+    """The outcome of one payload. `uris` is the mapping of local ids described above; None: keep no mapping.
 
     Raises InvalidPost: not-json, wrong-type, no-id, no-time, no-text, too-large, private.
     """
@@ -109,7 +110,7 @@ def parse(payload: bytes, uris: MutableMapping[str, str] | None = None) -> list[
 
 
 def _server_sent(block: bytes) -> tuple[str | None, str | None]:
-    """(event, data) of the lines of one event. A transcript's heartbeats, `:)` and `:thump`, are comments."""
+    """(event, data) from the lines of one event. A transcript's heartbeats, `:)` and `:thump`, are comments."""
     require_utf8(block)
     name, data = None, []
     for line in block.splitlines():
@@ -124,7 +125,7 @@ def _server_sent(block: bytes) -> tuple[str | None, str | None]:
 
 
 def event(name: str | None, data: str, uris: MutableMapping[str, str] | None = None) -> Parsed:
-    """What one event of the streaming API says; `name` is None where a transcript was read line by line.
+    """The outcome of one event of the streaming API; `name` is None if a transcript was read line by line.
 
     Raises InvalidPost as `parse` does.
     """
@@ -136,7 +137,7 @@ def event(name: str | None, data: str, uris: MutableMapping[str, str] | None = N
     if name in (None, "update", "status.update"):
         outcome = _line(data.encode(), uris)
         if name == "status.update" and isinstance(outcome, Post):
-            # Sent for new link previews too, without a time of an edit: not a second post either.
+            # Also sent for new link previews, without an edit time: that is not a second post, either.
             return PostEdit(post=outcome, edited_at_ms=outcome.created_at_ms)
         return outcome
     return Control("other-event")
@@ -198,7 +199,7 @@ def _text(status: _Status) -> str:
 
 
 def _quoted(quote: Any, uris: Mapping[str, str] | None) -> str | None:
-    """The quoted post, from a quote with the post in it, one with its local id, or (Akkoma) the post itself."""
+    """The quoted post's uri. A quote holds the post or its local id, or (Akkoma) is the post itself."""
     uri = dig(quote, "quoted_status", "uri") or dig(quote, "uri")
     if isinstance(uri, str):
         return optional_id(uri, "quote")

@@ -1,10 +1,10 @@
-"""The native format: one JSON object a line, for people with data of their own. docs/native-format.md tells users all.
+"""The native format: one JSON object per line, for users' own data. docs/native-format.md is its user documentation.
 
 Required: `id` (string or integer), `text`, `created_at` (ISO 8601, or seconds or milliseconds since the epoch).
-Optional: `platform` (a short name; `native` where it is missing), `lang`, `author_id`, `location` (what the profile
-says), `place_country` (ISO 3166-1 alpha-2), `coordinates` ([longitude, latitude] or a GeoJSON Point), `in_reply_to`,
-`conversation_id`, `quoted`, `reposted` (ids), `hashtags` (a list of strings; where it is missing, tags are looked for
-in the text). Other keys are ignored, and null is the same as a key that is not there.
+Optional: `platform` (a short name; default `native`), `lang`, `author_id`, `location` (from the profile),
+`place_country` (ISO 3166-1 alpha-2), `coordinates` ([longitude, latitude] or a GeoJSON Point), `in_reply_to`,
+`conversation_id`, `quoted`, `reposted` (ids), `hashtags` (a list of strings; if missing, tags are searched in the
+text). Other keys are ignored, and null equals a missing key.
 """
 
 import re
@@ -56,21 +56,21 @@ def parse(payload: bytes) -> list[Outcome]:
     line = decode(_LINE, payload)
     platform = _platform(line.platform)
 
-    def own(value: Id, what: str) -> str | None:
+    def without_platform(value: Id, what: str) -> str | None:
         found = optional_id(value, what)
         return found.removeprefix(f"{platform}:") or None if found else None
 
     return [
         Post(
             platform=platform,
-            post_id=ident(own(line.id, "id")),
+            post_id=ident(without_platform(line.id, "id")),
             created_at_ms=time_ms(line.created_at),
             text=required_text(line.text),
             author=optional_id(line.author_id, "author_id"),
-            in_reply_to=own(line.in_reply_to, "in_reply_to"),
-            conversation=own(line.conversation_id, "conversation_id"),
-            quoted=own(line.quoted, "quoted"),
-            reposted=own(line.reposted, "reposted"),
+            in_reply_to=without_platform(line.in_reply_to, "in_reply_to"),
+            conversation=without_platform(line.conversation_id, "conversation_id"),
+            quoted=without_platform(line.quoted, "quoted"),
+            reposted=without_platform(line.reposted, "reposted"),
             hashtags=tags(line.hashtags),
             lang=optional_text(line.lang),
             coordinates=coordinates(line.coordinates),

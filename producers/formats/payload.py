@@ -1,7 +1,7 @@
-"""What all formats share: JSON out of hostile bytes, and ids, times and texts out of JSON.
+"""Shared by all formats: reads JSON from hostile bytes, and ids, times and texts from JSON.
 
-Every function is pure, blocks on nothing and raises InvalidPost alone. A format declares the part of its platform's
-shape that it reads as msgspec Structs; what it does not declare is passed over unread.
+Every function is pure, never blocks, and raises only InvalidPost. A format declares the part of its platform's shape
+that it reads as msgspec Structs; everything else is skipped unread.
 """
 
 import json
@@ -18,27 +18,25 @@ from hashtide.contract.messages import Parsed, problem
 from hashtide.contract.reasons import InvalidPost
 
 Outcome = Parsed | InvalidPost
-"""What became of a payload or of a part of it. A named error is a value here: it has its place beside the good ones."""
+"""The result for a payload or a part of it. An InvalidPost is a value here, in order among the valid parts."""
 
 T = TypeVar("T")
 
 Id = str | int | None
-"""An id in JSON: platforms write strings and integers. Floats have lost digits already, and are refused."""
+"""An id in JSON: platforms write strings and integers. Floats have already lost digits, and are refused."""
 
 Time = str | int | float | None
 
 ABSENT: Final = msgspec.Raw(b"")
-"""The default of Raw fields: a key that is not there."""
+"""The default of Raw fields: a missing key."""
 
 _BOM: Final = b"\xef\xbb\xbf"
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_FIRST_MS: Final = (
-    -62_135_596_800_000
-)  # 0001-01-01: what a datetime can hold, and what ISO 8601 writes with four digits
-_MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973: nothing of ours between
+_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01: the first that a datetime holds, and the first ISO 8601 year
+_MILLISECONDS_FROM: Final = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973: no post is in between
 _MONTHS: Final = {
     name: f"{number:02}"
     for number, name in enumerate(
@@ -48,12 +46,12 @@ _MONTHS: Final = {
 
 
 def body(payload: bytes) -> bytes:
-    """The payload without a byte order mark, and without the line end and blanks around it."""
+    """The payload without byte order mark, line end, and surrounding blanks."""
     return payload.removeprefix(_BOM).strip(b" \t\r\n")
 
 
 def require_utf8(data: bytes) -> None:
-    """Raises InvalidPost("not-json") for bytes that aren't UTF-8, also in places that no format reads."""
+    """Raise InvalidPost("not-json") if the bytes are not UTF-8, even in parts that no format reads."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -61,9 +59,9 @@ def require_utf8(data: bytes) -> None:
 
 
 def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw) -> T:
-    """`data`, JSON, in the decoder's shape. Of a key given twice the last one counts (RFC 8259, 4, lets us choose).
+    """Decode JSON. Of a duplicate key the last value counts (RFC 8259, section 4, leaves the choice).
 
-    A half of a surrogate pair (`"\\ud83d"`: a text cut in the middle of an emoji) becomes U+FFFD.
+    Half of a surrogate pair (`"\\ud83d"`: a text cut within an emoji) becomes U+FFFD.
     Raises InvalidPost: not-json, wrong-type.
     """
     try:
@@ -72,22 +70,22 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw) -> T:
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            return decoder.decode(_mended(bytes(data)))
+            return decoder.decode(_without_lone_surrogates(bytes(data)))
     except msgspec.ValidationError as error:
         raise InvalidPost("wrong-type", problem(error)) from None
     except (ValueError, RecursionError) as error:
         raise InvalidPost("not-json", str(error) if isinstance(error, msgspec.DecodeError) else "") from None
 
 
-def _mended(data: bytes) -> str:
-    """The same JSON with U+FFFD for lone surrogates. Raises ValueError for what is no JSON otherwise either."""
+def _without_lone_surrogates(data: bytes) -> str:
+    """The same JSON with U+FFFD for lone surrogates. Raises ValueError if it is not JSON anyway."""
     if b"\\u" not in data:
         raise ValueError
     return _LONE_SURROGATE.sub("\ufffd", json.dumps(json.loads(data.decode()), ensure_ascii=False))
 
 
 def items(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
-    """The elements of a JSON array, unread. Raises InvalidPost: not-json, wrong-type, too-large."""
+    """The elements of a JSON array, not decoded. Raises InvalidPost: not-json, wrong-type, too-large."""
     found = decode(_RAW_LIST, data)
     if len(found) > MAX_PARTS:
         raise InvalidPost("too-large", f"a list of {len(found)}, of {MAX_PARTS} allowed")
@@ -95,7 +93,7 @@ def items(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def is_absent(data: msgspec.Raw) -> bool:
-    """Whether a Raw field was not there, or null."""
+    """Whether a Raw field is missing or null."""
     return bytes(data) in (b"", b"null")
 
 
@@ -108,7 +106,7 @@ def ident(value: Id, what: str = "id") -> str:
 
 
 def optional_id(value: Id, what: str) -> str | None:
-    """An id as the string it is everywhere here; None where it is missing or empty. Raises InvalidPost: too-large."""
+    """An id as a string; None if it is missing or empty. Raises InvalidPost: too-large."""
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else str(value)
@@ -118,7 +116,7 @@ def optional_id(value: Id, what: str) -> str | None:
 
 
 def required_text(value: str | None, what: str = "text") -> str:
-    """A text that must be there, and may be empty: some posts are a picture alone.
+    """A text that is required, but may be empty: some posts are only a picture.
 
     Raises InvalidPost: no-text, too-large.
     """
@@ -130,14 +128,14 @@ def required_text(value: str | None, what: str = "text") -> str:
 
 
 def optional_text(value: str | None) -> str | None:
-    """A text without blanks around it; None where nothing is left."""
+    """A text without surrounding blanks; None if nothing is left."""
     return (value.strip() or None) if value else None
 
 
 def time_ms(value: Time, what: str = "created_at") -> int:
     """A time in milliseconds since the epoch, UTC.
 
-    Takes ISO 8601 (without an offset: UTC), the form of X API v1 (`Sun Oct 15 20:21:49 +0000 2017`), and seconds or
+    Accepts ISO 8601 (without an offset: UTC), the form of X API v1 (`Sun Oct 15 20:21:49 +0000 2017`), and seconds or
     milliseconds since the epoch, as a number or as digits in a string. Raises InvalidPost: no-time.
     """
     if value is None or value == "":
@@ -145,7 +143,7 @@ def time_ms(value: Time, what: str = "created_at") -> int:
     try:
         ms = _text_ms(value.strip()) if isinstance(value, str) else _number_ms(value)
     except (ValueError, OverflowError):
-        raise InvalidPost("no-time", f"{what} is not a time in a form that we know") from None
+        raise InvalidPost("no-time", f"{what} is not a time in a known form") from None
     if not _FIRST_MS <= ms <= LATEST_MS:
         raise InvalidPost("no-time", f"{what} is outside the years 1 to 9999")
     return ms
@@ -169,9 +167,9 @@ def _number_ms(number: int | float) -> int:
 
 
 def coordinates(value: Any) -> tuple[float, float] | None:
-    """(longitude, latitude) of a GeoJSON position or Point; None where there is none.
+    """(longitude, latitude) of a GeoJSON position or Point; None if there is none.
 
-    Raises InvalidPost("wrong-type") for what is no position on earth, as when the two are the wrong way round.
+    Raises InvalidPost("wrong-type") if it is not a position on earth, for instance if the two are swapped.
     """
     if isinstance(value, dict):
         value = value.get("coordinates")
@@ -187,7 +185,7 @@ def coordinates(value: Any) -> tuple[float, float] | None:
 
 
 def dig(value: Any, *keys: str) -> Any:
-    """What lies under `keys` in nested objects; None where the way ends before."""
+    """The value at `keys` in nested objects; None if any key is missing."""
     for key in keys:
         if not isinstance(value, dict):
             return None
@@ -196,7 +194,7 @@ def dig(value: Any, *keys: str) -> Any:
 
 
 def tags(names: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Hashtags as written, without '#' and blanks; None where the platform gave no list."""
+    """Hashtags as written, without '#' and blanks; None if the platform gave no list."""
     if names is None:
         return None
     bare = (name.strip().lstrip("#\uff03") for name in names)

@@ -1,4 +1,4 @@
-"""Which format a payload is in, told from its first byte and the keys of the JSON object."""
+"""Detects the format of a payload by its first bytes and the keys of its JSON object."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ _POSTS: Final = (
         frozenset(("edit_history_tweet_ids", "referenced_tweets", "public_metrics", "reply_settings", "entities")),
     ),
 )
-"""Keys that only one format's posts have, in the order in which they are looked for: one of them is enough."""
+"""Keys that only posts of one format have, in the order of the search: one key is enough."""
 
 _OTHERS: Final = (
     ("mastodon", frozenset(("payload",))),
@@ -30,17 +30,17 @@ _OTHERS: Final = (
     ("x-v1", frozenset((*x_v1.CONTROLS, *x_v1.ACTIVITY_STREAMS, "statuses"))),
     ("x-v2", frozenset(("errors", "error", "title"))),
 )
-"""The same for envelopes, pages and control messages, which have no text at their top."""
+"""The same for envelopes, pages and control messages, which have no top-level text."""
 
 _NATIVE: Final = frozenset(("id", "text", "created_at"))
-_ENOUGH: Final = 2  # so that a native line which lacks one of the three is told what it lacks
+_ENOUGH: Final = 2  # so that a native line without one of the three gets an error that names it
 
 
 def require_object(data: bytes) -> None:
-    """Raises InvalidPost: not-json, or not-a-post for JSON that is no object."""
+    """Raises InvalidPost: not-json, or not-a-post for JSON that is not an object."""
     if not data.startswith(b"{"):
         decode(_ANYTHING, data)
-        raise InvalidPost("not-a-post", "JSON, but no object")
+        raise InvalidPost("not-a-post", "JSON, but not an object")
 
 
 def of(data: bytes) -> str:
@@ -54,4 +54,4 @@ def of(data: bytes) -> str:
             return name
     if len(_NATIVE & keys) >= _ENOUGH:
         return "native"
-    raise InvalidPost("not-a-post", "a JSON object of no shape that we know")
+    raise InvalidPost("not-a-post", "a JSON object of an unknown shape")

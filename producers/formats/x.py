@@ -1,4 +1,4 @@
-"""What both versions of X's API share: plain texts, tags cut with an ellipsis, and the time in an id."""
+"""Shared by both versions of X's API: plain texts, tags cut by an ellipsis, and the time in an id."""
 
 import re
 import unicodedata
@@ -16,23 +16,21 @@ Tags = tuple[str, ...] | None
 _RETWEET_PREFIX: Final = re.compile(r"RT @[A-Za-z0-9_]{1,20}: ")
 _LAST_TAG: Final = re.compile(r"[#\uff03]([^\s#\uff03]+)$")
 _JOINERS: Final = "_\u200c\u200d"
-_SNOWFLAKE_EPOCH_MS: Final = (
-    1_288_834_974_657  # "Twitter IDs (snowflake)": milliseconds since this, in the upper 42 bits
-)
+_SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657  # "Twitter IDs (snowflake)": the upper 42 bits are ms since this
 _SNOWFLAKE_BITS: Final = 63
 
 
 def plain(text: str) -> str:
-    """The text with `&`, `<` and `>` as they are: both APIs escape these three, and nothing else."""
+    """The text with `&`, `<` and `>` unescaped: both APIs escape only these three."""
     if "&" not in text:
         return text
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def shown(text: str, display_range: Sequence[int] | None) -> str:
-    """The part that X shows: without the mentions that a reply begins with and the link to its own pictures.
+    """The part that X shows: without the leading mentions of a reply and the link to the post's own pictures.
 
-    `display_range` counts code points of the escaped text; one that doesn't fit is ignored.
+    `display_range` counts code points of the escaped text; an invalid range is ignored.
     """
     match display_range:
         case [start, end] if 0 <= start <= end <= len(text):
@@ -41,15 +39,15 @@ def shown(text: str, display_range: Sequence[int] | None) -> str:
 
 
 def without_retweet_prefix(text: str) -> str:
-    """A retweet's own text without `RT @name: `."""
+    """The text of a retweet without `RT @name: `."""
     return _RETWEET_PREFIX.sub("", text, count=1)
 
 
 def without_cut_tag(text: str, hashtags: Tags) -> tuple[str, Tags]:
-    """Text and tags of a text that X has cut, without the tag that it cut.
+    """Text and tags of a text that X has cut, without the tag that was cut.
 
-    A cut text ends with "…", sometimes with a link behind it. A tag that touches the ellipsis may have been longer
-    (`#FuoriSalvin…`), so it is no tag, though X lists it as one.
+    A cut text ends with "…", sometimes followed by a link. A tag that touches the ellipsis may have been longer
+    (`#FuoriSalvin…`), so it does not count, although X lists it.
     """
     head, ellipsis, tail = text.rpartition("…")
     if not ellipsis or (tail.strip() and not tail.lstrip().startswith("https://t.co/")):
@@ -63,10 +61,10 @@ def without_cut_tag(text: str, hashtags: Tags) -> tuple[str, Tags]:
 
 
 def as_version(post: Post, first: str | None) -> Post | PostEdit:
-    """The post itself, or, where `first` is the id of an earlier version, the edit of that one.
+    """The post itself, or an edit of the post `first`, if that is the id of an earlier version.
 
-    Of an edit X makes a new tweet with an id and a time of its own. The first version's time is in its id; where it
-    isn't (X knows edits since 2022, and makes ids by time since 2010), the edit's own time has to do.
+    X makes an edit a new tweet with its own id and time. The time of the first version is in its id; if it is not (X
+    has edits since 2022, and ids with times since 2010), the time of the edit is used.
     """
     if first is None or first == post.post_id:
         return post
@@ -85,7 +83,7 @@ def _in_tags(char: str) -> bool:
 
 
 def snowflake_second_ms(post_id: str) -> int | None:
-    """When the post of this id was made, cut to the second as `created_at` is; None where the id does not tell."""
+    """Creation time of the post with this id, cut to the second like `created_at`; None if the id holds no time."""
     if not (post_id.isascii() and post_id.isdigit() and len(post_id) <= 19) or int(post_id) >> _SNOWFLAKE_BITS:
         return None
     since = int(post_id) >> 22

@@ -3,14 +3,14 @@
 Sources: "Tweet object", "Tweet updates" (extended tweets), "Edit Tweets" and "Streaming message types" in X's developer
 documentation.
 
-- The whole text of a long tweet is in `extended_tweet.full_text` (streaming) or at the top in `full_text` (REST in
-  extended mode). Where neither came, the tweet is `truncated` and there is nothing more to have than `text`.
-- `display_text_range` is the part of the text that X shows; what it leaves out are mentions and the tweet's own links.
-- A retweet's text, tags and language are those of `retweeted_status`. The `quoted_status_id` that a retweet of a
-  quote has is the original's, so it is not taken over: API v2 doesn't name it, and both copies must say the same.
-- `in_reply_to_user_id` alone is a mention and no reply. The thread's root isn't named: `conversation` stays empty.
-- `id` went through floating point in many archives (…700 for …696): `id_str` comes first.
-- Gnip's Activity Streams, the older enterprise form, are refused by name.
+- The whole text of a long tweet is in `extended_tweet.full_text` (streaming) or in the top-level `full_text` (REST in
+  extended mode). Without both, the tweet is `truncated`, and `text` is all there is.
+- `display_text_range` is the part of the text that X shows; it excludes mentions and the tweet's own links.
+- A retweet's text, tags and language are those of `retweeted_status`. The `quoted_status_id` of a retweet of a quote
+  is the original's, and is ignored: API v2 does not give it, and both copies must be equal.
+- `in_reply_to_user_id` alone is a mention, not a reply. The thread's root is not given: `conversation` stays empty.
+- Many archives passed `id` through floating point (…700 for …696): `id_str` takes precedence.
+- Gnip's Activity Streams, the older enterprise form, are refused with a named reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TWEET_KEYS: Final = frozenset(
         "favorite_count",
     )
 )
-"""Keys that tweets of this version have at their top, and no other format's posts."""
+"""Top-level keys that only tweets of this version have."""
 
 ACTIVITY_STREAMS: Final = frozenset(("objectType", "verb", "postedTime"))
 CONTROLS: Final = (
@@ -99,20 +99,20 @@ class _V1Place(msgspec.Struct, frozen=True):
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """Another tweet, of which only the id counts."""
+    """Another tweet; only its id matters."""
 
     id_str: Id = None
     id: Id = None
 
 
 class _EditHistory(msgspec.Struct, frozen=True):
-    """How the enterprise streams name the first version."""
+    """The first version, as the enterprise streams name it."""
 
     initial_tweet_id: Id = None
 
 
 class _EditControl(msgspec.Struct, frozen=True):
-    """How the REST API does: `edit` is there for later versions alone."""
+    """The first version, as the REST API names it; only later versions have `edit`."""
 
     edit: _EditHistory | None = None
 
@@ -149,7 +149,7 @@ class _Deletion(msgspec.Struct, frozen=True):
     timestamp_ms: Time = None
 
 
-_MOST_LOST: Final = 10**12  # more than there are; what is beyond has no place in a document
+_MAX_LOST: Final = 10**12  # more posts than exist; a larger number does not fit into a document
 _TWEET: Final = msgspec.json.Decoder(_V1Tweet)
 _LIMIT: Final = msgspec.json.Decoder(_Limit)
 _DELETION: Final = msgspec.json.Decoder(_Deletion)
@@ -157,9 +157,9 @@ _KEYS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse(payload: bytes) -> list[Outcome]:
-    """What one line or search page says; of a page, each bad tweet gives its own InvalidPost.
+    """The outcomes of one line or search page; each invalid tweet of a page is its own InvalidPost.
 
-    Raises InvalidPost for a line that is wrong as a whole: not-json, wrong-type, no-id, no-time, no-text, too-large,
+    Raises InvalidPost for a line that is invalid as a whole: not-json, wrong-type, no-id, no-time, no-text, too-large,
     unsupported-format.
     """
     tweet = decode(_TWEET, payload)
@@ -184,8 +184,8 @@ def _control(keys: dict[str, msgspec.Raw]) -> Parsed | None:
     if "delete" in keys:
         return _deleted(decode(_DELETION, keys["delete"]))
     if "limit" in keys:
-        # X counts from the start of the connection: a source takes the difference from one notice to the next.
-        return Control("limit", estimated_loss=min(max(0, decode(_LIMIT, keys["limit"]).track), _MOST_LOST))
+        # X counts from the start of the connection: intake takes the difference between two notices.
+        return Control("limit", estimated_loss=min(max(0, decode(_LIMIT, keys["limit"]).track), _MAX_LOST))
     if "errors" in keys or "error" in keys:
         return Control("error")
     return next((Control(name) for name in CONTROLS if name in keys), None)
@@ -193,7 +193,7 @@ def _control(keys: dict[str, msgspec.Raw]) -> Parsed | None:
 
 def _deleted(deletion: _Deletion) -> Parsed:
     if deletion.status is None:
-        return Control("delete")  # of something else than a tweet, as a favourite
+        return Control("delete")  # of something other than a tweet, such as a favourite
     return PostDelete(
         platform=x.PLATFORM,
         post_id=ident(deletion.status.id_str or deletion.status.id),
@@ -233,7 +233,7 @@ def _post(tweet: _V1Tweet) -> Post:
 
 
 def _content(tweet: _V1Tweet) -> tuple[str, x.Tags]:
-    """Text and tags, of the extended tweet where there is one."""
+    """Text and tags, from the extended tweet if there is one."""
     extended = tweet.extended_tweet
     if extended is not None and extended.full_text is not None:
         whole, display_range = extended.full_text, extended.display_text_range

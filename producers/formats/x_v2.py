@@ -1,16 +1,16 @@
 """X API v2: lines of the filtered stream, pages of the API, single tweets (flattened ones too), and compliance events.
 
 Sources: "Filtered stream", "Data dictionary: Post", "Edit Posts", "Compliance data objects" and "Batch compliance" in
-X's developer documentation. A stream line is `{"data": {...}, "includes": {...}, "matching_rules": [...]}`, a page the
-same with a list under `data`. `includes` holds authors, places and referenced tweets, each only where it was asked for
-and still exists. The archiving tool twarc flattens a page to tweets that carry these within: `author`, the place in
-`geo`, and each referenced tweet where it is referenced.
+X's developer documentation. A stream line is `{"data": {...}, "includes": {...}, "matching_rules": [...]}`; a page is
+the same with a list in `data`. `includes` holds authors, places and referenced tweets, each only if it was requested
+and still exists. The archiving tool twarc flattens a page to tweets that contain these: `author`, the place in `geo`,
+and each referenced tweet in its reference.
 
-- A retweet's own text is cut after 140 characters: text, tags and language are the original's, where includes has it.
-- Of an edit, X sends a new tweet with the ids of all versions, oldest first: a PostEdit of the first one, whose time
-  its id tells.
-- A withheld tweet is a post like any other: it was posted.
-- `in_reply_to_user_id` alone, without `replied_to`, is a mention and no reply.
+- A retweet's own text is cut after 140 characters: text, tags and language are the original's, if includes has it.
+- For an edit, X sends a new tweet with the ids of all versions, oldest first: it becomes a PostEdit of the first one,
+  whose id gives its time.
+- A withheld tweet is a normal post: it was posted.
+- `in_reply_to_user_id` alone, without `replied_to`, is a mention, not a reply.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Geo(msgspec.Struct, frozen=True):
     place_id: str | None = None
     coordinates: Any = None
     country_code: str | None = None
-    """The place's, where the tweet was flattened."""
+    """The country of the place, if the tweet was flattened."""
 
 
 class _V2User(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class _V2User(msgspec.Struct, frozen=True):
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """The whole of a text above 280 characters."""
+    """The whole text of a tweet above 280 characters."""
 
     text: str | None = None
     entities: _V2Entities | None = None
@@ -98,9 +98,9 @@ class _V2Tweet(msgspec.Struct, frozen=True):
     note_tweet: _Note | None = None
     referenced_tweets: list[_V2Tweet] | None = None
     type: str | None = None
-    """As what it is referenced."""
+    """The kind of reference, in a referenced tweet."""
     author: _V2User | None = None
-    """Where the tweet was flattened."""
+    """Present if the tweet was flattened."""
     geo: _Geo | None = None
     edit_history_tweet_ids: list[str | int] | None = None
 
@@ -153,20 +153,20 @@ _REDACTION: Final = msgspec.json.Decoder(_Redaction)
 _EVENT: Final = msgspec.json.Decoder(_V2Event)
 _EVENTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOTHING: Final = _Includes({}, {}, {})
-_MAX_PAGE: Final = 500  # as X makes them ("Full-archive search", max_results)
+_MAX_PAGE: Final = 500  # X's maximum ("Full-archive search", max_results)
 
 
 def parse(payload: bytes) -> list[Outcome]:
-    """What one line or page says; of a page, each bad tweet gives its own InvalidPost.
+    """The outcomes of one line or page; each invalid tweet of a page is its own InvalidPost.
 
-    Raises InvalidPost for a line that is wrong as a whole: not-json, wrong-type, no-id, no-time, no-text, too-large.
+    Raises InvalidPost for a line that is invalid as a whole: not-json, wrong-type, no-id, no-time, no-text, too-large.
     """
     line = decode(_LINE, payload)
     if not is_absent(line.data):
         data, includes = bytes(line.data), _included(line.includes)
         if data.startswith(b"["):
             tweets = items(data)
-            if includes is not _NOTHING and len(tweets) > _MAX_PAGE:  # one long text may be retweeted in each of them
+            if includes is not _NOTHING and len(tweets) > _MAX_PAGE:  # each of them may retweet one long text
                 raise InvalidPost("too-large", f"a page of {len(tweets)} tweets, of {_MAX_PAGE} allowed")
             return [_item(item, includes) for item in tweets] or [Control("empty-page")]
         return [_outcome(data, includes)]
@@ -234,12 +234,12 @@ def _post(tweet: _V2Tweet, includes: _Includes) -> Post:
 
 
 def _original(reference: _V2Tweet, includes: _Includes) -> _V2Tweet | None:
-    """The tweet that was retweeted, from includes, or from the reference itself where the line was flattened."""
+    """The retweeted tweet, from includes, or from the reference itself if the line was flattened."""
     return includes.tweets.get(str(reference.id)) or (reference if reference.text is not None else None)
 
 
 def _content(tweet: _V2Tweet) -> tuple[str, x.Tags]:
-    """Text and tags, of the note where the tweet is a long one. No entities at all: they weren't asked for."""
+    """Text and tags, from the note if the tweet is long. No entities at all: they were not requested."""
     note = tweet.note_tweet
     text = note.text if note and note.text is not None else tweet.text
     entities = note.entities if note and note.entities else tweet.entities
@@ -259,7 +259,7 @@ def _included(data: msgspec.Raw) -> _Includes:
 
 
 def _compliance(name: str, data: msgspec.Raw) -> PostDelete | Control:
-    """An event of the compliance streams. `drop` and the user events can be taken back, so that nothing is deleted."""
+    """An event of the compliance streams. `drop` and the user events can be reversed, so they delete nothing."""
     if name not in _DELETES:
         return Control(name)
     event = decode(_EVENT, data)
@@ -267,7 +267,7 @@ def _compliance(name: str, data: msgspec.Raw) -> PostDelete | Control:
 
 
 def _batch_compliance(event: _Redaction) -> PostDelete | Control:
-    """A result of a batch job. Its `created_at` is the tweet's own time; `redacted_at` is missing where protected."""
+    """A result of a batch job. `created_at` is the tweet's own time; `redacted_at` is missing if it is protected."""
     if event.action != "delete":
         return Control("scrub_geo" if event.action == "scrub_geo" else "compliance")
     return _deleted(event.id, event.redacted_at)

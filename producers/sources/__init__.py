@@ -1,1 +1,1 @@
-"""Where payloads come from."""
+"""Sources of payloads: files, platforms' streams, and how to stay connected to them."""

@@ -15,15 +15,15 @@ STDIN = Path("-")
 
 
 def lines(path: Path) -> Iterator[Received]:
-    """Each line of a file in order, `-` for standard input, `.gz` unpacked. Blocks. Raises OSError, EOFError.
+    """Each line of a file in order; `-` is standard input; `.gz` is unpacked. Blocks. Raises OSError, EOFError.
 
-    A line longer than MAX_PAYLOAD_BYTES is cut there and the rest of it is skipped, so memory stays bounded. A last
-    line without its end is a line like the others.
+    A line longer than MAX_PAYLOAD_BYTES is cut and the rest of it skipped, so memory stays bounded. A last line without
+    a line feed counts as a line.
     """
     source = "stdin" if path == STDIN else f"file:{path.name}"
     with nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb") as raw:
         file = cast(IO[bytes], gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw)
-        # Where a pipe can't tell, progress has no total, and position is the line's number alone.
+        # A pipe has no offset: progress then has no total, and the position is only the line number.
         tell = raw.tell if raw.seekable() else lambda: 0
         number = 0
         while payload := _line(file, path):
@@ -32,7 +32,7 @@ def lines(path: Path) -> Iterator[Received]:
 
 
 def _line(file: IO[bytes], path: Path) -> bytes:
-    """The next line, or its beginning; nothing at the end."""
+    """The next line, or its beginning; empty at the end of the file."""
     try:
         payload = rest = file.readline(MAX_PAYLOAD_BYTES + 2)
         if len(payload) > MAX_PAYLOAD_BYTES:

@@ -1,7 +1,7 @@
-"""The lines of a growing file, as `tail -F` follows it: across rotation and truncation, and from where it was left.
+"""Follows a growing file like `tail -F`: across rotation and truncation, and resumed at its last position.
 
-A file is known again by its inode and by the digest of its first bytes: inode numbers are used again, and a file may be
-rotated by copying it and cutting the original.
+A file is recognised by its inode and the digest of its first bytes: inode numbers are reused, and a file may be rotated
+by copying and truncating it.
 """
 
 import glob
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 FIRST_LOOK_S: Final = 0.05
 LAST_LOOK_S: Final = 1.0
-"""How soon, and when it stays quiet how late, a file is looked at again."""
+"""Shortest and, while the file is quiet, longest pause before the next look at it."""
 
 _PIECE: Final = 1 << 18
 _HEAD: Final = 256
@@ -35,18 +35,18 @@ Change = Literal["grown", "rotated", "truncated"]
 
 
 class FilePosition(msgspec.Struct, frozen=True):
-    """How far a file has been read: what is kept of it between runs."""
+    """How far a file has been read; stored between runs."""
 
     inode: int
     offset: int
-    """Behind the last line that was handed over."""
+    """End of the last line that was returned."""
     head: str
-    """The digest of the file's first bytes: as many as were read, at most _HEAD."""
+    """Digest of the file's first bytes: as many as were read, at most _HEAD."""
     heard_ms: int
-    """When the last of it was read."""
+    """When the file was last read from."""
 
     def is_in(self, file: IO[bytes], *, copied: bool = False) -> bool:
-        """Whether it's this file that was read so far; with `copied`, or one that begins with a whole head of it."""
+        """Whether the position belongs to this file; with `copied`, also to a copy that starts with the same _HEAD."""
         found = os.fstat(file.fileno())
         if found.st_size < self.offset or _digest(file, self.offset) != self.head:
             return False
@@ -54,7 +54,7 @@ class FilePosition(msgspec.Struct, frozen=True):
 
 
 class Followed:
-    """One path, at which a file grows, and other files may come after it. `clock_ms` and `sleep` are injected."""
+    """One path with a growing file, which other files may replace. `clock_ms` and `sleep` are injected."""
 
     def __init__(
         self, path: Path, place: FilePosition | None, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
@@ -64,41 +64,41 @@ class Followed:
         self._source, self._name = f"file:{path.name}", position_name(path)
 
     def items(self) -> Items:
-        """Every line from where it was left, or from the start of the file, for ever.
+        """Every line from the last position, or from the start of the file, for ever.
 
-        A new file under the path is begun when the old one is read to its end; an end without a line feed is a line
-        then. Blocks, also while there is no file. Raises OSError for one that can't be read.
+        Starts a new file at the path after the old one is read to its end; an old end without a line feed then counts
+        as a line. Blocks, also while there is no file. Raises OSError for a file that cannot be read.
         """
-        place, unsure = self._place, True
+        place, may_have_lost = self._place, True
         while True:
-            with self._when_there() as file:
+            with self._wait_for_file() as file:
                 if place is not None and not place.is_in(file):
-                    yield from self._elsewhere(place, unsure)
+                    yield from self._rest_of_rotated(place, may_have_lost)
                     place = None
-                place, unsure = yield from self._grown(file, place)
+                place, may_have_lost = yield from self._until_replaced(file, place)
 
-    def _grown(
+    def _until_replaced(
         self, file: IO[bytes], place: FilePosition | None
     ) -> Generator[Item, None, tuple[FilePosition | None, bool]]:
-        """The lines of one file until it is rotated away or cut. Then where it was left, if something of it may be left
-        elsewhere, and whether something may be lost.
+        """The lines of one file until it is rotated or truncated. Returns the position, if a rotated copy may hold more
+        of the file, and whether lines may be lost.
         """
         reader = _Reader(file, place.offset if place else 0)
         while True:
-            yield from self._handed(reader, reader.lines())
+            yield from self._received(reader, reader.lines())
             match self._change(reader):
                 case "rotated":
-                    self._sleep(LAST_LOOK_S)  # whoever writes may not know of the new file yet
-                    yield from self._handed(reader, reader.lines())
-                    yield from self._handed(reader, reader.rest())
+                    self._sleep(LAST_LOOK_S)  # the writer may not have opened the new file yet
+                    yield from self._received(reader, reader.lines())
+                    yield from self._received(reader, reader.rest())
                     return None, False
                 case "truncated":
                     left = reader.place(self._clock_ms())
                     quiet_s = (self._clock_ms() - (reader.heard_ms or 0)) / 1000
                     return left, reader.unfinished or quiet_s <= LAST_LOOK_S
 
-    def _elsewhere(self, place: FilePosition, unsure: bool) -> Items:
-        """What is left of a file that is no longer under the path, and of those that were there after it, in order."""
+    def _rest_of_rotated(self, place: FilePosition, may_have_lost: bool) -> Items:
+        """The unread lines of a file that is no longer at the path, and of its successors, in order."""
         found = False
         for path in self._rotated():
             with path.open("rb") as file:
@@ -106,43 +106,43 @@ class Followed:
                     continue
                 reader = _Reader(file, 0 if found else place.offset)
                 found = True
-                yield from self._handed(reader, reader.lines())
-                yield from self._handed(reader, reader.rest())
-        if not found and unsure:
-            log.warning("%s was cut, and what was in it may not all have been read", self._path)
+                yield from self._received(reader, reader.lines())
+                yield from self._received(reader, reader.rest())
+        if not found and may_have_lost:
+            log.warning("%s was truncated: some of its lines may not have been read", self._path)
             yield Gap(source=self._source, from_ms=place.heard_ms, to_ms=self._clock_ms(), reason="truncated")
 
     def _rotated(self) -> list[Path]:
-        """The files beside the path that are named after it and a number or a date, oldest first."""
+        """Files in the same folder named after the path with a number or a date appended, oldest first."""
         names = self._path.parent.glob(f"{glob.escape(self._path.name)}?*")
         paths = [path for path in names if _ROTATED.fullmatch(path.name.removeprefix(self._path.name))]
         return sorted(paths, key=lambda path: path.stat().st_mtime_ns)
 
-    def _handed(self, reader: "_Reader", lines: Iterator[tuple[bytes, int]]) -> Items:
+    def _received(self, reader: "_Reader", lines: Iterator[tuple[bytes, int]]) -> Items:
         for line, start in lines:
             reader.heard_ms = self._clock_ms()
             metrics.LAST_PAYLOAD.labels(self._source).set(reader.heard_ms / 1000)
             mark = Mark(self._name, "place", msgspec.to_builtins(reader.place(reader.heard_ms)))
             yield Received(self._source, f"byte {start}", line, mark=mark)
 
-    def _when_there(self) -> IO[bytes]:
-        def opened() -> IO[bytes] | None:
+    def _wait_for_file(self) -> IO[bytes]:
+        def try_open() -> IO[bytes] | None:
             try:
                 return self._path.open("rb")
             except FileNotFoundError:
                 return None
 
-        file = self._looking()(opened)
+        file = self._polling()(try_open)
         assert file is not None
         return file
 
     def _change(self, reader: "_Reader") -> Change:
-        """Wait until something has happened to the file."""
-        change = self._looking()(reader.change, self._path)
+        """Block until the file has changed."""
+        change = self._polling()(reader.change, self._path)
         assert change is not None
         return change
 
-    def _looking(self) -> Retrying:
+    def _polling(self) -> Retrying:
         return Retrying(
             retry=retry_if_result(lambda found: found is None),
             wait=wait_exponential(multiplier=FIRST_LOOK_S, max=LAST_LOOK_S),
@@ -151,7 +151,7 @@ class Followed:
 
 
 class _Reader:
-    """One open file, read on from an offset, line by line."""
+    """Reads one open file from an offset, line by line."""
 
     def __init__(self, file: IO[bytes], offset: int) -> None:
         self._file, self._buffer = file, LineBuffer()
@@ -163,15 +163,15 @@ class _Reader:
         file.seek(offset)
 
     def lines(self) -> Iterator[tuple[bytes, int]]:
-        """Each line that has its end by now, and where it starts."""
+        """Each complete line, and where it starts."""
         while piece := self._file.read(_PIECE):
             for line, size in self._buffer.feed(piece):
-                yield self._passed(line, size)
+                yield self._advance(line, size)
 
     def rest(self) -> Iterator[tuple[bytes, int]]:
-        """The last line, if it has no end."""
+        """The last line, if it has no line feed."""
         if self.unfinished:
-            yield self._passed(*self._buffer.rest())
+            yield self._advance(*self._buffer.rest())
 
     @property
     def unfinished(self) -> bool:
@@ -183,7 +183,7 @@ class _Reader:
         return FilePosition(self._inode, self._offset, self._head, self.heard_ms or now_ms)
 
     def change(self, path: Path) -> Change | None:
-        """What has happened to the file since it was read to its end, if anything."""
+        """How the file has changed since it was read to its end; None if it has not."""
         ours = os.fstat(self._file.fileno())
         read = self._offset + self._buffer.pending
         if ours.st_size < read or (ours.st_size > read and not self.place(0).is_in(self._file)):
@@ -192,18 +192,18 @@ class _Reader:
             return "grown"
         try:
             theirs = path.stat()
-        except FileNotFoundError:  # moved away, and no new one yet
+        except FileNotFoundError:  # moved away, and no new file yet
             return None
         return None if (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino) else "rotated"
 
-    def _passed(self, line: bytes, size: int) -> tuple[bytes, int]:
+    def _advance(self, line: bytes, size: int) -> tuple[bytes, int]:
         start = self._offset
         self._offset += size
         return line, start
 
 
 def position_name(path: Path) -> str:
-    """The name of a path's position: another for each path, and short enough for a file's name."""
+    """The name of a path's position: unique per path, and short enough for a file name."""
     digest = hashlib.blake2b(str(path.absolute()).encode(), digest_size=6).hexdigest()
     return f"file-{path.name[:60]}-{digest}"
 

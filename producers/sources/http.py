@@ -1,8 +1,8 @@
-"""HTTP as the sources need it: one client, and answers and failures as `Lost` or `Refused`.
+"""HTTP for the sources: one client; failures and error answers become `Lost` or `Refused`.
 
-The other side is not trusted. No redirect is followed: it could lead into our own network. Nothing is unpacked, because
-a few bytes unpack to gigabytes: answers are asked for as they are, and one that is packed all the same is no answer.
-What is read whole is read up to MAX_ANSWER_BYTES, and for ANSWER_S.
+The server is not trusted. Redirects are not followed: they could lead into our own network. Nothing is decompressed,
+because a few bytes could become gigabytes: requests ask for uncompressed answers, and a compressed answer is an error.
+A whole answer is read up to MAX_ANSWER_BYTES, for at most ANSWER_S.
 """
 
 import time
@@ -20,9 +20,9 @@ ANSWER_S: Final = 60.0
 
 
 def client(base_url: str, token: str | None, stall_s: float) -> httpx.Client:
-    """A client for streams: any number at once, each stalled when not a byte has come for `stall_s`.
+    """A client for any number of streams, each stalled after `stall_s` without a byte.
 
-    The token goes into the header of every request and nowhere else.
+    The token is sent in the header of every request and used nowhere else.
     """
     headers = {"User-Agent": "hashtide", "Accept-Encoding": "identity"}
     return httpx.Client(
@@ -51,7 +51,7 @@ def ask(
     taken: tuple[int, ...] = (),
     **request: Any,
 ) -> Answer:
-    """An answer of success, or of a status in `taken`, read whole. Blocks. Raises Lost and Refused as `check` does."""
+    """A successful answer, or one with a status in `taken`, read whole. Blocks. Raises Lost and Refused as `check`."""
     with failures_as_lost(), client.stream(method, path, **request) as response:
         if response.status_code not in taken:
             check(what, response, clock_ms)
@@ -59,7 +59,7 @@ def ask(
 
 
 def check(what: str, response: httpx.Response, clock_ms: Callable[[], int]) -> None:
-    """Raises Lost or Refused for an answer other than success, whose body it reads to say why, and for a packed one."""
+    """Raise Lost or Refused for an unsuccessful answer, with the reason from its body, and for a compressed one."""
     if not response.is_success:
         body = _body(response).decode(errors="replace")
         raise answer_error(what, response.status_code, response.headers, body, clock_ms())
@@ -68,27 +68,27 @@ def check(what: str, response: httpx.Response, clock_ms: Callable[[], int]) -> N
 
 @contextmanager
 def failures_as_lost() -> Iterator[None]:
-    """What goes wrong on the way, as Lost: silence is a stall, anything else the network."""
+    """Turn connection errors into Lost: silence is `stalled`, anything else `network`."""
     try:
         yield
     except httpx.ReadTimeout:
-        raise Lost("stalled", "nothing came in time") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:  # an address may be what an answer has named
+        raise Lost("stalled", "nothing received in time") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:  # the URL may come from an answer
         raise Lost("network", type(error).__name__) from None
 
 
 def _require_plain(response: httpx.Response) -> None:
     if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Lost("http-error", "an answer that is packed, though nobody asked for that")
+        raise Lost("http-error", "a compressed answer, though none was requested")
 
 
 def _body(response: httpx.Response) -> bytes:
-    """The body, whole. Raises Lost for one without an end."""
+    """The whole body. Raises Lost if it is too long or takes too long."""
     _require_plain(response)
     pieces, size, until = [], 0, time.monotonic() + ANSWER_S
     for piece in response.iter_raw():
         size += len(piece)
         if size > MAX_ANSWER_BYTES or time.monotonic() > until:
-            raise Lost("http-error", "an answer without an end")
+            raise Lost("http-error", "an endless answer")
         pieces.append(piece)
     return b"".join(pieces)

@@ -1,14 +1,14 @@
-"""Whether an address that somebody else has named leads into our own network."""
+"""Checks whether an address given by a server leads into our own network."""
 
 import socket
 from ipaddress import ip_address
 
 
 def leads_inside(host: str) -> bool:
-    """Whether a host is this machine, or of a network that is not everybody's (RFC 6890), by any of its addresses.
+    """Whether any address of a host is this machine or in a network that is not global (RFC 6890).
 
-    Blocks while the name is looked up; what has no address leads nowhere. A name may say another thing a moment later:
-    against that only a firewall helps.
+    Blocks during the name lookup; False for a name without an address. A name may resolve to another address a moment
+    later: only a firewall protects against that.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

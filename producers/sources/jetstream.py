@@ -1,10 +1,10 @@
-"""Bluesky's Jetstream: every post of the network by WebSocket, from one of several hosts, resumed where it was left.
+"""Bluesky's Jetstream: every post of the network by WebSocket, from one of several hosts, resumed at its last position.
 
 Sources: Jetstream's README (`/subscribe`, v1) and its lexicon `network.bsky.jetstream.subscribeEvents` (v2). Both take
-a time as cursor, which any host understands; a host's times differ a little from another's, so that every connection
-goes back some seconds, and what comes twice is one post. A cursor older than what a host keeps is answered by HTTP 400
-or a frame `CursorTooOld`, by a note `OutdatedCursor`, or (v1) by nothing but a jump in time: each is a gap, after which
-it goes on from what there is.
+a time as cursor, valid on any host. Times differ a little between hosts, so every connection rewinds some seconds, and
+duplicates count once. A host answers a cursor older than what it keeps with HTTP 400 or a frame `CursorTooOld`, with an
+info `OutdatedCursor`, or (v1) only with a jump in time: each becomes a gap, after which the stream continues with what
+is available.
 """
 
 import logging
@@ -39,14 +39,14 @@ OVERLAP_US: Final = 5_000_000  # hosts differ by less ("it may be prudent to rew
 _OPEN_S: Final = 10.0
 _CLOSE_S: Final = 2.0
 _MAX_FRAME: Final = 16 << 20  # unpacked
-_OLD_MS: Final = 60 * 60 * 1000  # a cursor younger than this is within what any host keeps
-_FIRST_US: Final = 10**15  # v2 takes smaller cursors for sequence numbers
+_OLD_MS: Final = 60 * 60 * 1000  # every host keeps at least this much
+_FIRST_US: Final = 10**15  # v2 reads smaller cursors as sequence numbers
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_JUMP_MS: Final = 60 * 1000  # the whole network is never silent for so long
+_JUMP_MS: Final = 60 * 1000  # the whole network is never silent for this long
 
 
 class _Connect(reconnect):
-    """One connection. Follows no redirect: it could lead into our own network."""
+    """One connection. Does not follow redirects: they could lead into our own network."""
 
     def process_redirect(self, exc: Exception) -> Exception:
         return exc
@@ -60,7 +60,7 @@ class _FramePayload(msgspec.Struct, frozen=True):
 
 
 class _Frame(msgspec.Struct, frozen=True):
-    """What a connection is steered by. The format reads the rest."""
+    """The fields that control the connection. The format reads the rest."""
 
     time_us: int | None = None
     error: str | None = None
@@ -72,7 +72,7 @@ _FRAME: Final = msgspec.json.Decoder(_Frame)
 
 
 class Jetstream:
-    """The stream, one connection after the other, to whichever host answers. `cursor_us`: where an earlier run was."""
+    """The stream: one connection after the other, to any host that answers. `cursor_us`: position of an earlier run."""
 
     def __init__(
         self,
@@ -86,11 +86,11 @@ class Jetstream:
         self.link = link
         self._urls, self._cursor_us = [endpoint(host) for host in hosts], cursor_us
         self._clock_ms, self._stall_s = clock_ms, stall_s
-        self._missing: Gap | None = None  # it ends with the next event
+        self._open_gap: Gap | None = None  # the next event ends it
 
     def connect(self) -> Items:
-        """One connection, to its end, to the first host that takes it, each tried once. Blocks. Always raises: Lost,
-        or, if every host refuses, Refused.
+        """One connection, until it ends, to the first host that accepts it; tries each host once. Blocks. Always raises
+        Lost, or Refused if every host refuses.
         """
         ends: list[Lost | Refused] = []
         for _ in self._urls:
@@ -126,7 +126,7 @@ class Jetstream:
             body = bytes(response.body or b"").decode(errors="replace")
             raise answer_error(url, response.status_code, headers, body, self._clock_ms()) from None
         except TimeoutError:
-            raise Lost("stalled", "nothing came in time") from None
+            raise Lost("stalled", "nothing received in time") from None
         except ConnectionClosed as closed:
             raise Lost("ended", str(closed)) from None
         except (OSError, WebSocketException) as error:
@@ -134,18 +134,18 @@ class Jetstream:
 
     def _frame(self, data: bytes, replayed_until_ms: int | None) -> Items:
         frame = read(data)
-        time_us = self._believable(event_time_us(frame))
+        time_us = self._valid_cursor(event_time_us(frame))
         if frame.payload is not None and frame.payload.name == "OutdatedCursor":
             self._cursor_too_old()
         if frame.error is None:
             if time_us is not None and not self.link.up:
-                self._look_for_jump(time_us // 1000)
+                self._detect_jump(time_us // 1000)
             self.link.heard()
         mark = None
         if time_us is not None:
-            if self._missing is not None:
-                yield msgspec.structs.replace(self._missing, to_ms=max(time_us // 1000, self._missing.from_ms))
-                self._missing = None
+            if self._open_gap is not None:
+                yield msgspec.structs.replace(self._open_gap, to_ms=max(time_us // 1000, self._open_gap.from_ms))
+                self._open_gap = None
             self._cursor_us = time_us
             mark = Mark(SOURCE, "cursor_us", time_us)
         replayed = time_us is not None and replayed_until_ms is not None and time_us // 1000 < replayed_until_ms
@@ -153,15 +153,15 @@ class Jetstream:
         payload = data[: MAX_PAYLOAD_BYTES + 1]
         yield Received(SOURCE, f"cursor {time_us}", payload, mark=mark, origin=origin, firehose=True)
         if frame.error is not None:
-            raise self._told(frame.error)
+            raise self._ended_by(frame.error)
 
-    def _told(self, error: str) -> Lost:
-        """What a frame that ends the connection means."""
+    def _ended_by(self, error: str) -> Lost:
+        """The meaning of an error frame, which ends the connection."""
         if error == "CursorTooOld":
             return self._cursor_too_old()
         if error == "ConsumerTooSlow":
-            if self.link.heard_ms is not None:  # the cursor brings it all again: known, and nothing lost
-                self._missing = Gap(
+            if self.link.heard_ms is not None:  # the cursor brings everything again: nothing is lost
+                self._open_gap = Gap(
                     source=SOURCE,
                     from_ms=self.link.heard_ms,
                     to_ms=self.link.heard_ms,
@@ -172,30 +172,30 @@ class Jetstream:
         return Lost("notice", error)
 
     def _cursor_too_old(self) -> Lost:
-        """Go on without the cursor, and remember from when on something is missing."""
+        """Drop the cursor, and open a gap at its time."""
         if self._cursor_us is not None:
             from_ms = self._cursor_us // 1000
-            self._missing = Gap(source=SOURCE, from_ms=from_ms, to_ms=from_ms, reason="cursor-too-old")
+            self._open_gap = Gap(source=SOURCE, from_ms=from_ms, to_ms=from_ms, reason="cursor-too-old")
             self._cursor_us = None
         return Lost("cursor-too-old")
 
-    def _look_for_jump(self, first_ms: int) -> None:
-        """A host of v1 takes a cursor that is too old without a word, and starts at the oldest event that it has."""
+    def _detect_jump(self, first_ms: int) -> None:
+        """A v1 host silently accepts a cursor that is too old, and starts at the oldest event that it has."""
         if self._cursor_us is None:
             return
         cursor_ms = self._cursor_us // 1000
         if self._clock_ms() - cursor_ms > _OLD_MS and first_ms - cursor_ms > _JUMP_MS:
             self._cursor_too_old()
 
-    def _believable(self, time_us: int | None) -> int | None:
-        """The time if it can be a cursor: no host's clock is far ahead of ours, and v2 takes less for a number."""
+    def _valid_cursor(self, time_us: int | None) -> int | None:
+        """The time if it can be a cursor: not far ahead of our clock, and too large for a v2 sequence number."""
         if time_us is None or not _FIRST_US <= time_us <= (self._clock_ms() + FUTURE_TOLERANCE_MS) * 1000:
             return None
         return time_us
 
 
 def endpoint(host: str) -> str:
-    """The WebSocket address of a host given by its name, or by any address: `/subscribe` where it names no path."""
+    """The WebSocket URL for a host name or URL; its path is `/subscribe` if none is given."""
     scheme, separator, rest = host.partition("://")
     if not separator:
         scheme, rest = "wss", host
@@ -205,7 +205,7 @@ def endpoint(host: str) -> str:
 
 
 def subscription(url: str, cursor_us: int | None) -> str:
-    """The address with what is wanted: posts alone. v2 is told by its path, and has other names for the same."""
+    """The URL that subscribes to posts only. v2 is recognised by its path, and names the parameters differently."""
     if "subscribeEvents" in url:
         wanted = [("kinds", "commit"), ("collections", COLLECTION)]
     else:
@@ -216,7 +216,7 @@ def subscription(url: str, cursor_us: int | None) -> str:
 
 
 def read(data: bytes) -> _Frame:
-    """What a frame steers by; of garbage, nothing: the format says what is wrong with it. Raises nothing."""
+    """The control fields of a frame; empty for invalid data, which the format reports. Raises nothing."""
     try:
         return _FRAME.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

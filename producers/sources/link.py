@@ -1,4 +1,4 @@
-"""What is known of one connection to a platform over all its reconnects, and the gap that a silence leaves."""
+"""The state of one connection to a platform across reconnects, and the gap after a silence."""
 
 from collections.abc import Callable
 from typing import Final, Literal
@@ -8,7 +8,7 @@ from hashtide.contract.messages import Gap
 from hashtide.metrics import producer as metrics
 from producers.sources.lost import Cause, Lost
 
-MIN_GAP_MS: Final = 3_000  # what passes from the end of a connection to the first byte of the next when all is well
+MIN_GAP_MS: Final = 3_000  # normal time from the end of a connection to the first byte of the next one
 
 _REASONS: Final[dict[Cause, Literal["disconnected", "stalled", "too-slow", "cursor-too-old"]]] = {
     "ended": "disconnected",
@@ -23,22 +23,22 @@ _REASONS: Final[dict[Cause, Literal["disconnected", "stalled", "too-slow", "curs
 
 
 class Link:
-    """Whether a connection is up, and when it was last heard, for its source, the metrics and the log.
+    """Whether a connection is up, and when data last arrived, for its source, the metrics and the log.
 
-    `heard_ms` is when an earlier run last heard it: the time in which nothing ran is a silence, too.
+    `heard_ms` is when data last arrived in an earlier run: the time without a run is a silence, too.
     """
 
     def __init__(self, source: str, clock_ms: Callable[[], int], heard_ms: int | None = None) -> None:
         self.source = source
         self.heard_ms = heard_ms
         self.up = False
-        """Whether the connection at hand has brought anything yet."""
+        """Whether the current connection has received anything yet."""
         self._clock_ms = clock_ms
         self._lost = Lost("ended")
         metrics.CONNECTIONS.labels(source).inc(0)
 
     def heard(self) -> int:
-        """Note that something came, and say when: now."""
+        """Record that data arrived; returns the time, in milliseconds."""
         self.heard_ms = self._clock_ms()
         metrics.LAST_PAYLOAD.labels(self.source).set(self.heard_ms / 1000)
         if not self.up:
@@ -48,17 +48,17 @@ class Link:
         return self.heard_ms
 
     def lost(self, lost: Lost) -> None:
-        """Note that the connection has ended, or could not be made."""
+        """Record that the connection has ended, or failed."""
         metrics.RECONNECTS.labels(self.source, lost.cause).inc()
         if self.up:
             self.up = False
-            self._lost = lost  # why the silence began; the tries that fail after it change nothing
+            self._lost = lost  # the cause of the silence; later failed attempts do not change it
             metrics.CONNECTIONS.labels(self.source).dec()
 
     def silence(self, *, covered_ms: int = 0) -> Gap | None:
-        """The gap from when it was last heard until now; None where there is none, or nothing was heard before.
+        """The gap from the last data until now; None if there is none, or no data arrived before.
 
-        The last `covered_ms` of it are sent again by the platform. Call it before `heard`.
+        The platform sends the last `covered_ms` again: they are not part of the gap. Call it before `heard`.
         """
         if self.heard_ms is None:
             return None

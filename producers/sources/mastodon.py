@@ -1,11 +1,11 @@
 """Mastodon: the hashtag and public streams of any number of instances.
 
-Source: "Streaming timelines" in Mastodon's documentation, by server-sent events. Since Mastodon 4.2 most instances want
-an access token for streams.
+Source: "Streaming timelines" in Mastodon's documentation, by server-sent events. Since Mastodon 4.2 most instances
+require an access token for streams.
 
-A stream can't be resumed. So each connection first opens the stream and then reads from the timeline what has come
-since the last status: nothing falls in between, and what comes twice is one post. The ids of statuses are an instance's
-own; a post's id is its uri, so that one seen on several instances, or under several tags, counts once.
+A stream cannot be resumed. So each connection first opens the stream, and then reads the timeline since the last
+status: nothing is lost in between, and duplicates count once. Status ids are local to an instance; a post's id is its
+uri, so a post seen on several instances, or under several tags, counts once.
 """
 
 import logging
@@ -34,13 +34,13 @@ from producers.sources.received import Items, Mark, Received
 log = logging.getLogger(__name__)
 
 STALL_S: Final = 60.0  # an instance sends a heartbeat every 15 seconds
-URIS: Final = 50_000  # local ids remembered for each instance: those that deletions and replies can be told of
+URIS: Final = 50_000  # local ids remembered per instance, so that deletions and replies can be resolved
 
-_MAX_EVENT_BYTES: Final = 4 * MAX_PAYLOAD_BYTES  # what is longer is no event, and would only fill the memory
+_MAX_EVENT_BYTES: Final = 4 * MAX_PAYLOAD_BYTES  # no valid event is longer; protects the memory
 
 
 class Stream(NamedTuple):
-    """A stream that every instance has: of a hashtag, `public`, or `public/local`."""
+    """A stream that every instance offers: a hashtag, `public`, or `public/local`."""
 
     path: str
     tag: str | None = None
@@ -55,7 +55,7 @@ class Stream(NamedTuple):
 
     @property
     def timeline(self) -> tuple[str, dict[str, str]]:
-        """The path and the parameters of the REST timeline with the same statuses."""
+        """Path and parameters of the REST timeline with the same statuses."""
         if self.tag is not None:
             return f"/api/v1/timelines/tag/{quote(self.tag, safe='')}", {}
         return "/api/v1/timelines/public", {"local": "true"} if self.path == "public/local" else {}
@@ -70,7 +70,7 @@ class _Configuration(msgspec.Struct, frozen=True):
 
 
 class _About(msgspec.Struct, frozen=True):
-    """What an instance says of itself: the part that is read."""
+    """An instance's description of itself: only the part that is read."""
 
     configuration: _Configuration = _Configuration()
 
@@ -90,44 +90,44 @@ class Instance:
         self._asking = threading.Lock()
 
     def streaming_url(self) -> str:
-        """Where its streams are: large instances have a server of their own for them. Blocks until it has answered
-        once; while it does not, its own address is as good a guess.
+        """URL of the streaming server: large instances have a separate one. Blocks for one request until the instance
+        has answered once; until then, returns the instance's own URL.
         """
         own = str(self.client.base_url).rstrip("/")
         with self._asking:
             if self._streaming is None:
                 try:
-                    self._streaming = self._asked() or own
+                    self._streaming = self._ask_streaming_url() or own
                 except Lost:
                     return own
             return self._streaming
 
-    def _asked(self) -> str | None:
-        """`configuration.urls.streaming` ("Instance"); None for an instance that does not say."""
+    def _ask_streaming_url(self) -> str | None:
+        """`configuration.urls.streaming` ("Instance"); None if the instance gives none that is safe to use."""
         try:
             answer = ask(self.source, self.client, "GET", "/api/v2/instance", self._clock_ms)
             url = urlsplit(_ABOUT.decode(answer.body).configuration.urls.streaming or "")
             host = url.hostname
-        except (Refused, ValueError, RecursionError):  # also what is no JSON, or not of this shape
+        except (Refused, ValueError, RecursionError):  # also invalid JSON, or another shape
             return None
         if host is None or (url.scheme not in ("wss", "https") and self.client.base_url.scheme == "https"):
-            return None  # a token does not leave in the clear
+            return None  # never send a token unencrypted
         if leads_inside(host) and not leads_inside(self.client.base_url.host):
-            log.warning("%s names a streaming server inside our own network: not asked", self.source)
+            log.warning("%s names a streaming server inside our own network: not used", self.source)
             return None
         return f"{'https' if url.scheme in ('wss', 'https') else 'http'}://{url.netloc}{url.path.rstrip('/')}"
 
 
 class StreamPosition(msgspec.Struct, frozen=True):
-    """How far a stream has come: what is kept of it between runs."""
+    """Position of a stream, stored between runs."""
 
     id: str | None = None
-    """The last status, or what its id would have been when the stream was first connected to."""
+    """Id of the last status; before the first status, the id for the time of the first connection."""
     heard_ms: int | None = None
 
 
 class MastodonStream:
-    """One stream of one instance, one connection after the other. `last_id` is the last status of an earlier run."""
+    """One stream of one instance: one connection after the other. `last_id` is the last status of an earlier run."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class MastodonStream:
         )
 
     def connect(self) -> Items:
-        """One connection, to its end. Blocks. Always raises: Lost, or Refused."""
+        """One connection, until it ends. Blocks. Always raises Lost or Refused."""
         what = f"{self._instance.source} {self._stream.key}"
         url = f"{self._instance.streaming_url()}/api/v1/streaming/{self._stream.path}"
         with (
@@ -156,19 +156,19 @@ class MastodonStream:
             connect_sse(self._instance.client, "GET", url, params=self._stream.params) as events,
         ):
             check(what, events.response, self._clock_ms)
-            yield from self._caught_up()
-            yield self._mark()  # a tag that stays quiet is caught up on from here
+            yield from self._catch_up()
+            yield self._mark()  # a quiet tag catches up from here next time
             yield from self._live(events)
         raise Lost("ended")
 
     def _live(self, events: EventSource) -> Items:
-        events.response.stream = _Watched(events.response.stream, self.link.heard)
-        events.response.encoding = "utf-8"  # always ("Server-sent events"); what the header says may be any codec
+        events.response.stream = _CheckedBody(events.response.stream, self.link.heard)
+        events.response.encoding = "utf-8"  # always ("Server-sent events"); the header may name any codec
         try:
             for event in events.iter_sse():
                 yield self._received(event)
         except SSEError:
-            raise Lost("http-error", "no event stream") from None
+            raise Lost("http-error", "not an event stream") from None
 
     def _received(self, event: ServerSentEvent) -> Received:
         if event.event == "update":
@@ -177,8 +177,8 @@ class MastodonStream:
         payload = f"event: {event.event}\n{data}".encode()
         return self._with_mark(payload)
 
-    def _caught_up(self) -> Items:
-        """What the timeline has since the last status; where it can't all be had, a gap."""
+    def _catch_up(self) -> Items:
+        """Statuses of the timeline since the last status; a gap if they cannot all be read."""
         since = self._last_id or self._began_id
         if since is None:
             self._began_id = id_at(self._clock_ms())
@@ -203,21 +203,21 @@ class MastodonStream:
         return Mark(position_name(self._instance.name), self._stream.key, msgspec.to_builtins(place))
 
 
-class _Watched(httpx.SyncByteStream):
-    """A body that says when something comes: heartbeats are comments, which no event shows."""
+class _CheckedBody(httpx.SyncByteStream):
+    """A body that reports when data arrives: heartbeats are comments, and appear in no event."""
 
     def __init__(self, body: Any, heard: Callable[[], object]) -> None:
         self._body, self._heard = body, heard
 
     def __iter__(self) -> Iterator[bytes]:
-        """Raises Lost for an event without an end: of very many lines, or of a very long one."""
+        """Raises Lost for an endless event: very many lines, or one very long line."""
         lines, event = LineBuffer(), 0
         for piece in self._body:
             self._heard()
             for line, size in lines.feed(piece):
                 event = 0 if not line else event if line.startswith(b":") else event + size
             if event + lines.pending > _MAX_EVENT_BYTES:
-                raise Lost("http-error", "an event without an end")
+                raise Lost("http-error", "an endless event")
             yield piece
 
     def close(self) -> None:
@@ -225,7 +225,7 @@ class _Watched(httpx.SyncByteStream):
 
 
 class Parser:
-    """The format, with each instance's mapping of local ids to uris. A deletion of what was never seen is none."""
+    """The format, with a mapping of local ids to uris per instance. Ignores deletions of posts that were never seen."""
 
     def __init__(self) -> None:
         self._uris: defaultdict[str, RecentUris] = defaultdict(RecentUris)
@@ -246,7 +246,7 @@ class Parser:
 
 
 class RecentUris(OrderedDict[str, str]):
-    """The newest URIS of the mapping that the format asks for."""
+    """The mapping that the format needs, limited to the newest URIS entries."""
 
     def __setitem__(self, local_id: str, uri: str) -> None:
         super().__setitem__(local_id, uri)
@@ -256,5 +256,5 @@ class RecentUris(OrderedDict[str, str]):
 
 
 def position_name(instance: str) -> str:
-    """The name of an instance's positions; their keys are its streams'."""
+    """The name of an instance's positions; the keys are those of its streams."""
     return f"mastodon-{instance}"

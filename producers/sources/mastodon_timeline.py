@@ -1,4 +1,4 @@
-"""Mastodon's REST timelines, read forward from a status: what a stream did not bring.
+"""Mastodon's REST timelines, read forward from a status, for posts that the stream missed.
 
 Sources: "Timelines", "Rate limits" and "Pagination" in Mastodon's documentation.
 """
@@ -17,17 +17,17 @@ from producers.sources.http import ask
 from producers.sources.lost import Lost
 from producers.sources.reconnect import tried
 
-PAGE: Final = 40  # the largest that instances give
-MAX_PAGES: Final = 100  # of one catch-up: instances allow 300 requests in 5 minutes
-PATIENCE_S: Final = 90.0  # for one page, its retries included
-OVERLAP_MS: Final = 120_000  # a status of another instance arrives late, and is filed under when it was written
+PAGE: Final = 40  # the maximum of instances
+MAX_PAGES: Final = 100  # per catch-up: instances allow 300 requests in 5 minutes
+PATIENCE_S: Final = 90.0  # per page, retries included
+OVERLAP_MS: Final = 120_000  # a status of another instance arrives late, but its id has the time of writing
 
-_TIME_SHIFT: Final = 16  # an id is a time in milliseconds, and 16 bits more
-_FIRST_TIME: Final = 10**16  # a smaller number is no such id
+_TIME_SHIFT: Final = 16  # an id is a time in milliseconds and 16 more bits
+_FIRST_TIME: Final = 10**16  # smaller numbers are not such ids
 
 
 class TooMuch(Exception):
-    """More statuses than one catch-up reads."""
+    """There are more statuses than one catch-up reads."""
 
 
 class Timeline:
@@ -49,7 +49,7 @@ class Timeline:
     def since(self, min_id: str) -> Iterator[list[bytes]]:
         """Every status after `min_id`, as JSON, page by page and oldest first.
 
-        Blocks; retries each page for PATIENCE_S. Raises Lost, Refused, TooMuch; what came before stands.
+        Blocks; retries each page for PATIENCE_S. Raises Lost, Refused, TooMuch; pages returned before stay valid.
         """
         for _ in range(MAX_PAGES):
             patience = stop_before_delay(PATIENCE_S)
@@ -67,14 +67,14 @@ class Timeline:
         try:
             statuses = [bytes(status) for status in items(body)]
         except InvalidPost:
-            raise Lost("http-error", "a timeline that is no list of statuses") from None
+            raise Lost("http-error", "a timeline that is not a list of statuses") from None
         if not statuses:
             return [], None
         return statuses[::-1], _newer(response) or status_id(statuses[0])
 
 
 def _newer(response: httpx.Response) -> str | None:
-    """From where on the next page is, as the answer says it ("Pagination"); None where it says nothing of use."""
+    """The `min_id` of the next page, from the answer ("Pagination"); None if it gives no usable one."""
     try:
         min_id = httpx.URL(response.links.get("prev", {}).get("url", "")).params.get("min_id")
     except (httpx.InvalidURL, ValueError):
@@ -90,7 +90,7 @@ _STATUS: Final = msgspec.json.Decoder(_StatusId)
 
 
 def status_id(status: bytes | str) -> str | None:
-    """The instance's own id of a status in JSON; None for what is none, or too long for one."""
+    """The local id of a status in JSON; None if it is missing or too long."""
     try:
         found = _STATUS.decode(status).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -99,7 +99,7 @@ def status_id(status: bytes | str) -> str | None:
 
 
 def later(one: str | None, other: str | None) -> str | None:
-    """The later of two ids. Ids of Mastodon are numbers in the order of time; of others the second one counts."""
+    """The later of two ids. Mastodon's ids are numbers in order of time; of other ids, the second one."""
     if one is None or other is None:
         return one or other
     if one.isdecimal() and other.isdecimal():
@@ -108,12 +108,12 @@ def later(one: str | None, other: str | None) -> str | None:
 
 
 def id_at(ms: int) -> str:
-    """The id that a status of this moment would have."""
+    """The id of a status created at this time."""
     return str(ms << _TIME_SHIFT)
 
 
 def before(status_id: str) -> str:
-    """The id from which a catch-up starts, to have also what is filed under a time before it, but came after it."""
+    """The id where a catch-up starts: OVERLAP_MS earlier, to include statuses with older ids that arrived later."""
     if not status_id.isdecimal() or int(status_id) < _FIRST_TIME:
         return status_id
     return str(int(status_id) - (OVERLAP_MS << _TIME_SHIFT))

@@ -1,4 +1,4 @@
-"""Several sources that block, each in a thread of its own, as one iterator."""
+"""Merges several blocking sources, each in its own thread, into one iterator."""
 
 import logging
 import threading
@@ -11,13 +11,13 @@ from producers.sources.received import Item, Items, Received
 
 log = logging.getLogger(__name__)
 
-ROOM: Final = 2_000  # items that wait for Kafka before the platform has to
-ROOM_BYTES: Final = 64 << 20  # of their payloads
+MAX_ITEMS: Final = 2_000  # items that wait for Kafka before back-pressure reaches the platform
+MAX_BYTES: Final = 64 << 20  # of their payloads
 TICK_S: Final = 0.5
 
 
 class Stopped(Exception):
-    """The run is at its end: raised out of a source's waiting, and heard by nobody."""
+    """The run has ended: raised inside a source's wait, and ignored."""
 
 
 class _Ended(NamedTuple):
@@ -25,11 +25,11 @@ class _Ended(NamedTuple):
 
 
 def merged(sources: Sequence[Callable[[], Items]], stop: threading.Event) -> Generator[Item | None, None, None]:
-    """What the sources give, each in its own order; None every TICK_S where nothing comes. Ends when all have.
+    """Items of all sources, each source in order; None after TICK_S without an item. Ends when all sources have ended.
 
-    A reader that is slow slows the sources down. A source that is refused is left out with a line in the log, while
-    another one is left; what else a source raises, and the last one's refusal, is raised here. Sets `stop` when it is
-    closed or ends; the threads are daemons, so that one that hangs in a read keeps nobody waiting.
+    A slow reader slows the sources down (back-pressure). A refused source is logged and left out, as long as another
+    one is left; any other error of a source, and the refusal of the last one, is raised here. Sets `stop` when closed
+    or ended; the threads are daemons, so a thread that hangs in a read does not delay the end.
     """
     items = _BoundedQueue()
     for number, source in enumerate(sources):
@@ -43,7 +43,7 @@ def merged(sources: Sequence[Callable[[], Items]], stop: threading.Event) -> Gen
                 continue
             left -= 1
             if isinstance(item.error, Refused) and left:
-                log.error("%s; going on without it", item.error)
+                log.error("%s; continuing without this source", item.error)
             elif item.error is not None:
                 raise item.error
     finally:
@@ -69,14 +69,14 @@ class _BoundedQueue:
         self._changed = threading.Condition()
 
     def put(self, item: Item | _Ended, timeout_s: float) -> bool:
-        """Whether there was room for it in time. What is larger than all the room goes in when nothing else is."""
+        """Add the item; False if there was no room in time. An item larger than MAX_BYTES needs an empty queue."""
         size = _size(item)
 
-        def room() -> bool:
-            return not self._items or (len(self._items) < ROOM and self._bytes + size <= ROOM_BYTES)
+        def has_room() -> bool:
+            return not self._items or (len(self._items) < MAX_ITEMS and self._bytes + size <= MAX_BYTES)
 
         with self._changed:
-            if not self._changed.wait_for(room, timeout_s):
+            if not self._changed.wait_for(has_room, timeout_s):
                 return False
             self._items.append(item)
             self._bytes += size
@@ -84,7 +84,7 @@ class _BoundedQueue:
             return True
 
     def get(self, timeout_s: float) -> Item | _Ended | None:
-        """The first item; None where none came in time."""
+        """The first item; None if none came in time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._items, timeout_s):
                 return None
@@ -105,7 +105,7 @@ def _work(source: Callable[[], Items], items: _BoundedQueue, stop: threading.Eve
             _put(items, item, stop)
     except Stopped:
         return
-    except Exception as raised:  # raised again where somebody reads: a thread's own end says nothing to anybody
+    except Exception as raised:  # raised again in the reader: an error that ends a thread would go unnoticed
         error = raised
     try:
         _put(items, _Ended(error), stop)

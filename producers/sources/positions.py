@@ -1,4 +1,4 @@
-"""How far sources have come, in files below the state folder: what a run, however it ended, leaves for the next."""
+"""Positions of sources, in files below the state folder: the next run resumes there, however this one ended."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ FOLDER = "positions"  # below the state folder
 
 
 class Positions:
-    """One small file a name, replaced as a whole: who reads it finds the old position or the new one, never half."""
+    """One small file per name, replaced atomically: a reader finds the old position or the new one, never half."""
 
     def __init__(self, state_dir: Path) -> None:
         self._folder = state_dir / FOLDER
@@ -28,7 +28,7 @@ class Positions:
         self._changed: set[str] = set()
 
     def load(self, name: str, key: str, kind: type[Value]) -> Value | None:
-        """The value that was saved last; None where there is none, or, with a warning, a damaged one.
+        """The last saved value; None if there is none, or, with a warning, if it is damaged.
 
         Reads the disk. Raises OSError.
         """
@@ -38,11 +38,11 @@ class Positions:
         try:
             return None if value is None else msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            log.warning("position %s, %s is damaged: starting without it: %s", name, key, error)
+            log.warning("position %s, %s is damaged: starting without a position: %s", name, key, error)
             return None
 
     def note(self, mark: Mark) -> None:
-        """Keep a mark for the next `save`."""
+        """Remember a mark for the next `save`."""
         self._known.setdefault(mark.name, {})[mark.key] = mark.value
         self._changed.add(mark.name)
 
@@ -51,7 +51,7 @@ class Positions:
         return bool(self._changed)
 
     def save(self) -> None:
-        """Write what was noted since the last time. Call it once Kafka has all before. Blocks; raises OSError."""
+        """Write the marks since the last one. Call it once Kafka has everything before them. Blocks. Raises OSError."""
         for name in sorted(self._changed):
             self._write(self._path(name), self._known[name])
         self._changed.clear()
@@ -73,16 +73,16 @@ class Positions:
 
     def _write(self, path: Path, values: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}.new")
-        with aside.open("w") as file:
+        temporary = path.with_suffix(f".{os.getpid()}.new")
+        with temporary.open("w") as file:
             json.dump(values, file)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temporary.replace(path)
 
 
 class Checkpoints:
-    """Saves positions now and then, each time once `flush` says that Kafka has all that came before them."""
+    """Saves positions every `every_s`, each time after `flush` has ensured that Kafka has everything before them."""
 
     def __init__(
         self, flush: Callable[[], None], positions: Positions, monotonic: Callable[[], float], *, every_s: float = 1.0
@@ -91,7 +91,7 @@ class Checkpoints:
         self._saved_at = monotonic()
 
     def passed(self, item: Item | None) -> None:
-        """Note an item that was sent on, or that nothing came. Blocks on Kafka and the disk when a save is due.
+        """Record an item that was sent, or None. Blocks on Kafka and the disk when a save is due.
 
         Raises PublishFailed, OSError.
         """

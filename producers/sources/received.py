@@ -1,4 +1,4 @@
-"""What sources hand over: payloads, gaps, and marks of how far they have come."""
+"""Items of a source: payloads, gaps, and marks of its position."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,32 +7,32 @@ from hashtide.contract.messages import Gap, Origin
 
 
 class Mark(NamedTuple):
-    """How far a source has come. It holds once everything that the source handed over before is in Kafka."""
+    """The position of a source. Valid once everything that the source returned before is in Kafka."""
 
     name: str
-    """Of the source among all positions: `x`, `mastodon-example.social`."""
+    """The source, unique among all positions: `x`, `mastodon-example.social`."""
     key: str
-    """Of a part of the source, where it has several that move on their own."""
+    """The part of the source, if it has several parts with their own positions."""
     value: Any
-    """What the source needs to go on from here: JSON."""
+    """What the source needs to resume here: JSON."""
 
 
 class Received(NamedTuple):
-    """One payload and where it lies."""
+    """One payload and its position."""
 
     source: str
-    """`file:NAME`, `x`, `mastodon:HOST`: the kind, and where it has several, which one."""
+    """`file:NAME`, `x`, `mastodon:HOST`: the kind and, if there are several, which one."""
     position: str
     payload: bytes
-    """Without its line end; one byte more than MAX_PAYLOAD_BYTES where it was longer than that, and was cut."""
+    """Without its line end. A longer one is cut to MAX_PAYLOAD_BYTES and one byte."""
     consumed: int = 0
-    """Of a source with an end: bytes or lines read so far. With the total, the progress."""
+    """For a source with an end: bytes or lines read so far, to show the progress."""
     mark: Mark | None = None
-    """How far the source has come with this payload."""
+    """Position of the source after this payload."""
     origin: Origin | None = None
-    """How its posts came, where that differs from the run's."""
+    """Origin of its posts, if it differs from the run's."""
     firehose: bool = False
-    """Whether the platform sends everything here, so that only posts of a campaign go on."""
+    """Whether the stream carries everything, so that only posts of a campaign are published."""
 
 
 Item = Received | Gap | Mark

@@ -1,9 +1,9 @@
-"""Staying connected: how long to wait before the next try, and the loop around it.
+"""The reconnect loop, and how long it waits before the next attempt.
 
-The waits are those of "Handling disconnections" in X's developer documentation, the only platform that has rules. Again
-at once when a connection that worked is lost; after that by what went wrong, each counting by itself: 250 ms more each
-time up to 16 s (network), 5 s doubling up to 320 s (HTTP errors), a minute doubling or until the server's own time
-(420, 429). A connection that brings something starts them afresh.
+The waits follow "Handling disconnections" in X's developer documentation, the only platform with rules. Retry at once
+when a working connection is lost; then wait by kind of failure, each kind counted separately: 250 ms more each time up
+to 16 s (network), 5 s doubling up to 320 s (HTTP errors), one minute doubling, or until the server's own time (420,
+429). A connection that receives something resets the waits.
 """
 
 from collections import Counter
@@ -29,15 +29,15 @@ HTTP_FIRST_S: Final = 5.0
 HTTP_MAX_S: Final = 320.0
 SHORT_MS: Final = 1_000
 SHORT_AT_ONCE: Final = 5
-"""After more connections in a row that worked, and did not last so long, the next one waits."""
+"""After more working connections in a row that each lasted less than SHORT_MS, the next one waits."""
 LIMITED_FIRST_S: Final = 60.0
-LIMITED_MAX_S: Final = 900.0  # the length of X's rate limit windows: no server's clock makes us wait longer
+LIMITED_MAX_S: Final = 900.0  # X's rate limit window: we never wait longer, whatever the server's clock
 
-_HTTP: Final = frozenset(("http-error", "notice"))  # a notice and nothing else is an answer, too
+_HTTP: Final = frozenset(("http-error", "notice"))  # a connection with only a notice is an error answer, too
 
 
 class WaitByCause(wait_base):
-    """How long to wait after each `Lost` of one series of tries. Failures of each sort count by themselves."""
+    """How long to wait after each `Lost` of one series of attempts. Each kind of failure is counted separately."""
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         self._clock_ms = clock_ms
@@ -46,10 +46,10 @@ class WaitByCause(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         lost = retry_state.outcome.exception() if retry_state.outcome else None
         assert isinstance(lost, Lost)
-        sort = "limited" if lost.cause == "rate-limited" else "http" if lost.cause in _HTTP else "network"
-        self._failures[sort] += 1
-        failures = self._failures[sort]
-        match sort:
+        kind = "limited" if lost.cause == "rate-limited" else "http" if lost.cause in _HTTP else "network"
+        self._failures[kind] += 1
+        failures = self._failures[kind]
+        match kind:
             case "limited":
                 return limited_wait_s(failures, lost.retry_at_ms, self._clock_ms())
             case "http":
@@ -58,7 +58,7 @@ class WaitByCause(wait_base):
 
 
 def limited_wait_s(failures: int, retry_at_ms: int | None, now_ms: int) -> float:
-    """Until the server's own time where it names one to come, else a minute, doubled with each failure."""
+    """Seconds until the server's own time if it names a future one, else a minute, doubled with each failure."""
     if retry_at_ms is not None and retry_at_ms > now_ms:
         return min(retry_at_ms - now_ms, LIMITED_MAX_S * 1000) / 1000
     return min(LIMITED_FIRST_S * 2.0 ** (failures - 1), LIMITED_MAX_S)
@@ -72,12 +72,12 @@ def tries(
     sleep: Callable[[float], None],
     stop: stop_base = stop_never,
 ) -> Retrying:
-    """A series of tries of one thing, each after a `Lost` and its wait, until `stop`: then the last `Lost` is raised.
+    """A series of attempts, each after a `Lost` and its wait, until `stop`; then raises the last `Lost`.
 
-    What else is raised goes through at once. Each try in vain is told by `failed`, as of Outage.waited_out.
+    Raises any other error at once. Reports each failed attempt to `failed`, as from Outage.waited_out.
     """
 
-    def say(state: RetryCallState) -> None:
+    def report(state: RetryCallState) -> None:
         lost = state.outcome.exception() if state.outcome else None
         cause = lost.cause if isinstance(lost, Lost) else ""
         failed(f"{source}: {lost}", cause, state.upcoming_sleep)
@@ -87,7 +87,7 @@ def tries(
         retry=retry_if_exception_type(Lost),
         stop=stop,
         sleep=sleep,
-        before_sleep=say,
+        before_sleep=report,
         reraise=True,
     )
 
@@ -100,7 +100,7 @@ def tried(
     sleep: Callable[[float], None],
     stop: stop_base = stop_never,
 ) -> Callable[P, T]:
-    """`call`, tried in such a series. Blocks; raises the last `Lost`, and what else is raised."""
+    """`call`, retried as `tries` does. Blocks; raises the last `Lost`, and any other error at once."""
 
     def series(*args: P.args, **options: P.kwargs) -> T:
         with outages.of(source).waited_out() as failed:
@@ -112,13 +112,13 @@ def tried(
 def reconnecting(
     connect: Callable[[], Items], link: Link, *, clock_ms: Callable[[], int], sleep: Callable[[float], None]
 ) -> Items:
-    """All that comes through connection after connection, for ever. Blocks; does all retrying.
+    """The items of one connection after the other, for ever. Blocks; does all retrying.
 
-    `connect` makes a connection and gives what it brings; it never just ends, but raises Lost, or what is for a person
-    to look at (Refused): that goes through.
+    `connect` opens a connection and yields its items. It always ends with Lost, which is retried, or with an error for
+    an operator (Refused), which is raised here.
     """
     failed = partial(outages.of(link.source).failed, link)
-    short = 0  # connections in a row that worked and ended within a moment
+    short = 0  # working connections in a row that ended within SHORT_MS
     while True:
         began_ms = clock_ms()
         for attempt in tries(link.source, failed, clock_ms=clock_ms, sleep=sleep):
@@ -131,8 +131,8 @@ def reconnecting(
                 if worked:
                     failed(f"{link.source}: {lost}", lost.cause)
                     short = short + 1 if clock_ms() - began_ms < SHORT_MS else 0
-                    if short > SHORT_AT_ONCE:  # a server that lets us in to throw us out would keep us busy with it
+                    if short > SHORT_AT_ONCE:  # else a server that accepts and closes at once would keep us busy
                         sleep(min(NETWORK_STEP_S * (short - SHORT_AT_ONCE), NETWORK_MAX_S))
-                    break  # at once, and counting from the start
+                    break  # retry at once, with new counts
                 with attempt:
                     raise

@@ -1,4 +1,4 @@
-"""Tokens: read from files or the environment, handed to clients, and shown nowhere."""
+"""Tokens: read from files or the environment, passed to clients, and never shown."""
 
 from hashtide.secrets import one_word, read_secret
 from hashtide.settings import WrongSetting
@@ -12,7 +12,7 @@ def x_token(settings: ProducerSettings) -> str:
     elif settings.x_bearer_token_file is not None:
         token = read_secret("HASHTIDE_X_BEARER_TOKEN_FILE", settings.x_bearer_token_file).strip()
     else:
-        raise WrongSetting("HASHTIDE_X_BEARER_TOKEN_FILE: must name a file with the bearer token of an app at X")
+        raise WrongSetting("HASHTIDE_X_BEARER_TOKEN_FILE: must name a file with the bearer token of an X app")
     return one_word("HASHTIDE_X_BEARER_TOKEN", token)
 
 

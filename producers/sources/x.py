@@ -1,4 +1,4 @@
-"""X's filtered stream (API v2): every post that the rules ask for, line by line, over one connection that is kept up.
+"""X's filtered stream (API v2): every post that matches the rules, line by line, over one persistent connection.
 
 Sources: "Filtered stream", "Consuming streaming data", "Handling disconnections" and "Recovery and redundancy" in X's
 developer documentation.
@@ -18,7 +18,7 @@ from producers.sources.received import Items, Mark, Received
 
 SOURCE: Final = "x"
 PATH: Final = "/2/tweets/search/stream"
-STALL_S: Final = 20.0  # a line feed comes every 20 seconds, if nothing else does
+STALL_S: Final = 20.0  # X sends a line feed every 20 seconds, if nothing else
 MAX_BACKFILL_MINUTES: Final = 5
 
 _FIELDS: Final = {
@@ -28,12 +28,12 @@ _FIELDS: Final = {
     "user.fields": "location",
     "place.fields": "country_code",
 }
-"""All that `formats.x_v2` reads."""
+"""Every field that `formats.x_v2` reads."""
 
 
 class XStream:
-    """The stream, one connection after the other. `backfill_minutes`: how much each sends again of what came before it;
-    0 where the access level has none of that.
+    """The stream: one connection after the other. `backfill_minutes`: how many minutes before its start each connection
+    sends again; 0 if the access level has no backfill.
     """
 
     def __init__(self, client: httpx.Client, link: Link, *, backfill_minutes: int, clock_ms: Callable[[], int]) -> None:
@@ -43,7 +43,7 @@ class XStream:
         self._params = _FIELDS | ({"backfill_minutes": str(backfill_minutes)} if backfill_minutes else {})
 
     def connect(self) -> Items:
-        """One connection, to its end. Blocks. Always raises: Lost, or Refused."""
+        """One connection, until it ends. Blocks. Always raises Lost or Refused."""
         lines = LineBuffer()
         try:
             with failures_as_lost(), self._client.stream("GET", PATH, params=self._params) as response:
@@ -88,7 +88,7 @@ _LINE: Final = msgspec.json.Decoder(_StreamLine)
 
 
 def notice(line: bytes) -> Lost | None:
-    """What a line says of the connection's end, if it does: then nothing more comes. Pure; raises nothing.
+    """The Lost that a line announces, after which nothing more comes; None for any other line. Pure; raises nothing.
 
     "Handling disconnections": `{"errors": [{"title": "operational-disconnect", ...}]}`, and
     `{"title": "ConnectionException", "connection_issue": "TooManyConnections"}`.
@@ -96,14 +96,14 @@ def notice(line: bytes) -> Lost | None:
     if line.startswith(b'{"data"') or not line:
         return None
     try:
-        said = _LINE.decode(line)
+        message = _LINE.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if said.data is not None:
+    if message.data is not None:
         return None
-    if said.connection_issue is not None:
-        return Lost("rate-limited", said.connection_issue)
-    for error in said.errors:
+    if message.connection_issue is not None:
+        return Lost("rate-limited", message.connection_issue)
+    for error in message.errors:
         if error.title == "operational-disconnect" or error.disconnect_type is not None:
             slow = "slow" in error.detail.lower() or "full buffer" in error.detail.lower()
             return Lost("too-slow" if slow else "notice", error.disconnect_type or error.title, cut=True)

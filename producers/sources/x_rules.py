@@ -1,7 +1,7 @@
-"""The rules of X's filtered stream: what the campaigns ask for, against what stands there.
+"""The rules of X's filtered stream: compares the rules that the campaigns need with X's, and updates X's.
 
-Sources: "Filtered stream: build a rule" and "Filtered stream operators" in X's developer documentation. Rules are ours
-by their tag, `hashtide:CAMPAIGN:NUMBER`; others are left alone.
+Sources: "Filtered stream: build a rule" and "Filtered stream operators" in X's developer documentation. Rules with the
+tag `hashtide:CAMPAIGN:NUMBER` are ours; others are never changed.
 """
 
 import logging
@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from producers.sources.http import ask
-from producers.sources.lost import Lost, Refused, said
+from producers.sources.lost import Lost, Refused, excerpt
 from producers.wanted import Terms, Wanted
 
 log = logging.getLogger(__name__)
@@ -21,13 +21,13 @@ PATH: Final = "/2/tweets/search/stream/rules"
 OURS: Final = "hashtide:"
 
 MAX_PAGES: Final = 100
-"""Of rules: no access level has room for more than a few."""
+"""Pages of rules that are read: no access level allows more than a few."""
 
 _OR: Final = " OR "
 
 
 class XRule(msgspec.Struct, frozen=True):
-    """One rule; `id` is X's, once it is there."""
+    """One rule; `id` is X's, once the rule exists."""
 
     value: str
     tag: str | None = None
@@ -35,18 +35,18 @@ class XRule(msgspec.Struct, frozen=True):
 
 
 class RulePlan(msgspec.Struct, frozen=True):
-    """What to change: first add, then remove, so that nothing is missed in between."""
+    """Changes to make: add first, then remove, so that no post is missed in between."""
 
     add: tuple[XRule, ...]
     remove: tuple[XRule, ...]
 
 
 def rules(wanted: Wanted, max_chars: int) -> list[XRule]:
-    """The rules that ask for all campaigns' posts, each of at most `max_chars` characters. Pure. Raises Refused for a
-    tag or phrase that no rule has room for.
+    """The rules that match all campaigns' posts, each of at most `max_chars` characters. Pure. Raises Refused for a tag
+    or phrase that is too long for a rule.
 
-    What is asked of a root is asked in rules of its own: not every access level has every operator, and a rule with one
-    that it has not is refused whole.
+    Each operator on roots gets separate rules: not every access level has every operator, and X refuses the whole rule
+    with an operator that is missing.
     """
     return [
         XRule(value, f"{OURS}{terms.campaign}:{number}")
@@ -64,18 +64,20 @@ def _values(terms: Terms, max_chars: int) -> Iterator[str]:
 
 
 def _joined(parts: Iterable[str], max_chars: int) -> Iterator[str]:
-    """The parts with OR between them, in as few pieces as are needed."""
-    piece = ""
+    """The parts joined with OR, in as few rules as possible."""
+    rule = ""
     for part in parts:
         if len(part) > max_chars:
-            raise Refused(f"{part!r} has {len(part)} characters, and a rule of X's filtered stream at most {max_chars}")
-        longer = f"{piece}{_OR}{part}" if piece else part
+            raise Refused(
+                f"{part!r} has {len(part)} characters, but a rule of X's filtered stream has at most {max_chars}"
+            )
+        longer = f"{rule}{_OR}{part}" if rule else part
         if len(longer) > max_chars:
-            yield piece
+            yield rule
             longer = part
-        piece = longer
-    if piece:
-        yield piece
+        rule = longer
+    if rule:
+        yield rule
 
 
 def _quoted(phrase: str) -> str:
@@ -83,10 +85,10 @@ def _quoted(phrase: str) -> str:
 
 
 def plan(wanted: Sequence[XRule], present: Sequence[XRule]) -> RulePlan:
-    """What makes X's rules say what is wanted. Pure. A rule that stands there already, whoever made it, is enough."""
+    """The changes that turn X's rules into the wanted ones. Pure. An existing equal rule counts, by any creator."""
     values = {rule.value for rule in wanted}
-    standing = {rule.value for rule in present}
-    distinct = {rule.value: rule for rule in reversed(wanted) if rule.value not in standing}
+    existing = {rule.value for rule in present}
+    distinct = {rule.value: rule for rule in reversed(wanted) if rule.value not in existing}
     return RulePlan(
         add=tuple(rule for rule in wanted if distinct.get(rule.value) is rule),
         remove=tuple(rule for rule in present if (rule.tag or "").startswith(OURS) and rule.value not in values),
@@ -94,7 +96,7 @@ def plan(wanted: Sequence[XRule], present: Sequence[XRule]) -> RulePlan:
 
 
 class _Problem(msgspec.Struct, frozen=True):
-    """Why X does not take a rule, or a request."""
+    """Why X refuses a rule or a request."""
 
     title: str = ""
     value: str | None = None
@@ -102,7 +104,7 @@ class _Problem(msgspec.Struct, frozen=True):
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return said(" ".join(filter(None, (self.title, self.detail, *self.details))))
+        return excerpt(" ".join(filter(None, (self.title, self.detail, *self.details))))
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -119,13 +121,13 @@ _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
 class RulesApi:
-    """The rules of one app at X. Everything blocks for one request, and raises Lost and Refused; callers retry."""
+    """The rules of one X app. Every method blocks for its requests, and raises Lost and Refused; callers retry."""
 
     def __init__(self, client: httpx.Client, clock_ms: Callable[[], int]) -> None:
         self._client, self._clock_ms = client, clock_ms
 
     def present(self) -> list[XRule]:
-        """All rules that stand there, whoever made them."""
+        """All existing rules, whoever created them."""
         found: list[XRule] = []
         params: dict[str, str] = {}
         for _ in range(MAX_PAGES):
@@ -137,7 +139,7 @@ class RulesApi:
         raise Lost("http-error", f"more than {MAX_PAGES} pages of rules")
 
     def add(self, rules: Sequence[XRule], *, dry_run: bool) -> dict[str, str]:
-        """Add rules, or only have them checked. Gives, by their values, what X says of those that it does not take."""
+        """Add rules, or with `dry_run` only check them. Returns X's reasons by value for the rules that it refuses."""
         body = {"add": [{"value": rule.value, "tag": rule.tag} for rule in rules]}
         answer = self._ask("POST", params=_dry(dry_run), json=body)
         problems = {}
@@ -149,18 +151,18 @@ class RulesApi:
         return problems
 
     def remove(self, rules: Sequence[XRule], *, dry_run: bool) -> None:
-        """Remove rules, or only have it checked."""
+        """Remove rules, or with `dry_run` only check that."""
         answer = self._ask("POST", params=_dry(dry_run), json={"delete": {"ids": [rule.id for rule in rules]}})
         if answer.errors:
             raise Refused(f"X's stream rules: {answer.errors[0]}")
 
     def _ask(self, method: str, **request: Any) -> _Answer:
-        # A 400 has the reasons, rule by rule, as success has.
+        # A 400 has the reasons rule by rule, like a success.
         response, body = ask("X's stream rules", self._client, method, PATH, self._clock_ms, taken=(400,), **request)
         try:
             return _ANSWER.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Lost("http-error", f"HTTP {response.status_code} with an answer that is none") from None
+            raise Lost("http-error", f"HTTP {response.status_code} with an unreadable answer") from None
 
 
 def _dry(dry_run: bool) -> dict[str, str]:
@@ -168,20 +170,20 @@ def _dry(dry_run: bool) -> dict[str, str]:
 
 
 def put_in_place(api: RulesApi, wanted: Sequence[XRule], *, dry_run: bool) -> RulePlan:
-    """Have X's rules say what is wanted; every change is tried dry first. With `dry_run`, only that. Gives what it did.
+    """Update X's rules to the wanted ones; checks every change with a dry run first. With `dry_run`, only that. Returns
+    the changes.
 
-    Of the rules that X does not take, each is named in the log, and the others go on. Raises Refused if none is left,
-    and what `api` raises.
+    Logs each rule that X refuses, and continues with the others. Raises Refused if no rule is left, and as `api` does.
     """
     present = api.present()
     planned = plan(wanted, present)
     problems = api.add(planned.add, dry_run=True) if planned.add else {}
     for value, problem in problems.items():
-        log.warning("X does not take a rule, so what it asks for will be missing: %s: %s", value, problem)
+        log.warning("X refuses a rule, so its posts will be missing: %s: %s", value, problem)
     planned = RulePlan(tuple(rule for rule in planned.add if rule.value not in problems), planned.remove)
     kept = {rule.value for rule in present} & {rule.value for rule in wanted}
     if not planned.add and not kept:
-        raise Refused("X takes none of the campaigns' rules" if wanted else "no campaign has anything to ask X for")
+        raise Refused("X refuses all rules of the campaigns" if wanted else "no campaign has anything to search on X")
     if planned.remove:
         api.remove(planned.remove, dry_run=True)
     if not dry_run:
@@ -196,5 +198,5 @@ def put_in_place(api: RulesApi, wanted: Sequence[XRule], *, dry_run: bool) -> Ru
 
 
 def shown(rules: Iterable[XRule]) -> list[dict[str, str | None]]:
-    """Rules as people and scripts see them."""
+    """Rules for people and scripts."""
     return [{"tag": rule.tag, "value": rule.value} for rule in rules]

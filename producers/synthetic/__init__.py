@@ -1,1 +1,1 @@
-"""A made-up campaign, for demos, tests and benchmarks."""
+"""A synthetic campaign, for demos, tests and benchmarks."""

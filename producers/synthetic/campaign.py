@@ -1,7 +1,7 @@
-"""A made-up campaign in the native format, like #MeToo of October 2017: seeded, pure, and known to the line.
+"""A synthetic campaign in the native format, like #MeToo of October 2017: seeded, pure, with a known number of lines.
 
-The same arguments give the same bytes on every supported Python: only Random.random() is drawn from, whose sequence the
-standard library promises to keep, and nothing hangs on a hash, a clock or the C library's mathematics.
+The same arguments give the same bytes on every supported Python: randomness comes only from Random.random(), whose
+sequence the standard library guarantees, and nothing depends on a hash, a clock or the C library's mathematics.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from msgspec import UNSET
 from hashtide.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from producers.synthetic.crowd import SLOTS, SNOWFLAKE_EPOCH_MS, Crowd, Draw, NativePost, moments
 
-SNOWFLAKE_END_MS: Final = SNOWFLAKE_EPOCH_MS + (1 << 41)  # in 2080: 63 bits hold no more
+SNOWFLAKE_END_MS: Final = SNOWFLAKE_EPOCH_MS + (1 << 41)  # in 2080: the limit of 63 bits
 YEAR_2099_MS: Final = 4_070_908_800_000
 
 DUPLICATE_EVERY: Final = 100
@@ -26,27 +26,27 @@ LATE_EVERY: Final = 100
 UNRELATED_EVERY: Final = 50
 
 MALFORMED: Final = ("error page", "half a line", "no post", "no id", "no time", "far future", "before 2006")
-"""The kinds of malformed lines. A run has them in turn."""
+"""Kinds of malformed lines. A run uses them in turn."""
 
 
 _encode = msgspec.json.Encoder().encode
 
 
 class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run holds, to the line: lines = posts + duplicates + malformed."""
+    """Exact content of a run: lines = posts + duplicates + malformed."""
 
     posts: int
-    """Distinct and valid posts, the late and the unrelated among them."""
+    """Distinct valid posts, including the late and the unrelated."""
     seed: int
     start_ms: int
     hours: int
     duplicates: int
-    """Lines that repeat a post of the run: by turns in the same bytes, and the same post written otherwise."""
+    """Lines that repeat a post of the run: alternately the same bytes, and the same post in another notation."""
     malformed: int
     late: int
-    """Posts that arrive a quarter of an hour to six hours after they were made."""
+    """Posts that arrive 15 minutes to six hours after they were created."""
     unrelated: int
-    """Posts that carry no tag, answer nothing and quote nothing: no campaign's."""
+    """Posts without a tag, reply or quote: they belong to no campaign."""
 
     @property
     def lines(self) -> int:
@@ -66,14 +66,14 @@ def plan(
     duplicate_every: int = DUPLICATE_EVERY,
     malformed_every: int = MALFORMED_EVERY,
 ) -> CampaignPlan:
-    """What `payloads` gives for the same arguments. `*_every`: one such line for so many posts, rounded down; 0: none.
+    """The plan of `payloads` for equal arguments. `*_every`: one such line per this many posts, rounded down; 0: none.
 
-    Raises ValueError where posts or hours are below 1, or the time is outside what X's ids can say (2010 to 2080).
+    Raises ValueError if posts or hours are below 1, or if X's ids cannot hold the time (2010 to 2080).
     """
     if posts < 1 or hours < 1:
         raise ValueError("a campaign has at least one post and lasts at least one hour")
     if not SNOWFLAKE_EPOCH_MS <= start_ms <= SNOWFLAKE_END_MS - hours * HOUR_MS:
-        raise ValueError("a campaign lies between 2010-11-05 and 2080-07-10: X's ids can say no other time")
+        raise ValueError("a campaign must be between 2010-11-05 and 2080-07-10: X's ids can hold no other time")
     return CampaignPlan(
         posts=posts,
         seed=seed,
@@ -95,14 +95,14 @@ def payloads(
     duplicate_every: int = DUPLICATE_EVERY,
     malformed_every: int = MALFORMED_EVERY,
 ) -> Iterator[bytes]:
-    """The lines of a campaign, without line ends, in the order of their arrival. Raises ValueError at once, as `plan`.
+    """The lines of a campaign, without line ends, in order of arrival. Raises ValueError at once, as `plan`.
 
-    All was posted at or after `start_ms` and before the end, `hours` later; the campaign's course is stretched to fit.
-    A few times are written in whole seconds, cut.
-    Only lines under way are held in memory: the late ones and the duplicates, at most about two in a hundred.
+    All posts are created from `start_ms` until the end, `hours` later; the campaign's course is stretched to fit. A few
+    times are cut to whole seconds.
+    Only lines that are still to arrive are held in memory: late ones and duplicates, at most about 2 in 100.
     """
-    known = plan(posts, seed, start_ms, hours, duplicate_every=duplicate_every, malformed_every=malformed_every)
-    return _arrivals(known, Random(seed).random)
+    planned = plan(posts, seed, start_ms, hours, duplicate_every=duplicate_every, malformed_every=malformed_every)
+    return _arrivals(planned, Random(seed).random)
 
 
 def _arrivals(plan: CampaignPlan, draw: Draw) -> Iterator[bytes]:
@@ -116,7 +116,7 @@ def _arrivals(plan: CampaignPlan, draw: Draw) -> Iterator[bytes]:
 
 
 def _sent(plan: CampaignPlan, draw: Draw) -> Iterator[tuple[int, int, bytes]]:
-    """(created_ms, arrival_ms, line) of every line, by creation."""
+    """(created_ms, arrival_ms, line) of every line, in order of creation."""
     crowd = Crowd(plan.posts, draw)
     slot_ms = plan.hours * HOUR_MS / SLOTS
     rewritten = cycle((False, True))
@@ -143,7 +143,7 @@ def _sent(plan: CampaignPlan, draw: Draw) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _chosen(few: int, many: int, draw: Draw) -> Iterator[bool]:
-    """`many` answers of which exactly `few`, at random, are True (Knuth, TAOCP vol. 2, 3.4.2, algorithm S)."""
+    """`many` booleans of which exactly `few`, at random, are True (Knuth, TAOCP vol. 2, 3.4.2, algorithm S)."""
     for left in range(many, 0, -1):
         hit = draw() * left < few
         few -= hit
@@ -151,7 +151,7 @@ def _chosen(few: int, many: int, draw: Draw) -> Iterator[bool]:
 
 
 def _delay_ms(draw: Draw) -> int:
-    """Nine in ten posts arrive within a second and a half, the others after up to ten minutes: out of order."""
+    """Nine in ten posts arrive within 1.5 seconds, the others within ten minutes, out of order."""
     kind, part = draw(), draw()
     if kind < 0.9:
         return int(part * 1.5 * SECOND_MS)
@@ -164,20 +164,20 @@ def _late_ms(draw: Draw) -> int:
 
 
 def _distance_ms(draw: Draw) -> int:
-    """From a post to its duplicate: mostly seconds, at times hours."""
+    """Time from a post to its duplicate: mostly seconds, sometimes hours."""
     kind, part = draw(), draw()
     return int(part * (30 * SECOND_MS if kind < 0.6 else HOUR_MS if kind < 0.9 else 12 * HOUR_MS))
 
 
 def _rewritten(post: NativePost, created_ms: int) -> bytes:
-    """The same post as another exporter writes it: order, blanks, escapes, the time as a number, null for nothing."""
+    """The same post by another exporter: different order, blanks and escapes, time as a number, null for unset."""
     fields = msgspec.structs.asdict(post) | {"created_at": created_ms}
     spelled = {name: None if value is UNSET else value for name, value in reversed(fields.items())}
     return json.dumps(spelled).encode()
 
 
 def _malformed(kind: str, spare: NativePost) -> bytes:
-    """A line of one of the kinds in MALFORMED, made from a post that is nowhere else in the run."""
+    """A line of one of the kinds in MALFORMED, made from a post that the run does not contain."""
     match kind:
         case "error page":
             return b"<html><body><h1>503 Service Unavailable</h1></body></html>"

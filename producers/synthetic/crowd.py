@@ -1,4 +1,4 @@
-"""The people of the synthetic campaign: when they talk, and what each of them posts. Pure, given the random numbers."""
+"""The people of the synthetic campaign: when they post, and what. Pure, given the random numbers."""
 
 import math
 from bisect import bisect
@@ -12,15 +12,15 @@ from msgspec import UNSET, Struct, UnsetType
 from producers.synthetic.texts import Language, Wave, texts
 
 ROOT: Final = "919659438700670976"
-"""The post of 15 October 2017 that the campaign answers, on X."""
+"""The post on X of 15 October 2017 that the campaign answers."""
 
 SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
-"""2010-11-04: X's ids count milliseconds from here, and 22 bits within each."""
+"""2010-11-04: X's ids count milliseconds from here, with 22 more bits."""
 
 SLOTS: Final = 288
-"""The course of a campaign is a table of so many slots: of ten minutes, if it lasts 48 hours."""
+"""Number of time slots of a campaign: ten minutes each, if it lasts 48 hours."""
 
-REMEMBERED: Final = 256  # posts that can be answered, quoted and reposted, the latest mostly
+REMEMBERED: Final = 256  # posts that can be answered, quoted and reposted, mostly the latest
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Draw = Callable[[], float]
@@ -48,7 +48,7 @@ class NativePost(Struct, kw_only=True):
 
 
 def course() -> list[list[float]]:
-    """How much each community talks, for each slot: quiet ground, and the waves on it."""
+    """How much each community posts in each slot: a quiet base level plus the waves."""
     communities = texts().communities
     world = sum(community.weight for community in communities)
     table = [[community.weight / world for community in communities] for _ in range(SLOTS)]
@@ -70,11 +70,11 @@ def _height(wave: Wave, hour: float) -> float:
 
 
 def moments(posts: int, draw: Draw) -> Iterator[tuple[int, float]]:
-    """(slot, part of the slot that has passed) of each post, ascending.
+    """(slot, elapsed fraction of the slot) of each post, ascending.
 
-    The talk of the whole course is cut into as many equal parts as there are posts, and each has one at random.
+    The whole course is divided into `posts` parts of equal activity; each part gets one post at a random position.
     """
-    ends = list(accumulate(map(math.fsum, course())))  # sum() of floats rounds otherwise since Python 3.12
+    ends = list(accumulate(map(math.fsum, course())))  # since Python 3.12 sum() rounds floats differently
     slot, begin = 0, 0.0
     for number in range(posts):
         target = (number + draw()) / posts * ends[-1]
@@ -84,9 +84,9 @@ def moments(posts: int, draw: Draw) -> Iterator[tuple[int, float]]:
 
 
 class Crowd:
-    """Who talks, and what was said last: people answer, quote and repost each other.
+    """The people and their latest posts: they answer, quote and repost each other.
 
-    `posts` is about how many they will make: the more, the more people there are.
+    `posts` is roughly how many posts they will create: more posts need more people.
     """
 
     def __init__(self, posts: int, draw: Draw) -> None:
@@ -104,15 +104,15 @@ class Crowd:
         self._originals = [self._root]
 
     def small_talk(self, created_ms: int, slot: int) -> NativePost:
-        """A post that has nothing to do with any campaign: no tag, no reply, no quote."""
+        """A post that belongs to no campaign: no tag, no reply, no quote."""
         language, post = self._somebody(created_ms, slot)
         post.text = self._pick(language.everyday)
         return post
 
     def post(self, created_ms: int, slot: int, *, heard: bool = True) -> NativePost:
-        """A post of the campaign: it answers the root post, directly or not, or quotes it, or carries a tag.
+        """A post of the campaign: it answers the root post, directly or not, or quotes it, or has a tag.
 
-        `heard`: later ones may refer to it.
+        `heard`: later posts may refer to it.
         """
         language, post = self._somebody(created_ms, slot)
         assert isinstance(post.id, str)
@@ -120,7 +120,7 @@ class Crowd:
         if kind < 0.58:
             post.text = self._say(language, tagged=0.4)
             post.in_reply_to = ROOT
-            # Some exports don't name the thread. A direct reply is known without.
+            # Some exports omit the thread. A direct reply is recognised without it.
             post.conversation_id = ROOT if self._draw() < 0.9 else UNSET
             self._remember(self._replies, post.id, heard)
         elif kind < 0.72:
@@ -147,13 +147,13 @@ class Crowd:
         return post
 
     def _somebody(self, created_ms: int, slot: int) -> tuple[Language, NativePost]:
-        """A language and a post without a text, by a person who always has the same profile and lives in one place."""
+        """A language and a post without text, by a person with a fixed profile and place."""
         draw, mix = self._draw, self._mixes[slot]
         number = bisect(mix, draw() * mix[-1])
-        # A few say much, and most say it once: low numbers come often in squares.
+        # A few people post much, most post once: squares favour low numbers.
         part = draw()
         person = int(part * part * self._people[number])
-        author = (number * 10_000_000 + person + 1) * 48_271 % 2_147_483_647  # scattered, and no two the same
+        author = (number * 10_000_000 + person + 1) * 48_271 % 2_147_483_647  # scattered and unique
         places = self._texts.communities[number].places
         place = places[author // 20 % len(places)]
         language = self._languages[number]
@@ -176,14 +176,14 @@ class Crowd:
         return language, post
 
     def _written(self, created_ms: int) -> datetime | int:
-        """A time in one of the ways that the format allows."""
+        """A time in one of the notations that the format allows."""
         way = self._draw()
         if way < 0.94:
             return EPOCH + timedelta(milliseconds=created_ms)
         return created_ms if way < 0.97 else created_ms // 1000
 
     def _judged(self, code: str) -> str | UnsetType:
-        """What a platform makes of a language: mostly right."""
+        """The language that a platform detects: mostly right."""
         luck = self._draw()
         if luck < 0.85:
             return code
@@ -192,7 +192,7 @@ class Crowd:
         return self._pick(self._texts.wrong_langs) if luck < 0.95 else UNSET
 
     def _say(self, language: Language, *, tagged: float) -> str:
-        """A few words, carrying tags in `tagged` of all cases."""
+        """A few words, with tags at probability `tagged`."""
         text = self._pick(language.support)
         colour = self._draw()
         if colour < 0.2:
@@ -213,16 +213,16 @@ class Crowd:
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[int(self._draw() * len(choices))]
 
-    def _remember(self, last: list[T], said: T, heard: bool) -> None:
-        """Keep it among the last things said, in place of any of them once they are many."""
+    def _remember(self, latest: list[T], post: T, heard: bool) -> None:
+        """Keep a post among the latest; once there are REMEMBERED, replace a random one."""
         if not heard:
             return
-        if len(last) < REMEMBERED:
-            last.append(said)
+        if len(latest) < REMEMBERED:
+            latest.append(post)
         else:
-            last[int(self._draw() * REMEMBERED)] = said
+            latest[int(self._draw() * REMEMBERED)] = post
 
 
 def _near(degrees: float, draw: Draw) -> float:
-    """Within a kilometre or so."""
+    """A random coordinate within about a kilometre."""
     return round(degrees + (draw() - 0.5) * 0.02, 4)

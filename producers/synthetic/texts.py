@@ -1,4 +1,4 @@
-"""What the people of the synthetic campaign say, where they are, and when: the shape of texts.toml."""
+"""The shape of texts.toml: what the people of the synthetic campaign post, where they are, and when."""
 
 import tomllib
 from functools import cache
@@ -8,22 +8,22 @@ from msgspec import Struct, convert
 
 
 class Language(Struct, frozen=True):
-    """What is said in one language."""
+    """The texts in one language."""
 
     code: str
     """ISO 639-1."""
     support: tuple[str, ...]
-    """Said within the campaign, without a tag. The first is the bare "me too"."""
+    """Posts of the campaign, without a tag. The first is the bare "me too"."""
     everyday: tuple[str, ...]
-    """Said by people who talk of something else."""
+    """Posts about something else."""
     tags: tuple[str, ...] = ()
-    """The campaign's tags in this language, as written, without '#': each counts as the campaign's on its own."""
+    """The campaign's tags in this language, as written, without '#': each one alone marks a post of the campaign."""
     side_tags: tuple[str, ...] = ()
-    """Translations that are written beside a tag of the campaign."""
+    """Translations that are used together with a tag of the campaign."""
 
 
 class ProfilePlace(Struct, frozen=True):
-    """A place as a profile writes it, its country (ISO 3166-1 alpha-2) and its coordinates in degrees."""
+    """A place as written in a profile, its country (ISO 3166-1 alpha-2) and its coordinates in degrees."""
 
     profile: str
     country: str
@@ -35,28 +35,28 @@ class Community(Struct, frozen=True):
     """People of one language in one part of the world."""
 
     name: str
-    """Language and region, `en-IN`. The region is the main one of its places."""
+    """Language and region, `en-IN`. The region is that of most of its places."""
     weight: int
-    """Its part of the campaign while the whole world talks, relative to the others."""
+    """Its share of the campaign while the whole world posts, relative to the others."""
     places: tuple[ProfilePlace, ...]
 
 
 class Wave(Struct, frozen=True):
-    """A burst of talk. Times are hours of a campaign of 48."""
+    """A burst of posts. Times are hours of a 48-hour campaign."""
 
     peak: float
     rise: float
     """Hours from nothing to the peak."""
     fall: float
-    """Hours after which a quarter is left."""
+    """Hours from the peak until a quarter is left."""
     height: float
-    """At the peak, how many times the talk of the whole world in a quiet hour."""
+    """At the peak, as a multiple of the whole world's posts in a quiet hour."""
     communities: tuple[str, ...] = ()
-    """Who talks. Empty: the whole world."""
+    """Communities that post. Empty: the whole world."""
 
 
 class Texts(Struct, frozen=True):
-    """All of texts.toml. What is repeated in a list is drawn more often."""
+    """All of texts.toml. Repeated list entries are drawn more often."""
 
     root_text: str
     """The post that the campaign answers."""
@@ -67,9 +67,9 @@ class Texts(Struct, frozen=True):
     nowhere: tuple[str, ...]
     """Profiles that name no place."""
     stray_langs: tuple[str, ...]
-    """What platforms write where they know no language."""
+    """Codes that platforms write for an unknown language."""
     wrong_langs: tuple[str, ...]
-    """What platforms write by mistake."""
+    """Wrong codes that platforms write by mistake."""
     languages: tuple[Language, ...]
     communities: tuple[Community, ...]
     waves: tuple[Wave, ...]

@@ -194,7 +194,7 @@ def test_what_is_packed_is_not_unpacked(name: str, packed: bytes) -> None:
     act = answering(200, packed, headers)
     with web(dict.fromkeys(paths, (act,))) as server, http.client(server.url, None, stall_s=2) as client:
         _, end = got(CLIENTS[name](client))
-    assert str(end) == "http-error: an answer that is packed, though nobody asked for that"
+    assert str(end) == "http-error: a compressed answer, though none was requested"
 
 
 def endless(exchange: Exchange) -> None:
@@ -216,7 +216,7 @@ def test_an_answer_without_an_end_is_given_up(name: str) -> None:
     )
     with web(dict.fromkeys(paths, (endless,))) as server, http.client(server.url, None, stall_s=2) as client:
         _, end = got(CLIENTS[name](client))
-    assert str(end) == "http-error: an answer without an end"
+    assert str(end) == "http-error: an endless answer"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -274,7 +274,7 @@ def test_an_event_without_an_end_is_given_up(line: bytes) -> None:
         http.client(server.url, None, stall_s=2) as client,
     ):
         _, end = got(mastodon(client))
-    assert str(end) == "http-error: an event without an end"
+    assert str(end) == "http-error: an endless event"
 
 
 def test_heartbeats_fill_nothing() -> None:
@@ -330,7 +330,7 @@ def test_an_instance_elsewhere_can_t_send_us_into_our_own_network(
     )
     with httpx.Client(base_url="https://a.example", transport=httpx.MockTransport(instance)) as client:
         assert Instance(client, Clock()).streaming_url() == "https://a.example"
-    assert caplog.messages == ["mastodon:a.example names a streaming server inside our own network: not asked"]
+    assert caplog.messages == ["mastodon:a.example names a streaming server inside our own network: not used"]
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_what_the_other_side_says_is_one_short_line_that_no_terminal_obeys() -> 
 
 
 def test_what_waits_for_kafka_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merged, "ROOM_BYTES", 10 * MIB)
+    monkeypatch.setattr(merged, "MAX_BYTES", 10 * MIB)
     handed = 0
 
     def source() -> Iterator[Item]:
@@ -408,7 +408,7 @@ def test_what_waits_for_kafka_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_payload_larger_than_all_the_room_goes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merged, "ROOM_BYTES", 10)
+    monkeypatch.setattr(merged, "MAX_BYTES", 10)
     payloads: list[Any] = [Received("x", str(number), bytes(100)) for number in range(3)]
     assert [item for item in merged.merged([lambda: iter(payloads)], threading.Event()) if item] == payloads
 

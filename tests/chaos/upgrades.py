@@ -61,7 +61,7 @@ def newer_messages(trial: Trial) -> None:
                 publisher.send(POSTS_RAW, key(post), encoded(post), partition=0)
         old = stack.enter_context(pipeline.process(*WORKER))
         assert old.wait(timeout=60) == 1, pipeline.log()
-        assert "in posts.raw, partition 0, at offset 1 is a message of type post/2, and this version" in pipeline.log()
+        assert "message in posts.raw, partition 0, at offset 1 has type post/2, but this version" in pipeline.log()
         with Offsets(pipeline.settings) as offsets:
             assert offsets.behind(POSTS_RAW) == 3
         assert pipeline.length(POSTS_ENRICHED) == 0

@@ -96,7 +96,7 @@ def test_without_a_login_the_error_says_what_to_set(guarded: str) -> None:
     with pytest.raises(LoginRefused) as error, session(guarded):
         pass
     assert str(error.value) == (
-        f"Elasticsearch at {guarded} asks for a login: set HASHTIDE_ELASTICSEARCH_API_KEY_FILE, "
+        f"Elasticsearch at {guarded} requires a login: set HASHTIDE_ELASTICSEARCH_API_KEY_FILE, "
         "or HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE"
     )
     assert elasticsearch_answers(guarded) is False
@@ -124,7 +124,7 @@ def test_a_wrong_login_is_named_by_its_settings_at_once(
 def test_a_user_without_the_right_to_look_is_told_which(url: str, secrets: Path) -> None:
     proxy = Unruly(url)
     proxy.always = answers(403, "security_exception")
-    with in_background(proxy), pytest.raises(LoginRefused, match="it needs `monitor`"):
+    with in_background(proxy), pytest.raises(LoginRefused, match="grant it `monitor`"):
         templates.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
 
 
@@ -158,14 +158,14 @@ def test_a_certificate_of_nobody_we_trust_is_refused_at_once_and_gets_no_login(u
     [
         ("http://one:1", {"user": "mina"}, "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE is not set"),
         ("http://one:1", {"password_file": "password"}, "HASHTIDE_ELASTICSEARCH_USER is not set"),
-        ("http://one:1", {"user": "mi:na", "password_file": "password"}, "must have no colon"),
+        ("http://one:1", {"user": "mi:na", "password_file": "password"}, "must not contain a colon"),
         ("http://one:1", {"user": "mina", "password_file": "missing"}, "can't be read: No such file"),
         ("http://one:1", {"user": "mina", "password_file": "empty"}, "is empty"),
         ("http://one:1", {"api_key_file": "missing"}, "can't be read: No such file"),
         ("http://one:1", {"api_key_file": "password"}, "one word of printable ASCII"),
         ("http://one:1", {"api_key_file": "empty"}, "must hold a token"),
         ("http://one:1", {"api_key_file": "key", "user": "mina"}, "set one login or the other"),
-        ("http://one:1", {"ca_file": "ca.crt"}, "HASHTIDE_ELASTICSEARCH_CA_FILE is for https"),
+        ("http://one:1", {"ca_file": "ca.crt"}, "HASHTIDE_ELASTICSEARCH_CA_FILE needs https"),
         ("https://one:1", {"ca_file": "missing"}, "can't be read: No such file"),
         ("https://one:1", {"ca_file": "key"}, "must hold certificates in PEM form"),
     ],
@@ -185,9 +185,7 @@ def test_a_login_on_an_open_line_is_warned_of(secrets: Path, caplog: pytest.LogC
         connection(settings(url, **logins(secrets)[0]))
     assert caplog.messages == []
     connection(settings("http://one.example:1", **logins(secrets)[0]))
-    assert caplog.messages == [
-        "HASHTIDE_ELASTICSEARCH=http://one.example:1: the login goes there unencrypted; use https"
-    ]
+    assert caplog.messages == ["HASHTIDE_ELASTICSEARCH=http://one.example:1: the login is sent unencrypted; use https"]
 
 
 def test_a_connection_prints_as_its_url() -> None:

@@ -92,7 +92,7 @@ def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extende
     with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
         cluster.client.index(index=DAY, document=document)
     assert cluster.unready() == (
-        f"index {DAY} in Elasticsearch at URL was made by an older version of Hashtide, and would refuse documents "
+        f"index {DAY} in Elasticsearch at URL comes from an older version of Hashtide and would refuse documents "
         "with why: run `hashtide setup` first"
     )
     assert templates.extend(cluster.url) == [DAY]
@@ -126,19 +126,19 @@ def test_a_newer_template_of_the_same_schema_is_ready_and_setup_leaves_it_as_it_
 def test_a_template_of_a_newer_schema_stops_workers_and_setup(cluster: Cluster) -> None:
     cluster.put("hashtide-posts", of_posts(version=1, schema=2))
     expected = (
-        "index template hashtide-posts in Elasticsearch at URL is of schema 2, and this version of Hashtide knows "
-        "schema 1: upgrade it (docs/upgrades.md)"
+        "index template hashtide-posts in Elasticsearch at URL has schema 2, but this version of Hashtide knows "
+        "schema 1: upgrade Hashtide (docs/upgrades.md)"
     )
     assert cluster.unready() == expected
-    with pytest.raises(IndicesUnready, match="is of schema 2"):
+    with pytest.raises(IndicesUnready, match="has schema 2"):
         templates.setup(cluster.url)
     assert cluster.version("hashtide-posts") == packaged_templates()["hashtide-posts"]["version"] + 1
 
 
 def test_an_index_of_a_newer_schema_stops_workers_and_is_not_touched(cluster: Cluster) -> None:
     cluster.made_by("hashtide-posts", of_posts(version=1, schema=2, without="why"), DAY)
-    assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL is of schema 2, and this version of ")
-    with pytest.raises(IndicesUnready, match="is of schema 2"):
+    assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL has schema 2, but this version of ")
+    with pytest.raises(IndicesUnready, match="has schema 2"):
         templates.extend(cluster.url)
 
 
@@ -147,6 +147,6 @@ def test_an_index_with_fields_of_another_type_is_named(cluster: Cluster) -> None
     other["template"]["mappings"]["properties"]["campaign"] = {"type": "text"}
     cluster.made_by("hashtide-posts", other, DAY)
     assert cluster.unready() == (
-        f"index {DAY} in Elasticsearch at URL has campaign with another type than Hashtide writes: it was made without "
-        "its template. Reindex it under that, or delete it (docs/upgrades.md)"
+        f"index {DAY} in Elasticsearch at URL has the wrong type for campaign: it was created without "
+        "its template. Reindex it with the template, or delete it (docs/upgrades.md)"
     )

@@ -22,7 +22,7 @@ def test_a_wrong_setting_stops_every_command_with_its_name_and_what_it_must_be(c
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "hashtide: HASHTIDE_KAFKA='nowhere': not of the right form (text: Kafka brokers, host:port,host:port)\n"
+        "hashtide: HASHTIDE_KAFKA='nowhere': has the wrong form (text: Kafka brokers, host:port,host:port)\n"
     )
 
 

@@ -111,7 +111,7 @@ def test_a_port_that_speaks_no_tls_and_one_that_wants_a_login_are_named(kafka: s
     with pytest.raises(KafkaRefused, match="does not speak TLS: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
         clients.connect(KafkaAdminClient, settings(kafka.login("PLAIN") | elsewhere))
     here = {"HASHTIDE_KAFKA": kafka.login("PLAIN")["HASHTIDE_KAFKA"]}
-    with pytest.raises(KafkaRefused, match="asks for a login: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
+    with pytest.raises(KafkaRefused, match="requires a login: is HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
         clients.connect(KafkaAdminClient, settings(kafka.login("mutual") | here))
     with pytest.raises(KafkaUnreachable, match="are HASHTIDE_KAFKA and HASHTIDE_KAFKA_SECURITY_PROTOCOL right"):
         clients.connect(KafkaAdminClient, settings(here), patience_s=1)

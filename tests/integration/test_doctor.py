@@ -234,7 +234,7 @@ def test_keys_that_are_cut_off(pipeline: Pipeline, tmp_path: Path) -> None:
     told = look(pipeline, HASHTIDE_AUTHOR_KEY_FILE=str(tmp_path / "key"))
     assert wrong(told) == {
         "author key": [
-            f"HASHTIDE_AUTHOR_KEY_FILE='{tmp_path}/key': must hold at least 32 bytes; make one with: openssl rand "
+            f"HASHTIDE_AUTHOR_KEY_FILE='{tmp_path}/key': must hold at least 32 bytes; create one with: openssl rand "
             "-hex 32"
         ]
     }

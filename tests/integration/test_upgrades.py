@@ -174,5 +174,5 @@ def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work
     assert topics.add_partitions(pipeline.settings) == []
     pipeline.environment["HASHTIDE_PARTITIONS"] = "4"
     assert topics.differing(pipeline.settings) == {"posts.enriched": 8, "posts.raw": 8}
-    with pytest.raises(TopicsUnready, match=r"posts\.enriched has 8 partitions and HASHTIDE_PARTITIONS is 4: "):
+    with pytest.raises(TopicsUnready, match=r"posts\.enriched has 8 partitions, but HASHTIDE_PARTITIONS is 4: "):
         topics.add_partitions(pipeline.settings)

@@ -27,4 +27,7 @@ def test_a_wheel_is_named_by_its_path() -> None:
 
 
 def test_an_installation_of_unknown_origin_asks_for_its_wheel() -> None:
-    assert install_command("watch", None) == "pip install hashtide-*.whl[watch] (the wheel that Hashtide came as)"
+    assert (
+        install_command("watch", None)
+        == "pip install hashtide-*.whl[watch] (the wheel that you installed Hashtide from)"
+    )

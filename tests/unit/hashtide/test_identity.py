@@ -106,10 +106,10 @@ def test_a_hash_is_hmac_sha256_of_platform_and_author() -> None:
 
 
 ROTATED = """\
-# Hashtide's keys: the same file for every producer and worker, and for nobody else. See docs/privacy.md.
-# Posts are known to the ledger under this one. It stays.
+# Hashtide's keys: the same file for every producer and worker; share it with nobody else. See docs/privacy.md.
+# Hashes post ids. Never change it: the ledger recognises posts by it.
 ledger = "0202020202020202020202020202020202020202020202020202020202020202"
-# Author ids are hashed under the first; `hashtide forget` looks under the others, too.
+# The first key hashes author ids; `hashtide forget` also searches with the others.
 author = [
     "0101010101010101010101010101010101010101010101010101010101010101",
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f0a",
@@ -156,7 +156,7 @@ def test_a_key_of_several_lines_is_one_key(tmp_path: Path) -> None:
 )
 def test_a_file_of_keys_that_is_damaged_is_refused_and_not_shown(tmp_path: Path, changed: str) -> None:
     (tmp_path / "key").write_text(changed)
-    with pytest.raises(WrongSetting, match=r"/key': is no file of keys any more: ") as raised:
+    with pytest.raises(WrongSetting, match=r"/key': is damaged: ") as raised:
         load_keys(Common(author_key_file=tmp_path / "key"))
     assert "01010101" not in str(raised.value)
     assert "02020202" not in str(raised.value)

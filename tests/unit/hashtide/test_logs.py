@@ -1,4 +1,4 @@
-"""One line an event, whatever is in it; JSON by the Elastic Common Schema; what clients repeat is told rarely."""
+"""One line per event, whatever is in it; JSON in the Elastic Common Schema; repeated client messages are rare."""
 
 import json
 import logging
@@ -159,7 +159,7 @@ def test_a_client_that_never_says_the_same_twice_takes_no_memory_for_ever() -> N
     seldom = RateLimitFilter(Clock())
     for number in range(2000):
         let_through(seldom, "kafka", "x" * number)
-    assert len(seldom._said) <= 500
+    assert len(seldom._throttles) <= 500
 
 
 Format = Literal["text", "json"]
@@ -226,7 +226,7 @@ def test_ctrl_c_is_no_event() -> None:
 def test_debug_keeps_nothing_back_but_what_goes_over_the_wire() -> None:
     assert logs.config(Common(log_level="debug"))["handlers"]["stderr"]["filters"] == []
     assert {each["level"] for each in logs.config(Common(log_level="debug"))["loggers"].values()} == {"INFO"}
-    assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["seldom"]
+    assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["rate_limit"]
 
 
 def tag(**settings: str) -> "subprocess.CompletedProcess[str]":
@@ -254,4 +254,4 @@ def test_a_command_that_fails_says_so_as_an_event_where_json_is_asked_for() -> N
 def test_a_log_setting_that_is_wrong_is_named() -> None:
     done = tag(HASHTIDE_LOG_FORMAT="xml")
     assert done.returncode == 2
-    assert done.stderr.startswith("hashtide: HASHTIDE_LOG_FORMAT='xml': not of the right form (text or json: ")
+    assert done.stderr.startswith("hashtide: HASHTIDE_LOG_FORMAT='xml': has the wrong form (text or json: ")

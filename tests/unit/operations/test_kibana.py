@@ -201,7 +201,7 @@ def test_half_a_login_two_logins_and_unreadable_files_are_named(tmp_path: Path) 
         (OperationsSettings(kibana_user="mina"), "HASHTIDE_KIBANA_PASSWORD_FILE is not set"),
         (OperationsSettings(kibana_password_file=file), "HASHTIDE_KIBANA_USER is not set"),
         (OperationsSettings(kibana_user="mina", kibana_password_file=tmp_path / "empty"), "is empty"),
-        (OperationsSettings(kibana_user="mi:na", kibana_password_file=file), "must have no colon"),
+        (OperationsSettings(kibana_user="mi:na", kibana_password_file=file), "must not contain a colon"),
         (
             OperationsSettings(kibana_user="mina", kibana_password_file=file, kibana_api_key_file=file),
             "one login or the",

@@ -178,12 +178,12 @@ def of_schema(number: int, line: bytes) -> bytes:
 def test_a_message_of_a_newer_schema_is_no_dead_letter_but_stops_its_reader() -> None:
     assert SCHEMA == 1
     for line, _ in RAW_LINES:
-        with pytest.raises(NewerMessage, match=r"is a message of type [a-z]+/2, and this version of Hashtide reads "):
+        with pytest.raises(NewerMessage, match=r"message has type [a-z]+/2, but this version of Hashtide reads "):
             messages.decode(of_schema(2, line))
     for line, _ in ENRICHED_LINES:
-        with pytest.raises(NewerMessage, match=r"is a message of type [a-z]+/37, and "):
+        with pytest.raises(NewerMessage, match=r"message has type [a-z]+/37, but "):
             enriched.decode(of_schema(37, line))
-    with pytest.raises(NewerMessage, match="of type poll/2, and"):
+    with pytest.raises(NewerMessage, match="has type poll/2, but"):
         messages.decode(b'{"type":"poll/2"}')
 
 
@@ -214,16 +214,14 @@ async def test_an_enrich_step_that_meets_a_newer_message_sends_and_buries_nothin
     sent, dead = SentOn(), Graveyard()
     agent = EnrichAgent(load_enricher(Campaigns([])), sent, dead, topic_id="raw", clock_ms=lambda: 0)
     values = [encode(SMALL), b"no message", b'{"type":"post/2"}', encode(SMALL)]
-    with pytest.raises(
-        NewerMessage, match=r"in posts\.raw, partition 3, at offset 42 is a message of type post/2, and "
-    ):
+    with pytest.raises(NewerMessage, match=r"message in posts\.raw, partition 3, at offset 42 has type post/2, but "):
         await agent.handle(batch("posts.raw", 3, 40, values))
     assert (sent.records, dead.letters) == ([], [])
 
 
 async def test_a_count_step_that_meets_a_newer_message_counts_and_buries_nothing_and_says_where_it_lies() -> None:
     counting = Counting()
-    with pytest.raises(NewerMessage, match=r"in posts\.enriched, partition 0, at offset 8 is a message of type post/2"):
+    with pytest.raises(NewerMessage, match=r"message in posts\.enriched, partition 0, at offset 8 has type post/2"):
         await counting.handle(7, post("1"), b'{"type":"post/2"}', b"no message")
     assert (counting.store.documents, counting.dead.letters) == ({}, [])
 
@@ -242,7 +240,7 @@ def test_dlq_replay_leaves_a_newer_message_a_letter(source: str) -> None:
     rules = replaying()
     payload = b'{"type":"post/2"}'
     letter = msgspec.structs.replace(LETTER, reason="undecodable", source=source, position="t:0:1", payload=payload)
-    with pytest.raises(InvalidPost, match="undecodable: there is a message of type post/2, and"):
+    with pytest.raises(InvalidPost, match="undecodable: message has type post/2, but"):
         rules.revive(letter)
 
 

@@ -104,23 +104,23 @@ def auth(safe: Security) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("protocol", "given", "said"),
     [
-        ("PLAINTEXT", {"ca_file": "ca.crt"}, "CA_FILE is for SSL or SASL_SSL, and {PROTOCOL} is PLAINTEXT"),
-        ("PLAINTEXT", {"user": "mina"}, "USER is for SASL_SSL or SASL_PLAINTEXT, and {PROTOCOL} is PLAINTEXT"),
-        ("SSL", OAUTH, "TOKEN_FILE is for SASL_SSL or SASL_PLAINTEXT, and {PROTOCOL} is SSL"),
-        ("SASL_PLAINTEXT", LOGIN | {"ca_file": "ca.crt"}, "CA_FILE is for SSL or SASL_SSL, and {PROTOCOL} is SASL_"),
+        ("PLAINTEXT", {"ca_file": "ca.crt"}, "CA_FILE needs SSL or SASL_SSL, but {PROTOCOL} is PLAINTEXT"),
+        ("PLAINTEXT", {"user": "mina"}, "USER needs SASL_SSL or SASL_PLAINTEXT, but {PROTOCOL} is PLAINTEXT"),
+        ("SSL", OAUTH, "TOKEN_FILE needs SASL_SSL or SASL_PLAINTEXT, but {PROTOCOL} is SSL"),
+        ("SASL_PLAINTEXT", LOGIN | {"ca_file": "ca.crt"}, "CA_FILE needs SSL or SASL_SSL, but {PROTOCOL} is SASL_"),
         ("SSL", {"ca_file": "missing"}, "can't be read: No such file or directory"),
         ("SSL", {"ca_file": "token"}, "must hold certificates in PEM form"),
         ("SSL", {"certificate_file": "client.crt"}, "HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE is not set"),
         ("SSL", {"certificate_key_file": "client.key"}, "HASHTIDE_KAFKA_CERTIFICATE_FILE is not set"),
         ("SSL", MUTUAL | {"certificate_key_file": "other/client.key"}, "they do not belong together"),
         ("SSL", MUTUAL | {"certificate_file": "token"}, "must be in PEM form"),
-        ("SASL_SSL", {}, "HASHTIDE_KAFKA_USER is not set: {MECHANISM}=SCRAM-SHA-512 logs in by"),
+        ("SASL_SSL", {}, "HASHTIDE_KAFKA_USER is not set: {MECHANISM}=SCRAM-SHA-512 needs"),
         ("SASL_SSL", {"user": "mina"}, "HASHTIDE_KAFKA_PASSWORD_FILE is not set"),
         ("SASL_SSL", LOGIN | {"password_file": "empty"}, "is empty"),
         ("SASL_SSL", LOGIN | {"password_file": "missing"}, "can't be read: No such file or directory"),
-        ("SASL_SSL", LOGIN | {"user": "mi=na"}, "HASHTIDE_KAFKA_USER must have no comma"),
-        ("SASL_SSL", LOGIN | {"token_file": "token"}, "TOKEN_FILE is for OAUTHBEARER, and {MECHANISM} is SCRAM-SHA-"),
-        ("SASL_SSL", OAUTH | LOGIN, "HASHTIDE_KAFKA_USER does not go with {MECHANISM}=OAUTHBEARER"),
+        ("SASL_SSL", LOGIN | {"user": "mi=na"}, "HASHTIDE_KAFKA_USER must not contain a comma"),
+        ("SASL_SSL", LOGIN | {"token_file": "token"}, "TOKEN_FILE needs OAUTHBEARER, but {MECHANISM} is SCRAM-SHA-"),
+        ("SASL_SSL", OAUTH | LOGIN, "HASHTIDE_KAFKA_USER conflicts with {MECHANISM}=OAUTHBEARER"),
         ("SASL_SSL", {"sasl_mechanism": "OAUTHBEARER"}, "HASHTIDE_KAFKA_TOKEN_FILE is not set"),
         ("SASL_SSL", OAUTH | {"token_file": "empty"}, "must hold a token"),
     ],
@@ -176,12 +176,12 @@ def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Pat
         )
     )
     given = MUTUAL | {"certificate_key_file": str(tmp_path / "key")}
-    with pytest.raises(WrongSetting, match="HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE: is encrypted, and must not be"):
+    with pytest.raises(WrongSetting, match="HASHTIDE_KAFKA_CERTIFICATE_KEY_FILE: must not be encrypted"):
         security(settings(files, "SSL", given))
 
 
 def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.LogCaptureFixture) -> None:
-    kafka_security._warn_of_open_line.cache_clear()
+    kafka_security._warn_unencrypted.cache_clear()
 
     def connect(brokers: str) -> None:
         security(msgspec.structs.replace(settings(files, "SASL_PLAINTEXT", LOGIN), kafka=brokers))
@@ -192,7 +192,7 @@ def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.L
         connect("127.0.0.1:9092,one.example:9092")
         connect("127.0.0.1:9092,one.example:9092")
     assert caplog.messages == [
-        "HASHTIDE_KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT: the login goes to 127.0.0.1:9092,one.example:9092 "
+        "HASHTIDE_KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT: the login is sent to 127.0.0.1:9092,one.example:9092 "
         "unencrypted; use SASL_SSL"
     ]
 

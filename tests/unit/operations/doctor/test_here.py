@@ -53,7 +53,7 @@ def test_files_that_settings_name(tmp_path: Path) -> None:
 def test_what_must_go_together_is_a_problem(tmp_path: Path) -> None:
     found = here.settings({"HASHTIDE_ELASTICSEARCH_USER": "mina"})
     assert found.problems == (
-        "HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE go together: "
+        "HASHTIDE_ELASTICSEARCH_USER and HASHTIDE_ELASTICSEARCH_PASSWORD_FILE must both be set: "
         "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE is not set",
     )
 
@@ -61,7 +61,7 @@ def test_what_must_go_together_is_a_problem(tmp_path: Path) -> None:
 def test_a_login_at_kafka_that_is_incomplete_is_a_problem() -> None:
     found = here.settings({"HASHTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "HASHTIDE_KAFKA_USER": "mina"})
     assert found.problems == (
-        "HASHTIDE_KAFKA_PASSWORD_FILE is not set: HASHTIDE_KAFKA_SASL_MECHANISM=SCRAM-SHA-512 logs in by "
+        "HASHTIDE_KAFKA_PASSWORD_FILE is not set: HASHTIDE_KAFKA_SASL_MECHANISM=SCRAM-SHA-512 needs "
         "HASHTIDE_KAFKA_USER and HASHTIDE_KAFKA_PASSWORD_FILE",
     )
 
@@ -90,7 +90,7 @@ def test_keys_are_shown_by_the_fingerprints_of_hashtide_key_and_never_made(tmp_p
     ("content", "problem"),
     [
         ("short", "must hold at least 32 bytes"),
-        ("# Hashtide's keys\nledger = 1", "is no file of keys any more"),
+        ("# Hashtide's keys\nledger = 1", "is damaged"),
         (None, "No such file"),
     ],
 )

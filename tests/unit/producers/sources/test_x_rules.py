@@ -42,7 +42,7 @@ def test_a_rule_may_be_exactly_as_long_as_is_allowed() -> None:
 
 
 def test_what_no_rule_has_room_for_is_named() -> None:
-    with pytest.raises(Refused, match="has 65 characters, and a rule of X's filtered stream at most 64"):
+    with pytest.raises(Refused, match="has 65 characters, but a rule of X's filtered stream has at most 64"):
         rules(wanted(Terms("long", ("a" * 64,), (), ())), 64)
 
 
@@ -105,9 +105,9 @@ def test_a_rule_that_x_does_not_take_leaves_the_others(caplog: pytest.LogCapture
 
 
 def test_no_rule_at_all_is_refused() -> None:
-    with pytest.raises(Refused, match="none of the campaigns' rules"):
+    with pytest.raises(Refused, match="X refuses all rules of the campaigns"):
         put(XRules(invalid=("#a",)), [XRule("#a", "hashtide:h:1")])
-    with pytest.raises(Refused, match="no campaign has anything to ask X for"):
+    with pytest.raises(Refused, match="no campaign has anything to search on X"):
         put(XRules(), [])
 
 
