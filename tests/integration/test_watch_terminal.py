@@ -98,4 +98,4 @@ def test_once_without_terminal_is_a_wrong_use() -> None:
         [sys.executable, "-m", "operations.cli", "watch", "--once"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "--once goes with --terminal" in done.stderr
+    assert "--once needs --terminal" in done.stderr
