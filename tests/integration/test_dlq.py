@@ -108,7 +108,7 @@ def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_
     }
 
     for command in ("replay", "drop"):
-        assert "or say --all" in typed(pipeline, command, status=2).output
+        assert "a filter or --all" in typed(pipeline, command, status=2).output
     assert "Drop 1 dead letters for good? [y/N]" in typed(pipeline, "drop", hostile, status=1).output
     assert told(pipeline, "drop", "--all", "--dry-run") == {"selected": 3, "dropped": 0, "dry_run": True}
     dropped = told(pipeline, "drop", "--reason=not-json", "--yes")
