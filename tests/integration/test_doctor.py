@@ -171,15 +171,15 @@ def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -
             put(client)
     assert wrong(newer) == {}
     assert [each.says for each in newer["index templates"]] == [
-        "5; of a newer version, with which ours works: hashtide-posts"
+        "5; newer, but compatible with this version: hashtide-posts"
     ]
     assert wrong(unknown) == {
-        "index templates": ["hashtide-posts is of schema 99, ours is 1: no worker of ours starts"],
-        "indices": ["of a schema that this version does not know: posts-2017.10.14; no worker of ours starts"],
+        "index templates": ["hashtide-posts has schema 99, ours is 1: workers of this version do not start"],
+        "indices": ["schema newer than this version: posts-2017.10.14; workers of this version do not start"],
     }
     assert wrong(older) == {
-        "index templates": [f"hashtide-posts is of version {ours - 1}, ours is {ours}: no worker of ours starts"],
-        "indices": ["no author in posts-2017.10.15; no worker of ours starts"],
+        "index templates": [f"hashtide-posts has version {ours - 1}, ours is {ours}: workers do not start"],
+        "indices": ["no author in posts-2017.10.15; workers of this version do not start"],
     }
     assert wrong(mended) == {}
 
@@ -195,7 +195,7 @@ def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> Non
             client.indices.delete_index_template(name="stranger")
             client.indices.delete(index="posts-2017.10.15")
     assert wrong(found) == {
-        "index templates": ["stranger (priority 900) comes before hashtide-reply-volume (500)"],
+        "index templates": ["stranger (priority 900) takes precedence over hashtide-reply-volume (500)"],
         "indices": ["block write on posts-2017.10.15: somebody set it"],
     }
 
@@ -270,7 +270,7 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(untouched: Pipeline)
     )
     assert wrong(found) == {
         "kafka connection": [
-            f"nobody listens at 127.0.0.1:{kafka}: connection refused; nobody.invalid:1: no such host"
+            f"Kafka is unreachable: 127.0.0.1:{kafka}: connection refused; nobody.invalid:1: no such host"
         ],
         "elasticsearch connection": [
             f"no answer from Elasticsearch at http://127.0.0.1:{elasticsearch}: connection refused"
@@ -289,7 +289,7 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(untouched: Pipelin
         found = look(untouched, HASHTIDE_KAFKA=address, **at)
         assert time.monotonic() - started < 30
     assert wrong(found) == {
-        "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
+        "kafka connection": [f"connected to {address}, but: no Kafka answer; it does not use TLS"],
         "elasticsearch connection": [
             f"no answer from Elasticsearch at http://{address}: ConnectionTimeout Connection timed out"
         ],

@@ -56,7 +56,7 @@ def file(
         raise click.UsageError("--speed can't be used with --follow: the file grows at its own speed")
     for path in paths:
         if follow and (path == STDIN or path.suffix == ".gz"):
-            raise click.BadParameter(f"can't follow {path}: it must be a plain file", param_hint="PATH")
+            raise click.BadParameter(f"{path} can't be followed: it must be a plain file", param_hint="PATH")
         if not follow and path != STDIN and not path.is_file():
             raise click.BadParameter(f"{path} is not a file", param_hint="PATH")
 
