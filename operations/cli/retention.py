@@ -77,7 +77,7 @@ def _print(report: RetentionReport) -> None:
     if report.dropped:
         print_table(("index", "documents", "bytes"), [_row(each) for each in report.dropped])
     for index, why in report.left.items():
-        click.echo(f"kept: {index}: {why}")
+        click.echo(f"skipped: {index}: {why}")
     for index, why in report.failed.items():
         click.echo(f"not dropped: {index}: {why}", err=True)
     outcome = "would be dropped" if report.dry_run else "dropped"

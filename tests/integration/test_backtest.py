@@ -60,7 +60,7 @@ def test_silence_is_told_when_it_is_asked_for() -> None:
 
 def test_alerts_that_do_not_read_counts_are_refused_by_name() -> None:
     with pytest.raises(
-        UnknownAlert, match="no alert 'WorkerDown' can be told from this history: CampaignSilent, Reply"
+        UnknownAlert, match="alert 'WorkerDown' can't run on these counts; these can: CampaignSilent, Reply"
     ):
         backtest([series(dict.fromkeys(range(20), 1.0))], ["WorkerDown"])
 

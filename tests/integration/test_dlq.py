@@ -115,7 +115,7 @@ def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_
     assert dropped == {"selected": 2, "dropped": 2, "dry_run": False}
     assert told(pipeline, "list", "--each") == {"letters": [no_text], "total": 1}
     gone = pipeline.hashtide("dlq", "show", hostile, status=1)
-    assert gone.stderr.decode() == f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` has their ids\n"
+    assert gone.stderr.decode() == f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` lists their ids\n"
 
 
 def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_back(pipeline: Pipeline) -> None:

@@ -150,7 +150,7 @@ def test_nobody_there_is_said_after_a_while() -> None:
     with running() as server:
         url = server.url
     with pytest.raises(
-        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 0.2 s \(ConnectError .*is it running"
+        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 0.2 s \(ConnectError .*check that it runs"
     ):
         kibana.setup(Connection(url), patience_s=0.2)
 
