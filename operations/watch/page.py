@@ -1,4 +1,4 @@
-"""The page: what is on it, and how it follows the data. One of these is made for every browser that looks."""
+"""The page: its contents and its updates. Each browser gets its own Page."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -16,7 +16,7 @@ from operations.watch.parts import Cell, Choice, Grid, Node, Radios, Select, box
 from operations.watch.periods import SPANS
 
 EVERY_S: Final = 3.0
-"""How often a page follows."""
+"""How often a page updates."""
 
 Theme = Literal["system", "light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
@@ -24,7 +24,7 @@ DARK: Final[dict[Theme, bool | None]] = {"system": None, "light": False, "dark":
 
 
 def page(feed: Feed, first: Ask) -> None:
-    """Make the page known to NiceGUI; `first` is what is shown where an address says nothing else."""
+    """Register the page with NiceGUI; `first` has the defaults for URLs without parameters."""
     css = (files("operations.watch") / "page.css").read_text(encoding="utf-8")
 
     @ui.page("/", title="Hashtide", dark=None)
@@ -39,12 +39,12 @@ def page(feed: Feed, first: Ask) -> None:
             by=by if by in BYS else first.by,
         )
         shown = Page(feed, ask, theme if theme in THEMES else "system")
-        await shown.follow()
-        ui.timer(EVERY_S, shown.follow)
+        await shown.update()
+        ui.timer(EVERY_S, shown.update)
 
 
 class Page:
-    """The elements of one page, and what its reader has chosen."""
+    """The elements of one page, and its reader's choices."""
 
     def __init__(self, feed: Feed, ask: Ask, theme: Theme) -> None:
         self._feed, self._ask, self._theme = feed, ask, theme
@@ -65,21 +65,21 @@ class Page:
                 self._figures()
                 self._spike()
                 self._chart()
-                with box("section", classes="tables", **{"aria-label": "The largest"}):
+                with box("section", classes="tables", **{"aria-label": "Top lists"}):
                     self._tables = {dimension: Grid(words.TITLES[dimension]) for dimension in words.TABLES}
                 self._trust()
 
     def _controls(self) -> None:
-        with box("section", classes="controls", **{"aria-label": "What is shown"}):
-            self._campaign = Select("Campaign", "all posts", self._ask.campaign, self._changes("campaign"))
-            self._platform = Select("Platform", "all platforms", self._ask.platform, self._changes("platform"))
+        with box("section", classes="controls", **{"aria-label": "Filters"}):
+            self._campaign = Select("Campaign", "all posts", self._ask.campaign, self._on_change("campaign"))
+            self._platform = Select("Platform", "all platforms", self._ask.platform, self._on_change("platform"))
             spans = [Choice(span, words.SPAN_NAMES[span]) for span in SPANS]
-            Radios("span", "Time", spans, self._ask.span, self._changes("span"))
+            Radios("span", "Time", spans, self._ask.span, self._on_change("span"))
 
     def _figures(self) -> None:
         with box("section", classes="figures", **{"aria-label": "Now"}):
-            self._replies = Figure("Replies a minute", "figure main-figure")
-            self._posts = Figure("Posts a minute, of all kinds", "figure")
+            self._replies = Figure("Replies per minute", "figure main-figure")
+            self._posts = Figure("Posts per minute, all kinds", "figure")
             self._in_view = Figure("Posts in view", "figure")
 
     def _spike(self) -> None:
@@ -94,7 +94,7 @@ class Page:
             with box("div", classes="card-head"):
                 self._chart_title = Node("h2", id="chart-title")
                 choices = [Choice(by, by.capitalize()) for by in BYS]
-                Radios("by", "Stacked by", choices, self._ask.by, self._changes("by"))
+                Radios("by", "Stacked by", choices, self._ask.by, self._on_change("by"))
             self._where = Node("p", classes="quiet where")
             with box("div", classes="chart", role="img") as self._picture:
                 self._echart = ui.echart({"dataZoom": chart.zoom()}, renderer="svg")
@@ -120,24 +120,24 @@ class Page:
                     }
                 Node(
                     "p",
-                    "Provisional counts may still grow; final ones are past the time for late posts; "
-                    "corrected ones grew after that.",
+                    "Provisional counts may still grow. Final counts are past the allowed lateness. "
+                    "Corrected counts changed after that.",
                     classes="quiet",
                 )
                 self._gaps = Node("p")
                 with box("ul", classes="gaps"):
                     self._gap_lines = [Node("li") for _ in range(5)]
             with box("section", classes="card", **{"aria-labelledby": "health-title"}):
-                Node("h2", "Is the pipeline well?", id="health-title")
+                Node("h2", "Is the pipeline healthy?", id="health-title")
                 with box("dl", classes="health"):
                     self._health = [(Node("dt"), Node("dd")) for _ in range(4)]
                 Node("p", words.LAG, classes="quiet")
 
-    async def follow(self) -> None:
-        """Show what there is now."""
+    async def update(self) -> None:
+        """Show the current view."""
         ask = self._ask
-        known = await self._feed.see(ask)
-        if ask == self._ask:  # else something else was chosen meanwhile, and is on its way
+        known = await self._feed.get(ask)
+        if ask == self._ask:  # else the reader has chosen something else, and its update follows
             self._known = known
             self._show()
 
@@ -145,12 +145,12 @@ class Page:
         known, now_ms = self._known, self._feed.now_ms()
         assert known is not None
         view = known.view
-        self._trouble.say(words.trouble(known, now_ms) or "")
-        self._updated.say(f"As of {words.clock(view.at_ms)}" if view else "")
+        self._trouble.show_text(words.trouble(known, now_ms) or "")
+        self._updated.show_text(f"As of {words.clock(view.at_ms)}" if view else "")
         seen = view.seen if view else None
         self._content.set_visibility(seen is not None)
         self._content.classes(**({"add": "stale"} if known.trouble else {"remove": "stale"}))
-        self._empty.say(words.nothing(view) if view and not seen else "")
+        self._empty.show_text(words.nothing(view) if view and not seen else "")
         if view is None:
             return
         self._campaign.offer(view.extent.campaigns)
@@ -159,7 +159,7 @@ class Page:
             self._show_seen(known, seen, now_ms)
 
     def _show_seen(self, known: Known, seen: Seen, now_ms: int) -> None:
-        self._quiet.say(words.quiet(seen, now_ms) or "")
+        self._quiet.show_text(words.quiet(seen, now_ms) or "")
         at = f"in the 5 minutes up to {words.moment(seen.rate_at_ms)}"
         for figure, rate in ((self._replies, seen.replies_rate), (self._posts, seen.posts_rate)):
             figure.show(words.number(rate.a_minute), words.against_usual(rate), at, words.is_high(rate))
@@ -176,7 +176,7 @@ class Page:
             part.style(replace=f"flex-grow: {getattr(seen, status):.4f}")
         self._gaps.set_text(words.gaps(seen))
         for index, line in enumerate(self._gap_lines):
-            line.say(words.gap(seen.gaps[index]) if index < len(seen.gaps) else "")
+            line.show_text(words.gap(seen.gaps[index]) if index < len(seen.gaps) else "")
         for (label, value), (term, description) in zip(words.health(known, now_ms), self._health, strict=False):
             term.set_text(label)
             description.set_text(value)
@@ -223,15 +223,15 @@ class Page:
         ]
         grid.show((words.ONE[dimension], "Posts", "Share", "Trend"), cells)
 
-    def _changes(self, field: str) -> Callable[[str | None], Awaitable[None]]:
+    def _on_change(self, field: str) -> Callable[[str | None], Awaitable[None]]:
         async def change(value: str | None) -> None:
             if field == "by":
                 self._slots = []
             self._ask = msgspec.structs.replace(self._ask, **{field: value})
-            self._note_address()
-            if field == "span":  # a part of one time is no part of another
+            self._update_address()
+            if field == "span":  # the zoom makes no sense in another time range
                 self._echart.run_chart_method("dispatchAction", {"type": "dataZoom", "start": 0, "end": 100})
-            await self.follow()
+            await self.update()
 
         return change
 
@@ -243,8 +243,8 @@ class Page:
     def _choose_theme(self, theme: str) -> None:
         self._theme = cast(Theme, theme)
         self._dark.set_value(DARK[self._theme])
-        self._note_address()
+        self._update_address()
 
-    def _note_address(self) -> None:
-        """What is chosen stands in the address: a reload keeps it, and it can be handed on."""
+    def _update_address(self) -> None:
+        """Put the choices into the URL, so that a reload keeps them and the link can be shared."""
         ui.navigate.history.replace(words.address(self._ask, self._theme))

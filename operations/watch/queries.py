@@ -1,8 +1,8 @@
-"""What Elasticsearch is asked for a View: three requests, each as small for a year as for an hour.
+"""The queries for a View: three requests, whose size does not depend on the time range.
 
-First where the counts lie, then what lies there, then, if there is a spike, who grew with it: each is needed to put the
-next. What an answer holds is bounded here and not by the data: steps by `periods`, bins by `spikes`, keys by TOP and
-KEYS. Every number is a sum of `count` over all partitions. The user needs the right to read the indices, and no other.
+First the time range of the counts, then the sums in it, then, if there is a spike, what drives it: each request needs
+the answer before it. Answers are bounded here, whatever the data: steps by `periods`, bins by `spikes`, keys by TOP and
+KEYS. Every number is a sum of `count` over all partitions. Needs only the privilege to read the indices.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from operations.watch.spikes import BIN_MS, LOOK_BACK_MS, Bins, Driver, Spike
 from stream_jobs.domain.windows import Status
 
 KEYS: Final = 1_000
-"""Keys that each index gives to a list of the largest: a tag is not added up for a day with a thousand larger ones."""
+"""Keys per shard for a list of the largest: a hashtag is missed on a day that has a thousand larger ones."""
 MOST_GAPS: Final = 50
 MOST_NAMES: Final = 100
 
@@ -40,16 +40,16 @@ Answer = Mapping[str, Any]
 
 
 ANSWER_S: Final = 10.0
-"""So long Elasticsearch may take to answer."""
+"""Timeout of a request."""
 
 
 def client(where: Where) -> AsyncElasticsearch:
-    """A client that asks once: who looks asks again by itself."""
+    """A client without retries: page and terminal query again anyway."""
     return connect_async(where, ANSWER_S)
 
 
 async def view(client: AsyncElasticsearch, ask: Ask, now_ms: int) -> View:
-    """What there is to see. Raises the client's TransportError ApiError, or ElasticsearchFailed. Retries nothing."""
+    """Query a view. Raises the client's TransportError and ApiError, and ElasticsearchFailed. Retries nothing."""
     extent = await _extent(client, ask)
     if extent.newest_ms is None or extent.oldest_ms is None:
         return View(ask, now_ms, extent, None)
@@ -61,7 +61,7 @@ async def view(client: AsyncElasticsearch, ask: Ask, now_ms: int) -> View:
 
 
 async def _extent(client: AsyncElasticsearch, ask: Ask) -> Extent:
-    """By sorting: Elasticsearch skips most indices then, and most of what is in the others; for max and min, none."""
+    """Sorts, because Elasticsearch then skips most indices and documents; with max and min it skips none."""
     oldest, newest, names = await _search_all(
         client,
         *(
@@ -154,7 +154,7 @@ async def _drivers(client: AsyncElasticsearch, ask: Ask, spike: Spike) -> dict[D
 
 
 async def _search_all(client: AsyncElasticsearch, *searches: tuple[str, dict[str, Any]]) -> list[Answer]:
-    """All answers, whole, by one request; a family without an index answers that it has nothing."""
+    """Run all searches in one request, never with partial results. A family without an index has an empty answer."""
     lines: list[dict[str, Any]] = []
     for family, body in searches:
         index = family if family == INGEST_GAPS else f"{family}-*"

@@ -1,4 +1,4 @@
-"""`hashtide watch --terminal`: the page in a terminal, with rich. What comes from posts is text, never markup."""
+"""`hashtide watch --terminal`: the page in a terminal, with rich. Text from posts is never markup."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ from operations.watch.names import Dimension, name
 EVERY_S = 3.0
 TABLE_WIDTH = 48
 REST = 24
-"""Lines of everything but the tables."""
+"""Lines for everything except the tables."""
 HEIGHT = 6
 """Lines of the chart."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def run(where: Where, ask: Ask, *, once: bool, console: Console | None = None) -> int:
-    """Show it until Ctrl-C or SIGTERM, or once; the exit status: 1 where Elasticsearch never answered. Blocks.
+    """Show it until Ctrl-C or SIGTERM, or once. Returns the exit status: 1 if Elasticsearch never answered. Blocks.
 
-    Where stdout is no terminal, every frame follows the one before.
+    If stdout is not a terminal, it prints one frame after the other.
     """
     return asyncio.run(_run(where, ask, once, console or Console()))
 
@@ -47,7 +47,7 @@ async def _run(where: Where, ask: Ask, once: bool, console: Console) -> int:
         live = Live(console=console, screen=console.is_terminal, auto_refresh=False, transient=True)
         with contextlib.nullcontext() if once or not console.is_terminal else live:
             while not ended.is_set():
-                known = await feed.see(ask)
+                known = await feed.get(ask)
                 answered = answered or known.view is not None
                 shown = frame(known, ask, feed.now_ms(), width=console.width, rows=_rows(console, once))
                 if once or not console.is_terminal:
@@ -62,7 +62,7 @@ async def _run(where: Where, ask: Ask, once: bool, console: Console) -> int:
 
 
 def frame(known: Known, ask: Ask, now_ms: int, *, width: int = 80, rows: int = 10) -> RenderableType:
-    """All of it at one moment, with so many rows a table."""
+    """Everything at one time, with `rows` rows per table."""
     parts: list[RenderableType] = [_head(known, ask)]
     if trouble := words.trouble(known, now_ms):
         parts.append(Text(trouble, style="bold red"))
@@ -75,7 +75,8 @@ def frame(known: Known, ask: Ask, now_ms: int, *, width: int = 80, rows: int = 1
         parts.append(Text(quiet, style="yellow"))
     parts += [
         Columns(
-            [_figure("Replies a minute", seen.replies_rate), _figure("Posts a minute", seen.posts_rate)], padding=(0, 6)
+            [_figure("Replies per minute", seen.replies_rate), _figure("Posts per minute", seen.posts_rate)],
+            padding=(0, 6),
         ),
         Text(f"in the 5 minutes up to {words.moment(seen.rate_at_ms)}", style="dim"),
         Text(""),
@@ -94,7 +95,7 @@ def frame(known: Known, ask: Ask, now_ms: int, *, width: int = 80, rows: int = 1
 
 
 def _rows(console: Console, once: bool) -> int:
-    """How many rows of each table fit on the screen beside the rest; all, where it may scroll."""
+    """How many rows of each table fit on the screen; all if it may scroll."""
     if once or not console.is_terminal:
         return TOP
     beside = max(1, min(len(words.TABLES), console.width // TABLE_WIDTH))
@@ -117,13 +118,13 @@ def _spike(seen: Seen) -> Iterable[RenderableType]:
     yield Text(words.spike_title(seen.spike), style="bold")
     yield Text(words.spike_text(seen.spike))
     for dimension, drivers in seen.drivers.items():
-        said = ", ".join(f"{isolated(name(dimension, each.key))} {words.driver_text(each)}" for each in drivers)
-        if said:
-            yield Text(f"  {words.ONE[dimension]}: {said}")
+        text = ", ".join(f"{isolated(name(dimension, each.key))} {words.driver_text(each)}" for each in drivers)
+        if text:
+            yield Text(f"  {words.ONE[dimension]}: {text}")
 
 
 def columns(seen: Seen, width: int) -> Iterable[str]:
-    """The volume as columns of eighths; steps are put together where more than fit. The last line has the times."""
+    """The volume as columns of eighths; merges steps if they do not fit. The last line has the times."""
     together = -(-len(seen.totals) // max(1, width))
     counts = [sum(seen.totals[at : at + together]) for at in range(0, len(seen.totals), together)]
     largest = max(counts, default=0)
@@ -143,7 +144,7 @@ def _table(dimension: Dimension, rows: Iterable[TopRow]) -> RenderableType:
         table.add_column(heading, justify="right")
     table.add_column(words.ONE[dimension], overflow="ellipsis", max_width=26)
     for row in rows:
-        # The name last: what is right-to-left in it moves nothing then, in a terminal that knows no isolates.
+        # The name last: right-to-left text then moves nothing, even in terminals without support for isolates.
         table.add_row(
             f"{row.posts:,}", words.percent(row.share), words.trend(row), Text(isolated(row.name), no_wrap=True)
         )

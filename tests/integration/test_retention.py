@@ -139,7 +139,7 @@ def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipelin
         assert reasons(pipeline) == ["older-than-retention"]
     assert pipeline.says("retention dropped posts-2009.05.05: 1 documents") == 1
     assert pipeline.json("verify", "--json")["posts"] == 0
-    assert b"Nothing is counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
+    assert b"No posts are counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
 
 
 def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_asked(pipeline: Pipeline) -> None:
