@@ -8,7 +8,7 @@ import click
 from hashtide.elasticsearch.client import connection
 from hashtide.settings import load
 from operations.settings import OperationsSettings
-from operations.watch.model import BYS, Ask, By
+from operations.watch.model import BYS, By, Selection
 from operations.watch.periods import SPANS, Span
 
 
@@ -39,11 +39,11 @@ def watch(
     if once and not terminal:
         raise click.UsageError("--once needs --terminal")
     settings = load(OperationsSettings, os.environ)
-    ask = Ask(campaign=campaign, platform=platform, span=span, by=by)
+    selection = Selection(campaign=campaign, platform=platform, span=span, by=by)
     if terminal:
         from operations.watch.terminal import run as in_terminal
 
-        sys.exit(in_terminal(connection(settings), ask, once=once))
+        sys.exit(in_terminal(connection(settings), selection, once=once))
     from operations.watch.serve import run
 
     run(
@@ -51,6 +51,6 @@ def watch(
         host or settings.watch_host,
         settings.watch_port if port is None else port,
         [name for name in settings.watch_names.split(",") if name],
-        ask,
+        selection,
         lambda address: click.echo(f"watch at {address}"),
     )

@@ -1,7 +1,7 @@
 """Small parts of the page: a figure, the drivers of a spike, an entry of the legend."""
 
 from operations.watch import words
-from operations.watch.model import ChartSeries, Seen
+from operations.watch.model import ChartSeries, ViewData
 from operations.watch.names import Dimension, name
 from operations.watch.parts import Node, box
 
@@ -36,13 +36,13 @@ class Drivers:
                 with box("dd") as line:
                     self._lines.append((line, Node("bdi"), Node("span", classes="quiet")))
 
-    def show(self, seen: Seen) -> None:
+    def show(self, data: ViewData) -> None:
         """Show the drivers; hidden without a spike."""
-        drivers = seen.drivers.get(self._dimension, ()) if seen.spike else ()
+        drivers = data.drivers.get(self._dimension, ()) if data.spike else ()
         self._box.set_visibility(bool(drivers))
         for index, (line, title, text) in enumerate(self._lines):
             line.set_visibility(index < len(drivers))
-            if index < len(drivers) and seen.spike:
+            if index < len(drivers) and data.spike:
                 title.set_text(name(self._dimension, drivers[index].key))
                 text.set_text(words.driver_text(drivers[index]))
 

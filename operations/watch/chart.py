@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from operations.terminal import isolated
 from operations.watch import words
-from operations.watch.model import SERIES, ChartSeries, GapMark, Seen
+from operations.watch.model import SERIES, ChartSeries, GapMark, ViewData
 from operations.watch.periods import Period
 
 # Okabe and Ito's colours ("Color Universal Design"), distinct for people with any colour vision. Purple replaces their
@@ -33,16 +33,16 @@ def colour(key: str | None, of: Sequence[str | None]) -> str:
     return COLOURS[of.index(key)] if key is not None and key in of else OTHERS
 
 
-def options(seen: Seen, of: Sequence[str | None]) -> dict[str, Any]:
+def options(data: ViewData, of: Sequence[str | None]) -> dict[str, Any]:
     """All options except the zoom, which the reader controls."""
-    by_key = {series.key: series for series in seen.series}
-    length_ms = seen.period.to_ms - seen.period.from_ms
-    steps = [words.step(start, length_ms, seen.period.step_ms) for start in seen.starts]
+    by_key = {series.key: series for series in data.series}
+    length_ms = data.period.to_ms - data.period.from_ms
+    steps = [words.step(start, length_ms, data.period.step_ms) for start in data.starts]
     # Always the same number of series, so that ECharts merges them and keeps the zoom.
     stack = [_bars(by_key.get(key) if key is not None else None, COLOURS[slot]) for slot, key in enumerate(of)]
     stack.append(_bars(by_key.get(None), OTHERS))
-    stack.append(_shading("gap", _steps_with_gaps(seen.period, seen.gaps), "rgba(213,94,0,.30)"))
-    stack.append(_shading("still running", {len(seen.starts) - 1} if seen.live else set(), LINE))
+    stack.append(_shading("gap", _steps_with_gaps(data.period, data.gaps), "rgba(213,94,0,.30)"))
+    stack.append(_shading("still running", {len(data.starts) - 1} if data.live else set(), LINE))
     return {
         "useUTC": True,
         "animation": False,

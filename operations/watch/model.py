@@ -20,7 +20,7 @@ SERIES: Final = 7
 """Number of distinct colours; all other keys form one more series."""
 
 
-class Ask(msgspec.Struct, frozen=True):
+class Selection(msgspec.Struct, frozen=True):
     """What a reader has chosen to see."""
 
     campaign: str | None = None
@@ -117,17 +117,17 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """Everything that is shown for one Ask at one time."""
+    """Everything that is shown for one Selection at one time."""
 
-    ask: Ask
+    selection: Selection
     at_ms: int
     """When Elasticsearch was queried."""
     extent: Extent
-    seen: "Seen | None"
+    data: "ViewData | None"
     """None: no counts."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class ViewData(msgspec.Struct, frozen=True):
     """The part of a View that exists only if there are counts."""
 
     period: Period
@@ -175,26 +175,26 @@ def bins(counts: Mapping[int, int], oldest_ms: int, from_ms: int, end_ms: int) -
     return Bins(end_ms, tuple(counts.get(end_ms - back * BIN_MS, 0) for back in range(whole, 0, -1)))
 
 
-def seen(
-    ask: Ask,
+def view_data(
+    selection: Selection,
     now_ms: int,
     newest_ms: int,
     period: Period,
     sums: Sums,
     spike: Spike | None,
     drivers: Mapping[Dimension, tuple[Driver, ...]],
-) -> Seen:
+) -> ViewData:
     """What is shown of a period's sums."""
     totals = tuple(sums.steps.get(start, 0) for start in period.starts)
-    return Seen(
+    return ViewData(
         period=period,
-        live=is_live(newest_ms, ask.span, now_ms),
+        live=is_live(newest_ms, selection.span, now_ms),
         newest_ms=newest_ms,
         posts=sums.posts,
         documents=sums.documents,
         starts=period.starts,
         totals=totals,
-        series=stacked(ask.by, sums.tops[ask.by], period.starts, totals),
+        series=stacked(selection.by, sums.tops[selection.by], period.starts, totals),
         rate_at_ms=sums.bins.end_ms,
         posts_rate=rate(sums.bins),
         replies_rate=rate(sums.replies),

@@ -17,7 +17,7 @@ from hashtide.extras import require
 from operations.watch import queries
 from operations.watch.feed import Feed
 from operations.watch.hosts import Guard
-from operations.watch.model import Ask
+from operations.watch.model import Selection
 
 if TYPE_CHECKING:
     import uvicorn
@@ -29,7 +29,9 @@ class PageUnready(HashtideError):
     """The page can't be served. The message says what to do."""
 
 
-def run(where: Where, host: str, port: int, names: Sequence[str], first: Ask, announce: Callable[[str], None]) -> None:
+def run(
+    where: Where, host: str, port: int, names: Sequence[str], first: Selection, announce: Callable[[str], None]
+) -> None:
     """Serve the page until SIGTERM or Ctrl-C. Blocks. Raises NotInstalled, PageUnready.
 
     `names`: host names that requests may use, besides IP addresses. Calls `announce` with the page's address once it

@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from hashtide.times import DAY_MS, MINUTE_MS
-from operations.watch.feed import Known
-from operations.watch.model import Ask, GapMark, Rate, Seen, TopRow, View
+from operations.watch.feed import FeedState
+from operations.watch.model import GapMark, Rate, Selection, TopRow, View, ViewData
 from operations.watch.names import Dimension, shown
 from operations.watch.periods import Span, duration, step_name
 from operations.watch.spikes import BIN_MS, TIMES, Driver, Spike
@@ -105,37 +105,37 @@ def nothing(view: View) -> str:
     return "No posts are counted yet. Start `hashtide worker`, then send posts with `hashtide produce`."
 
 
-def where(seen: Seen, span: Span, now_ms: int) -> str:
+def where(data: ViewData, span: Span, now_ms: int) -> str:
     """The time shown, and why it does not end now, if it does not."""
-    period = f"{moment(seen.period.from_ms)} to {moment(seen.period.to_ms)}"
+    period = f"{moment(data.period.from_ms)} to {moment(data.period.to_ms)}"
     if span == "all":
         return f"All data: {period}"
-    return f"{period}, now" if seen.live else f"Newest data, there are no newer counts: {period}"
+    return f"{period}, now" if data.live else f"Newest data, there are no newer counts: {period}"
 
 
-def newest(seen: Seen, now_ms: int) -> str:
+def newest(data: ViewData, now_ms: int) -> str:
     """How old the newest counted minute is."""
-    age_ms = now_ms - (seen.newest_ms + WINDOW_MS)
+    age_ms = now_ms - (data.newest_ms + WINDOW_MS)
     return "the current minute" if age_ms < 0 else f"{duration(age_ms)} ago"
 
 
-def quiet(seen: Seen, now_ms: int) -> str | None:
+def quiet(data: ViewData, now_ms: int) -> str | None:
     """A warning if the newest count is older than QUIET_MS; else None."""
-    age_ms = now_ms - (seen.newest_ms + WINDOW_MS)
+    age_ms = now_ms - (data.newest_ms + WINDOW_MS)
     if age_ms < QUIET_MS:
         return None
     return (
-        f"No counts after {moment(seen.newest_ms + WINDOW_MS)}, {duration(age_ms)} ago: "
+        f"No counts after {moment(data.newest_ms + WINDOW_MS)}, {duration(age_ms)} ago: "
         "nobody posted, or the pipeline is behind."
     )
 
 
-def trouble(known: Known, now_ms: int) -> str | None:
+def trouble(state: FeedState, now_ms: int) -> str | None:
     """Why the view is not newer; None if Elasticsearch answers."""
-    if known.trouble is None:
+    if state.trouble is None:
         return None
-    kept = f" Showing data from {clock(known.view.at_ms)}." if known.view else ""
-    return f"{known.trouble.what}, since {clock(known.trouble.since_ms)}. Retrying.{kept}"
+    kept = f" Showing data from {clock(state.view.at_ms)}." if state.view else ""
+    return f"{state.trouble.what}, since {clock(state.trouble.since_ms)}. Retrying.{kept}"
 
 
 def spike_title(spike: Spike | None) -> str:
@@ -164,25 +164,25 @@ def driver_text(driver: Driver) -> str:
     return f"{grown}, {times(driver.during / driver.before)}" if driver.before >= 1 else f"{grown}, new"
 
 
-def trust(seen: Seen) -> str:
+def trust(data: ViewData) -> str:
     """`98 % final, 1 % provisional, 1 % corrected`"""
-    parts = (("final", seen.final), ("provisional", seen.provisional), ("corrected", seen.corrected))
+    parts = (("final", data.final), ("provisional", data.provisional), ("corrected", data.corrected))
     return ", ".join(f"{percent(share)} {status}" for status, share in parts)
 
 
-def unsure(seen: Seen) -> str:
+def unsure(data: ViewData) -> str:
     """The share of posts in view that is not final, and the gaps."""
-    parts = [f"{percent(seen.provisional)} may still grow"] if seen.provisional else []
-    if seen.gaps_in_all:
-        parts.append("1 gap" if seen.gaps_in_all == 1 else f"{seen.gaps_in_all:,} gaps")
+    parts = [f"{percent(data.provisional)} may still grow"] if data.provisional else []
+    if data.gaps_in_all:
+        parts.append("1 gap" if data.gaps_in_all == 1 else f"{data.gaps_in_all:,} gaps")
     return ", ".join(parts) or "no known gaps"
 
 
-def gaps(seen: Seen) -> str:
+def gaps(data: ViewData) -> str:
     """The number of gaps."""
-    if not seen.gaps_in_all:
+    if not data.gaps_in_all:
         return "No known gaps in this time."
-    what = "1 gap" if seen.gaps_in_all == 1 else f"{seen.gaps_in_all:,} gaps"
+    what = "1 gap" if data.gaps_in_all == 1 else f"{data.gaps_in_all:,} gaps"
     return f"{what} in this time: posts may be missing."
 
 
@@ -193,17 +193,17 @@ def gap(each: GapMark) -> str:
     return f"{moment(each.from_ms)}, {length}: {shown(each.source)}, {shown(each.reason)}{lost}"
 
 
-def health(known: Known, now_ms: int) -> Iterator[tuple[str, str]]:
+def health(state: FeedState, now_ms: int) -> Iterator[tuple[str, str]]:
     """The pipeline's health, as far as Elasticsearch shows it: label and value."""
-    yield "Elasticsearch", "does not answer" if known.trouble else "answers"
-    if known.view is None or known.view.seen is None:
+    yield "Elasticsearch", "does not answer" if state.trouble else "answers"
+    if state.view is None or state.view.data is None:
         return
-    seen = known.view.seen
-    yield "Newest counted minute", newest(seen, now_ms)
+    data = state.view.data
+    yield "Newest counted minute", newest(data, now_ms)
     # Documents have no write time: this is known only from watching.
-    grown = f"{duration(now_ms - known.grown_ms)} ago" if known.grown_ms else "none since `hashtide watch` started"
+    grown = f"{duration(now_ms - state.grown_ms)} ago" if state.grown_ms else "none since `hashtide watch` started"
     yield "Last growth", grown
-    yield "Count documents in view", f"{seen.documents:,}"
+    yield "Count documents in view", f"{data.documents:,}"
 
 
 LAG: Final = (
@@ -212,22 +212,28 @@ LAG: Final = (
 )
 
 
-def unit(seen: Seen) -> str:
+def unit(data: ViewData) -> str:
     """What the chart counts: `posts per 5 min`"""
-    return f"posts per {step_name(seen.period.step_ms)}"
+    return f"posts per {step_name(data.period.step_ms)}"
 
 
-def picture(seen: Seen, by: str) -> str:
+def picture(data: ViewData, by: str) -> str:
     """The chart as text, for people who can't see it."""
-    largest = max(range(len(seen.totals)), key=seen.totals.__getitem__)
+    largest = max(range(len(data.totals)), key=data.totals.__getitem__)
     return (
-        f"Stacked bars: {unit(seen)} by {by}, from {moment(seen.period.from_ms)} to {moment(seen.period.to_ms)}. "
-        f"Total {seen.posts:,}, highest {seen.totals[largest]:,} at {moment(seen.starts[largest])}. "
+        f"Stacked bars: {unit(data)} by {by}, from {moment(data.period.from_ms)} to {moment(data.period.to_ms)}. "
+        f"Total {data.posts:,}, highest {data.totals[largest]:,} at {moment(data.starts[largest])}. "
         "The table below has the same numbers."
     )
 
 
-def address(ask: Ask, theme: str) -> str:
+def address(selection: Selection, theme: str) -> str:
     """The URL path of the page that shows this view."""
-    chosen = {"campaign": ask.campaign, "platform": ask.platform, "span": ask.span, "by": ask.by, "theme": theme}
+    chosen = {
+        "campaign": selection.campaign,
+        "platform": selection.platform,
+        "span": selection.span,
+        "by": selection.by,
+        "theme": theme,
+    }
     return "/?" + urlencode({name: value for name, value in chosen.items() if value})
