@@ -1,1 +1,1 @@
-"""What people run beside the pipeline: commands, checks, counts, repairs, and the live page."""
+"""What operators run: commands, checks, counts, repairs, and the live page."""

@@ -1,4 +1,4 @@
-"""Sums out of Elasticsearch: what `hashtide counts` prints."""
+"""`hashtide counts`: sums from Elasticsearch."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ PAGE = 5_000
 
 
 class CountRow(msgspec.Struct, frozen=True):
-    """A sum. `key` and `start` are None where nothing splits by them."""
+    """One sum. `key` is None without `by`, `start` is None without `interval`."""
 
     key: str | None
     start: str | None
@@ -27,7 +27,7 @@ class CountRow(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Rows, and their sum: posts; by hashtag, uses of hashtags (a post counts once for each of its tags)."""
+    """Rows and their total: posts, or with by="hashtag" uses (a post counts once for each of its hashtags)."""
 
     total: int
     rows: list[CountRow]
@@ -42,10 +42,10 @@ def counts(
     from_: datetime | None = None,
     to: datetime | None = None,
 ) -> Counts:
-    """Sums of the windows that start in [from_, to), of one campaign or of all posts; fresh to the last bulk.
+    """Sums over the windows that start in [from_, to), of one campaign or of all posts; fresh to the last bulk.
 
-    Rows are in order of time; within one time, or without an interval, the largest first. Blocks. Raises
-    as indices.session does.
+    Rows are ordered by start, then by count, largest first. Blocks. Raises the same as
+    hashtide.elasticsearch.session.
     """
     family = HASHTAG_VOLUME if by == "hashtag" else REPLY_VOLUME
     with session(where) as client:
@@ -78,7 +78,7 @@ def _sources(by: By | None, interval: Interval | None) -> list[dict[str, Any]]:
 
 
 def _buckets(client: Any, index: str, query: dict[str, Any], sources: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every bucket, page by page: a composite aggregation leaves none out."""
+    """All buckets, page by page: a composite aggregation is complete, unlike a terms aggregation."""
     sum_ = {"posts": {"sum": {"field": "count"}}}
     if not sources:
         answer = client.search(index=index, query=query, size=0, aggs=sum_, **WHOLE)

@@ -1,4 +1,4 @@
-"""Imports the packaged dashboards into Kibana: `hashtide setup --kibana`."""
+"""`hashtide setup --kibana`: import the packaged dashboards into Kibana."""
 
 import json
 import re
@@ -22,22 +22,22 @@ USER: Final = "HASHTIDE_KIBANA_USER"
 PASSWORD: Final = "HASHTIDE_KIBANA_PASSWORD_FILE"
 
 PATIENCE_S: Final = 120.0
-"""Kibana takes about a minute to start, and says 503 until then."""
+"""Kibana takes about a minute to start, and answers 503 until then."""
 
 ANSWER_S: Final = 60.0
 NOT_YET: Final = {429, 502, 503, 504}
 
 
 class KibanaUnreachable(HashtideError):
-    """Nobody answers as Kibana. The message says where, and what to look at."""
+    """Kibana is unreachable. The message says at which URL, and what to check."""
 
 
 class KibanaRefused(HashtideError):
-    """Kibana did not take all of it. The message names what, and why."""
+    """Kibana refused some or all objects. The message says which, and why."""
 
 
 class _NotYet(Exception):
-    """Worth another try."""
+    """Kibana is not ready: retry."""
 
 
 def saved_objects() -> bytes:
@@ -46,9 +46,9 @@ def saved_objects() -> bytes:
 
 
 def target(url: str, settings: OperationsSettings) -> Connection:
-    """Where `url` and the settings lead: with an API key, else as a user, else without a login. Reads the disk.
+    """Kibana at `url`, with the settings' API key, else user, else no credentials. Reads files.
 
-    `url` may end in Kibana's base path or a space (/s/NAME). Raises WrongSetting, which shows no secret.
+    `url` may end with Kibana's base path or a space (/s/NAME). Raises WrongSetting, without secrets.
     """
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s@?#]*)?", url):
         raise WrongSetting("--kibana: must be a URL, http://HOST:PORT or https://..., without user and password")
@@ -60,17 +60,17 @@ def target(url: str, settings: OperationsSettings) -> Connection:
 
 
 def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
-    """Import data views and dashboards, over those of an earlier time; their titles. Harmless again and again.
+    """Import data views and dashboards, overwriting earlier ones; returns their titles. Idempotent.
 
-    Blocks; retries for `patience_s` while nobody answers or Kibana is not ready, and nothing else. Raises
-    KibanaUnreachable, KibanaRefused.
+    Blocks. Retries for `patience_s` seconds, only while Kibana is unreachable or not ready. Raises KibanaUnreachable,
+    KibanaRefused.
     """
     url = where.url
     headers = {"kbn-xsrf": "hashtide"} | ({"Authorization": where.authorization} if where.authorization else {})
 
     def give_up(error: BaseException) -> KibanaUnreachable:
         return KibanaUnreachable(
-            f"no answer from Kibana at {url} for {patience_s:g} s ({error}): is it running, and is the URL right?"
+            f"no answer from Kibana at {url} for {patience_s:g} s ({error}): check that it runs and the URL is right"
         )
 
     def send() -> httpx.Response:
@@ -99,11 +99,11 @@ def setup(where: Connection, *, patience_s: float = PATIENCE_S) -> list[str]:
 
 
 def _titles(url: str, response: httpx.Response) -> list[str]:
-    """What was imported: all of it, or KibanaRefused."""
+    """The imported titles. Raises KibanaRefused unless Kibana imported everything."""
     if response.status_code in (401, 403):
         raise KibanaRefused(
             f"Kibana at {url}: {response.status_code} {response.reason_phrase}: set "
-            f"{API_KEY}, or {USER} and {PASSWORD}, of someone who may manage saved objects"
+            f"{API_KEY}, or {USER} and {PASSWORD}, of an account that may manage saved objects"
         )
     try:
         answer = response.json() if response.status_code == 200 else None
@@ -112,19 +112,19 @@ def _titles(url: str, response: httpx.Response) -> list[str]:
     if not isinstance(answer, dict) or not isinstance(answer.get("success"), bool):
         raise KibanaRefused(
             f"Kibana at {url}: HTTP {response.status_code} {response.text[:200]!r}: "
-            "is this Kibana's URL, base path included?"
+            "check that this is Kibana's URL, including its base path"
         )
     if not answer["success"]:
-        failed = "; ".join(map(_failure, answer.get("errors") or [])) or "it does not say why"
+        failed = "; ".join(map(_failure, answer.get("errors") or [])) or "no reason given"
         raise KibanaRefused(
-            f"Kibana at {url} took {answer.get('successCount', 0)} objects and refused others: {failed}"
+            f"Kibana at {url} imported {answer.get('successCount', 0)} objects and refused others: {failed}"
         )
     found = [json.loads(line)["attributes"] for line in saved_objects().splitlines()]
     return [each.get("name") or each["title"] for each in found]
 
 
 def _failure(item: dict[str, Any]) -> str:
-    """One entry of `errors`: what it was, and why."""
+    """One entry of `errors`: the object, and why it was refused."""
     error = item.get("error") or {}
     name = (item.get("meta") or {}).get("title") or item.get("title") or item.get("id")
     missing = ", ".join(f"{each.get('type')} {each.get('id')}" for each in error.get("references") or [])

@@ -1,4 +1,4 @@
-"""What the commands of operations need, in addition to what a worker needs."""
+"""Settings of the operations commands, in addition to the worker's."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,38 +15,34 @@ class OperationsSettings(StreamSettings, frozen=True, kw_only=True):
 
     retention: Annotated[
         bool,
-        Meta(description="have the worker with partition 0 do what `hashtide retention` does, once a day"),
+        Meta(description="run retention once a day, in the worker with partition 0"),
     ] = False
-    retention_counts_days: Annotated[
-        Days | None, Meta(description="how long counts are kept, days; unset: for ever")
-    ] = None
+    retention_counts_days: Annotated[Days | None, Meta(description="how long to keep counts, days; unset: forever")] = (
+        None
+    )
     retention_posts_days: Annotated[
         Days | None,
         Meta(
-            description="how long the ledger is kept, days; unset: for ever. Older posts are refused once it was "
-            "dropped, as nobody knows any more whether they were counted"
+            description="how long to keep the ledger, days; unset: forever. Afterwards older posts are refused: "
+            "nobody knows whether they were counted"
         ),
     ] = None
     retention_gaps_days: Annotated[
-        Days | None, Meta(description="how long gaps and canaries are kept, days; unset: as long as counts")
+        Days | None, Meta(description="how long to keep gaps and canaries, days; unset: as long as counts")
     ] = None
     kibana_api_key_file: Annotated[
-        Path | None, Meta(description="file with an API key for `setup --kibana`, in its encoded form")
+        Path | None, Meta(description="file with an encoded API key for `setup --kibana`")
     ] = None
-    kibana_user: Annotated[str | None, Meta(description="user of Kibana, for `setup --kibana` without an API key")] = (
-        None
-    )
-    kibana_password_file: Annotated[Path | None, Meta(description="file with the password of that user of Kibana")] = (
-        None
-    )
-    watch_host: Annotated[str, Meta(min_length=1, description="address that the page of watch listens on")] = (
+    kibana_user: Annotated[str | None, Meta(description="Kibana user, for `setup --kibana` without an API key")] = None
+    kibana_password_file: Annotated[Path | None, Meta(description="file with the Kibana user's password")] = None
+    watch_host: Annotated[str, Meta(min_length=1, description="address on which the page of watch listens")] = (
         "127.0.0.1"
     )
-    watch_port: Annotated[int, Meta(ge=0, le=65535, description="port of that page; 0: any free one")] = 9465
+    watch_port: Annotated[int, Meta(ge=0, le=65535, description="port of the page of watch; 0: any free one")] = 9465
     watch_names: Annotated[
-        str, Meta(description="names that the page goes by, beside its addresses: of a proxy before it, name,name")
+        str, Meta(description="more host names of the page of watch, such as a proxy's: name,name")
     ] = ""
 
 
 KINDS: Final = (ProducerSettings, OperationsSettings)
-"""Between them, every setting that there is."""
+"""Together they have all settings."""

@@ -1,4 +1,4 @@
-"""`hashtide tag`: the formats and the enrichment, with no server at all."""
+"""`hashtide tag`: parse and enrich, without any server."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from stream_jobs.enriched import EnrichedPost
 def tag(
     line: Received, format: str, enricher: Enricher, *, now_ms: int, names: Pseudonyms
 ) -> Iterator[dict[str, Any] | InvalidPost]:
-    """For each post (or edit) in a payload line its tags, ready for JSON, and for each bad one why."""
+    """For each post or edit in a payload line, its tags as JSON-ready values, or the error if it is invalid."""
     for outcome in formats.parse(line.payload, format):
         if isinstance(outcome, Control | PostDelete):
             continue
@@ -29,12 +29,12 @@ def tag(
         except InvalidPost as error:
             yield error
             continue
-        # As it came in, not as it is sent on: who asks here has the payload, and knows the post by its own id.
+        # Not pseudonymised: the user has the payload anyway, and knows the post by its original id.
         yield shown(enricher.enrich(outcome.post if isinstance(outcome, PostEdit) else outcome))
 
 
 def shown(post: EnrichedPost) -> dict[str, Any]:
-    """A tagged post as people and scripts see it; ids carry their platform, `x:123`."""
+    """A tagged post for output; ids are prefixed with the platform, `x:123`."""
     created = datetime.fromtimestamp(post.created_at_ms / 1000, UTC)
     return {
         "id": f"{post.platform}:{post.post_id}",

@@ -1,4 +1,4 @@
-"""What commands share: options, tables, JSON, progress. What comes out of posts reaches a terminal by here alone."""
+"""Options, tables, JSON and progress for commands. All text from posts must reach a terminal through this module."""
 
 import contextlib
 import unicodedata
@@ -18,13 +18,13 @@ _encode = msgspec.json.Encoder().encode
 _JOINERS = "\u200c\u200d"
 
 ProgressCallback = Callable[[int, int], None]
-"""Called with how many of how many are done."""
+"""Called with the number done and the total."""
 
 NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "documents", "peak"})
 
 
 class Moment(click.ParamType):
-    """A moment, ISO 8601; UTC where it names no zone."""
+    """A time, ISO 8601; UTC if it has no time zone."""
 
     name = "time"
 
@@ -32,20 +32,20 @@ class Moment(click.ParamType):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is not a time such as 2017-10-15 or 2017-10-15T20:00Z", param, ctx)
+            self.fail(f"{value!r} must be a time such as 2017-10-15 or 2017-10-15T20:00Z", param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """A table on stdout; columns of numbers are right-aligned. Cells are text: no markup, nothing that is obeyed, and
-    whatever runs from right to left leaves its neighbours where they are (UAX #9, FSI and PDI).
+    """Print a table on stdout; number columns are right-aligned. Cells are plain text: no markup, control characters
+    escaped, right-to-left text isolated from its neighbours (UAX #9, FSI and PDI).
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     def cell(value: object) -> Text:
-        return Text("" if value is None else isolated(_harmless(str(value))))
+        return Text("" if value is None else isolated(_escaped_except_joiners(str(value))))
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
@@ -55,26 +55,26 @@ def print_table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) ->
     Console().print(table)
 
 
-def _harmless(text: str) -> str:
-    """`escaped`, but for joiners: what comes here of posts has them only where they are seen (domain/text.fold)."""
+def _escaped_except_joiners(text: str) -> str:
+    """`escaped`, except for joiners: text from posts has them only where they are visible (domain/text.fold)."""
     return "".join(char if char in _JOINERS else escaped(char) for char in text)
 
 
 def isolated(text: str) -> str:
-    """Text whose direction leaves its surroundings alone (UAX #9, FSI and PDI), where no <bdi> can be."""
+    """Text whose direction does not affect its neighbours (UAX #9, FSI and PDI), for where <bdi> is impossible."""
     if any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in text):
         return f"\u2068{text}\u2069"
     return text
 
 
 def print_json(value: object) -> None:
-    """A line of JSON on stdout, which a terminal can show: what it would obey is written as \\u001b."""
+    """Print one line of JSON on stdout, safe for a terminal: control characters are escaped, such as \\u001b."""
     click.echo(escaped_json(_encode(value).decode()))
 
 
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[ProgressCallback]:
-    """A bar on stderr, where that is a terminal. Call what it gives with how much of how many is done."""
+    """A progress bar on stderr if that is a terminal. Yields the callback that updates it."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -1,4 +1,4 @@
-"""What the campaigns want of platforms, as the producers ask for it."""
+"""What the producers must request from platforms, by the campaigns."""
 
 import os
 
@@ -11,7 +11,7 @@ from stream_jobs.settings import StreamSettings
 
 
 def wanted() -> Wanted:
-    """What the campaigns want of platforms. Reads files. Raises WrongSetting, WrongCampaign."""
+    """The campaigns' search terms, and whether they match a post. Reads files. Raises WrongSetting, WrongCampaign."""
     campaigns = load_campaigns(load(StreamSettings, os.environ), unhashed_id)
     return Wanted(
         campaigns=tuple(

@@ -1,1 +1,1 @@
-"""The shipped alerting rules, run over history by the real Prometheus: `hashtide backtest`."""
+"""`hashtide backtest`: run the alerting rules over past counts, with the real Prometheus."""

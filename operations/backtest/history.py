@@ -1,4 +1,4 @@
-"""5-minute counts of the past, as the series that the spike rules read."""
+"""Past 5-minute counts, as the series that the spike rules read."""
 
 import csv
 import itertools
@@ -17,17 +17,17 @@ STEP_MS: Final = 5 * 60 * 1000
 MAX_SAMPLES: Final = 2_000_000
 
 SeriesLabels = tuple[tuple[str, str], ...]
-"""Names and values, in the order of the names."""
+"""Names and values, ordered by name."""
 Samples = Mapping[int, float]
 """Values by time, ms since 1970."""
 
 
 class WrongSeries(HashtideError, ValueError):
-    """A file that holds no series of counts. The message names the line and what is expected."""
+    """The file is not a series of counts. The message names the line and what is expected."""
 
 
 class TimeSeries(msgspec.Struct, frozen=True):
-    """One series under the name and labels that it has in Prometheus. Its times are `STEP_MS` apart, with holes."""
+    """One series with its name and labels in Prometheus. Samples are `STEP_MS` apart; some may be missing."""
 
     name: str
     labels: SeriesLabels
@@ -35,11 +35,11 @@ class TimeSeries(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> Samples:
-    """The counts of a file with a header and lines `timestamp,value`, on a grid of 5 minutes from the first on.
+    """Read a file with a header and lines `timestamp,value`, as counts every 5 minutes from the first line on.
 
-    Timestamps are ISO 8601 (UTC where they name no zone) or seconds since 1970, in any order. What is missing stays
-    missing; of lines with the same time the last stands. Counts of shorter intervals that 5 minutes are a multiple of
-    are added up, at the time of the last of them. Raises WrongSeries, OSError.
+    Timestamps are ISO 8601 (UTC without a time zone) or seconds since 1970, in any order. Missing counts stay missing.
+    Of lines with the same time, the last one counts. Shorter intervals that divide 5 minutes are summed, at the time of
+    the last one. Raises WrongSeries, OSError.
     """
     counts: dict[int, float] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -50,22 +50,22 @@ def read(path: Path) -> Samples:
                 at_ms, value = _point(row, f"{path}, line {lines.line_num}")
                 counts[at_ms] = value
     if len(counts) < 2:
-        raise WrongSeries(f"{path}: no series: a header and at least two lines `timestamp,value` are needed")
+        raise WrongSeries(f"{path}: too short: needs a header and at least two lines `timestamp,value`")
     return on_grid(counts, str(path))
 
 
 def on_grid(counts: Samples, where: str) -> Samples:
-    """Counts of any interval that 5 minutes are a multiple of, as counts of 5 minutes. Raises WrongSeries."""
+    """Convert counts of an interval that divides 5 minutes to 5-minute counts. Raises WrongSeries."""
     times = sorted(counts)
     interval_ms = round(statistics.median_low(b - a for a, b in itertools.pairwise(times)) / 1000) * 1000
     if interval_ms == 0 or STEP_MS % interval_ms:
         raise WrongSeries(
-            f"{where}: its interval is {interval_ms / 1000:g} s. The rules read counts of 5 minutes: give those, or "
-            "counts of an interval that 5 minutes are a multiple of, such as 1 minute"
+            f"{where}: its interval is {interval_ms / 1000:g} s. The rules read 5-minute counts: give those, or counts "
+            "of an interval that divides 5 minutes, such as 1 minute"
         )
     first_ms, cells = times[0], STEP_MS // interval_ms
     if (times[-1] - first_ms) // STEP_MS > MAX_SAMPLES:
-        raise WrongSeries(f"{where}: more than {MAX_SAMPLES:,} intervals lie between its first and last line")
+        raise WrongSeries(f"{where}: more than {MAX_SAMPLES:,} intervals between its first and last line")
     sums: dict[int, float] = {}
     for at_ms in times:
         cell = round((at_ms - first_ms) / interval_ms) // cells
@@ -75,7 +75,7 @@ def on_grid(counts: Samples, where: str) -> Samples:
 
 
 def filled(samples: Samples, from_ms: int, to_ms: int) -> Samples:
-    """With a 0 wherever nothing was counted from `from_ms` to `to_ms`, both times of samples."""
+    """The samples from `from_ms` to `to_ms` (inclusive, both on the grid), with 0 for missing ones."""
     return {at_ms: samples.get(at_ms, 0.0) for at_ms in range(from_ms, to_ms + 1, STEP_MS)}
 
 
@@ -86,9 +86,9 @@ def _point(row: list[str], where: str) -> tuple[int, float]:
     try:
         count = float(value)
     except ValueError:
-        raise WrongSeries(f"{where}: {value!r} is no count") from None
+        raise WrongSeries(f"{where}: {value!r} is not a count: it must be a number from 0 up") from None
     if not math.isfinite(count) or count < 0:
-        raise WrongSeries(f"{where}: {value!r} is no count: it must be a number from 0 on")
+        raise WrongSeries(f"{where}: {value!r} is not a count: it must be a number from 0 up")
     try:
         return round(float(moment) * 1000), count
     except (ValueError, OverflowError):
@@ -96,12 +96,12 @@ def _point(row: list[str], where: str) -> tuple[int, float]:
     try:
         at = datetime.fromisoformat(moment)
     except ValueError:
-        raise WrongSeries(f"{where}: {moment!r} is no time such as 2031-02-26 21:42:53 or 1929908573") from None
+        raise WrongSeries(f"{where}: {moment!r} must be a time such as 2031-02-26 21:42:53 or 1929908573") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000), count
 
 
 def openmetrics(series: Iterable[TimeSeries]) -> Iterable[str]:
-    """Lines that `promtool tsdb create-blocks-from openmetrics` reads; the series of a name must be together."""
+    """Lines for `promtool tsdb create-blocks-from openmetrics`. Series with the same name must be adjacent."""
     name = None
     for each in series:
         if each.name != name:

@@ -1,4 +1,4 @@
-"""A picture of a backtest: counts, what they were compared with, and when alerts fired."""
+"""Plot of a backtest: counts, baselines and thresholds, and when alerts fired."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from operations.backtest.run import Backtest
 
 
 def plot(result: Backtest, path: Path, title: str) -> None:
-    """Write a PNG with a part for each series of counts that has alerts; the first series where none has.
+    """Write a PNG with one plot for each series of counts that has alerts, or for all if none has; at most 8.
 
     Raises NotInstalled, OSError.
     """
@@ -18,8 +18,8 @@ def plot(result: Backtest, path: Path, title: str) -> None:
     from matplotlib.figure import Figure
 
     counts = [each for each in result.series if each.name.endswith(":increase5m")]
-    told = [each for each in counts if any(dict(each.labels).items() <= a.labels.items() for a in result.alerts)]
-    shown = (told or counts)[:8]
+    alerting = [each for each in counts if any(dict(each.labels).items() <= a.labels.items() for a in result.alerts)]
+    shown = (alerting or counts)[:8]
     figure = Figure(figsize=(16, 4.5 * len(shown)), layout="constrained")
     for axes, each in zip(figure.subplots(len(shown), 1, squeeze=False)[:, 0], shown, strict=True):
         axes.plot(*_line(each.samples), lw=0.6, color="tab:blue", label="posts in 5 minutes")
@@ -42,7 +42,7 @@ def plot(result: Backtest, path: Path, title: str) -> None:
 
 
 def _line(samples: Samples) -> tuple[Sequence[datetime], Sequence[float]]:
-    """With a hole wherever a sample is missing."""
+    """The line's points, interrupted where samples are missing."""
     times: list[datetime] = []
     values: list[float] = []
     before = None

@@ -1,4 +1,4 @@
-"""A Prometheus of our own, on a folder that is removed with it: blocks from history, and questions about it."""
+"""A temporary Prometheus: import past counts as blocks, and query it."""
 
 import contextlib
 import shutil
@@ -18,19 +18,19 @@ START_S: Final = 30.0
 STOP_S: Final = 5.0
 QUERY_S: Final = 120.0
 POINTS: Final = 10_000
-"""In one answer; Prometheus gives 11,000 at most."""
+"""Points per answer; Prometheus allows 11,000."""
 
 
 class NoPrometheus(HashtideError):
-    """Prometheus or promtool is missing, or does not do what it is asked."""
+    """Prometheus or promtool is missing or failed."""
 
 
 def program(name: str) -> str:
-    """Its path. Raises NoPrometheus, with what to install."""
+    """The program's path. Raises NoPrometheus, with what to install."""
     path = shutil.which(name)
     if path is None:
         raise NoPrometheus(
-            f"`{name}` is not on the PATH: install Prometheus 2.42 or later, which brings prometheus and promtool "
+            f"`{name}` is not on the PATH: install Prometheus 2.42 or later, which includes prometheus and promtool "
             "(Debian and Ubuntu: apt install prometheus; macOS: brew install prometheus)"
         )
     return path
@@ -38,9 +38,9 @@ def program(name: str) -> str:
 
 @contextlib.contextmanager
 def running(folder: Path, series: Iterable[TimeSeries], rules: Path | None = None) -> Iterator[httpx.Client]:
-    """A client of a Prometheus that has these series, and the rules of a folder. Blocks until it answers.
+    """A client of a Prometheus with these series and the rules of a folder. Blocks until it answers.
 
-    `folder` is emptied first; the process is gone at the end, however that comes. Raises NoPrometheus.
+    Empties `folder` first. Always stops the process at the end. Raises NoPrometheus.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -51,7 +51,7 @@ def running(folder: Path, series: Iterable[TimeSeries], rules: Path | None = Non
         [*command, str(folder / "history.txt"), str(folder / "data")], capture_output=True, text=True, check=False
     )
     if made.returncode:
-        raise NoPrometheus(f"promtool did not take the history: {made.stderr.strip()[-500:]}")
+        raise NoPrometheus(f"promtool could not import the counts: {made.stderr.strip()[-500:]}")
     config = folder / "prometheus.yml"
     config.write_text("{}\n" if rules is None else f'rule_files: ["{rules}/*.yml"]\n', encoding="utf-8")
     (port,) = free_ports(1)
@@ -64,14 +64,14 @@ def running(folder: Path, series: Iterable[TimeSeries], rules: Path | None = Non
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
                 f"--web.listen-address={HOST}:{port}",
-                "--query.lookback-delta=4m59s",  # one count of 5 minutes, in 2 as in 3
+                "--query.lookback-delta=4m59s",  # sees exactly one 5-minute count, in Prometheus 2 and 3
                 "--query.timeout=2m",
                 "--query.max-samples=500000000",
             ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us to act on
+            start_new_session=True,  # so that Ctrl-C reaches only us
         )
     try:
         with httpx.Client(base_url=f"http://{HOST}:{port}", timeout=QUERY_S, trust_env=False) as client:
@@ -98,16 +98,16 @@ def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> 
         time.sleep(0.02)
 
 
-def answer(client: httpx.Client, path: str, **asked: Any) -> Any:
-    """The data of an answer. Raises NoPrometheus with Prometheus' own words."""
-    body = client.post(path, data=asked).json() if asked else client.get(path).json()
+def answer(client: httpx.Client, path: str, **parameters: Any) -> Any:
+    """The data of Prometheus' answer. Blocks. Raises NoPrometheus with Prometheus' error."""
+    body = client.post(path, data=parameters).json() if parameters else client.get(path).json()
     if body["status"] != "success":
         raise NoPrometheus(f"Prometheus: {body.get('error')}")
     return body["data"]
 
 
 def query_range(client: httpx.Client, expr: str, name: str, from_ms: int, to_ms: int) -> list[TimeSeries]:
-    """What an expression gives every 5 minutes from `from_ms` on, as series of this name. Raises NoPrometheus."""
+    """Evaluate an expression every 5 minutes in [from_ms, to_ms]; returns series of this name. Raises NoPrometheus."""
     found: dict[tuple[tuple[str, str], ...], dict[int, float]] = {}
     for first_ms in range(from_ms, to_ms + 1, POINTS * STEP_MS):
         last_ms = min(to_ms, first_ms + (POINTS - 1) * STEP_MS)

@@ -1,4 +1,4 @@
-"""Rules as Prometheus has read them, what they need of each other, and when an alert is told. All pure."""
+"""Prometheus' rules, their dependencies, and when an alert fires. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ class PrometheusRule(msgspec.Struct, frozen=True):
 
 
 class Firing(msgspec.Struct, frozen=True):
-    """An alert from when it began to fire until it was resolved; None while it still fires at the end of history."""
+    """The time in which an alert fired; `end_ms` is None if it still fires at the end of the counts."""
 
     start_ms: int
     end_ms: int | None
 
 
 def rules_of(answer: Any) -> list[PrometheusRule]:
-    """The rules in the answer of /api/v1/rules, in the order in which Prometheus evaluates those of a group."""
+    """The rules in an answer of /api/v1/rules, in Prometheus' order of evaluation within a group."""
     return [
         PrometheusRule(
             name=each["name"],
@@ -51,36 +51,36 @@ def rules_of(answer: Any) -> list[PrometheusRule]:
 def needed(
     rules: Sequence[PrometheusRule], wanted: Sequence[PrometheusRule], given: set[str]
 ) -> list[list[PrometheusRule]]:
-    """The recording rules that `wanted` rests on, in rounds: each reads only `given` names and those of rounds before.
+    """The recording rules that `wanted` depends on, in rounds: each reads only `given` names and earlier rounds.
 
-    A name that no rule records has no samples in history, and is not there for those that read it.
+    A name that no rule records has no samples. Raises ValueError for circular rules.
     """
     recording = [rule for rule in rules if not rule.alerting and rule.name not in given]
     all_: list[PrometheusRule] = []
-    front = list(wanted)
-    while front:
-        front = [rule for rule in recording if rule not in all_ and any(each.reads(rule.name) for each in front)]
-        all_ += front
+    newest = list(wanted)
+    while newest:
+        newest = [rule for rule in recording if rule not in all_ and any(each.reads(rule.name) for each in newest)]
+        all_ += newest
     rounds: list[list[PrometheusRule]] = []
     while all_:
         ready = [rule for rule in all_ if not any(rule.reads(other.name) for other in all_)]
         if not ready:
-            raise ValueError(f"recording rules rest on each other: {', '.join(rule.name for rule in all_)}")
+            raise ValueError(f"recording rules depend on each other: {', '.join(rule.name for rule in all_)}")
         rounds.append(ready)
         all_ = [rule for rule in all_ if rule not in ready]
     return rounds
 
 
 def firings(samples: Samples, for_ms: int, keep_firing_ms: int, from_ms: int, to_ms: int) -> list[Firing]:
-    """When an alert fires whose expression gives something at these times, and nothing in between.
+    """When an alert fires whose expression has results exactly at the samples' times.
 
     As in Prometheus (rules/alerting.go, AlertingRule.Eval), evaluated every 5 minutes: it fires when the expression has
-    given something for `for_ms`; it is resolved when the expression gives nothing, and has not for `keep_firing_ms`.
+    had results for `for_ms`; it resolves when the expression has had none for `keep_firing_ms`.
     """
     found: list[Firing] = []
-    active_ms: int | None = None  # since when the expression gives something
+    active_ms: int | None = None  # since when there are results
     fired_ms: int | None = None
-    gone_ms: int | None = None  # since when it gives nothing, while firing
+    gone_ms: int | None = None  # while firing: since when there are none
     for now_ms in range(from_ms, to_ms + 1, STEP_MS):
         if now_ms in samples:
             gone_ms = None

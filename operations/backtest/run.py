@@ -1,4 +1,4 @@
-"""The rules over history: what `hashtide backtest` does."""
+"""Run the alerting rules over past counts."""
 
 import itertools
 import tempfile
@@ -23,27 +23,27 @@ REGION: Final = "campaign_region:hashtide_posts:increase5m"
 
 
 class UnknownAlert(HashtideError, ValueError):
-    """An alert that the rules don't have, or that does not read counts."""
+    """The rules have no such alert, or it can't be evaluated from these counts."""
 
     exit_status = 2
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """One time that an alert fired."""
+    """One firing of an alert."""
 
     name: str
     labels: dict[str, str]
     start: str
-    """ISO 8601, UTC: the sample at which it began to fire."""
+    """ISO 8601, UTC: the sample at which it started to fire."""
     end: str | None
-    """The sample at which it was resolved; None where it still fires at the end of history."""
+    """The sample at which it resolved; None if it still fires at the end of the counts."""
     peak: float
-    """The highest count of 5 minutes while it fired."""
+    """The highest 5-minute count while it fired."""
     peak_time: str
 
 
 class Backtest(msgspec.Struct, frozen=True):
-    """The alerts in order of their start, and every series that was read and recorded on the way to them."""
+    """The alerts, ordered by start, and all series that were read or recorded."""
 
     alerts: list[Alert]
     series: list[TimeSeries]
@@ -52,9 +52,9 @@ class Backtest(msgspec.Struct, frozen=True):
 
 
 def backtest(history: Sequence[TimeSeries], names: Sequence[str], rules: Path = RULES) -> Backtest:
-    """Run these alerts of the rules over a history of 5-minute counts that share one grid of time. Blocks for seconds.
+    """Run these alerts over 5-minute counts; all series must share one time grid. Blocks for seconds.
 
-    Raises NoPrometheus, UnknownAlert. Leaves nothing behind, on a signal neither.
+    Leaves nothing behind, even after a signal. Raises NoPrometheus, UnknownAlert.
     """
     program("promtool"), program("prometheus")
     times = [at_ms for each in history for at_ms in (min(each.samples), max(each.samples))]
@@ -71,7 +71,7 @@ def backtest(history: Sequence[TimeSeries], names: Sequence[str], rules: Path = 
                     wanted = _wanted(all_, names, given)
                     rounds = needed(all_, wanted, given)
                 if not rounds:
-                    told = {rule: query_range(client, rule.expr, rule.name, from_ms, to_ms) for rule in wanted}
+                    evaluated = {rule: query_range(client, rule.expr, rule.name, from_ms, to_ms) for rule in wanted}
                     break
                 for rule in rounds.pop(0):
                     recorded += [
@@ -81,7 +81,7 @@ def backtest(history: Sequence[TimeSeries], names: Sequence[str], rules: Path = 
             recorded.sort(key=lambda each: (each.name, each.labels))
     alerts = [
         _alert(rule, each, firing, history, to_ms)
-        for rule, results in told.items()
+        for rule, results in evaluated.items()
         for each in results
         for firing in firings(each.samples, rule.for_ms, rule.keep_firing_ms, from_ms, to_ms)
     ]
@@ -89,7 +89,7 @@ def backtest(history: Sequence[TimeSeries], names: Sequence[str], rules: Path = 
 
 
 def _wanted(rules: Sequence[PrometheusRule], names: Sequence[str], given: set[str]) -> list[PrometheusRule]:
-    """The alerting rules of these names. Raises UnknownAlert for one that does not rest on what is given."""
+    """The alerting rules with these names. Raises UnknownAlert if one needs counts that are not given."""
     possible: dict[str, PrometheusRule] = {}
     for rule in rules:
         reading = [rule, *itertools.chain(*needed(rules, [rule], given))]
@@ -98,7 +98,7 @@ def _wanted(rules: Sequence[PrometheusRule], names: Sequence[str], given: set[st
             possible[rule.name] = rule
     for name in names:
         if name not in possible:
-            raise UnknownAlert(f"no alert {name!r} can be told from this history: {', '.join(sorted(possible))} can")
+            raise UnknownAlert(f"alert {name!r} can't run on these counts; these can: {', '.join(sorted(possible))}")
     return [possible[name] for name in names]
 
 
@@ -106,9 +106,9 @@ def _with(labels: SeriesLabels, rule: PrometheusRule) -> SeriesLabels:
     return tuple(sorted({**dict(labels), **dict(rule.labels)}.items()))
 
 
-def _alert(rule: PrometheusRule, told: TimeSeries, firing: Firing, history: Sequence[TimeSeries], to_ms: int) -> Alert:
-    """With its peak in the counts that have the most labels in common with it."""
-    labels = dict(told.labels)
+def _alert(rule: PrometheusRule, fired: TimeSeries, firing: Firing, history: Sequence[TimeSeries], to_ms: int) -> Alert:
+    """The alert, with the peak of the counts that share most labels with it."""
+    labels = dict(fired.labels)
     counts = max(history, key=lambda each: sum(labels.get(key) == value for key, value in each.labels)).samples
     end_ms = to_ms + STEP_MS if firing.end_ms is None else firing.end_ms
     value, before_ms = _peak(counts, firing.start_ms, end_ms)
@@ -123,7 +123,7 @@ def _alert(rule: PrometheusRule, told: TimeSeries, firing: Firing, history: Sequ
 
 
 def _peak(counts: Samples, from_ms: int, to_ms: int) -> tuple[float, int]:
-    """The highest count in [from_ms, to_ms), and its time, negated: of several the first."""
+    """The highest count in [from_ms, to_ms) and its negated time; of equal counts the first."""
     return max(
         ((counts[at_ms], -at_ms) for at_ms in range(from_ms, to_ms, STEP_MS) if at_ms in counts),
         default=(0.0, -from_ms),

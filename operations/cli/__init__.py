@@ -1,1 +1,1 @@
-"""`hashtide`: one file a command. Each is imported when it is asked for: `hashtide counts` waits for no detector."""
+"""`hashtide`: one file per command, imported only when it runs: `hashtide counts` does not load the detector."""

@@ -1,4 +1,4 @@
-"""`hashtide backtest`: its options, and what it prints."""
+"""`hashtide backtest`: options and output."""
 
 import os
 from datetime import datetime
@@ -26,16 +26,16 @@ SPIKES = {"ReplyVolumeSpike": CAMPAIGN, "LanguageSpike": LANGUAGE, "RegionSpike"
 @click.option(
     "--series", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: timestamp,value."
 )
-@click.option("--campaign", help="A campaign's counts, out of Elasticsearch.")
-@click.option("--from", "from_", type=Moment(), help="Of a campaign: windows from here, ISO 8601.")
-@click.option("--to", type=Moment(), help="Of a campaign: windows before this.")
-@click.option("--alert", "alerts", multiple=True, help="An alert to run; again for more.  [default: the spikes]")
+@click.option("--campaign", help="Use this campaign's counts from Elasticsearch.")
+@click.option("--from", "from_", type=Moment(), help="With --campaign: first window, ISO 8601.")
+@click.option("--to", type=Moment(), help="With --campaign: end, exclusive.")
+@click.option("--alert", "alerts", multiple=True, help="Alert to run; repeatable.  [default: the spike alerts]")
 @click.option(
     "--rules",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder of rules of your own instead of the shipped ones.",
+    help="Folder of your own rules, instead of the shipped ones.",
 )
-@click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw it all into this PNG.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw the result as this PNG.")
 @as_json
 def backtest(
     file: Path | None,
@@ -47,19 +47,19 @@ def backtest(
     picture: Path | None,
     json_: bool,
 ) -> None:
-    """Run the shipped alerting rules over history, with the real Prometheus: when would they have fired?
+    """Run the alerting rules over past counts: when would they fire?
 
-    History is a CSV file with a header and a line for each interval (2031-02-26 21:42:53,17), or a campaign's
-    counts. Of a file, times are those of its lines; of a campaign, the ends of its 5-minute windows. Needs
-    prometheus and promtool.
+    Uses the real Prometheus: needs prometheus and promtool. Past counts are a CSV file with a header and one line
+    per interval (2031-02-26 21:42:53,17), or a campaign's counts. Times are those of the file's lines, or the ends
+    of the campaign's 5-minute windows.
 
     \b
     With --json: {"alerts": [...], "samples": N, "from": T, "to": T, "interval_seconds": 300}. Each alert is
       {"name": "ReplyVolumeSpike", "labels": {"campaign": "...", "severity": "page"},
-       "start": "2031-03-01T10:07:53Z",      the sample at which it began to fire
-       "end": "2031-03-01T12:02:53Z",        the sample at which it was resolved; null: it fires still
-       "peak": 412.0, "peak_time": "..."}    the highest count of 5 minutes while it fired, and when
-    in the order of their starts.
+       "start": "2031-03-01T10:07:53Z",      the sample at which it started to fire
+       "end": "2031-03-01T12:02:53Z",        the sample at which it resolved; null: still firing
+       "peak": 412.0, "peak_time": "..."}    the highest 5-minute count while it fired, and when
+    ordered by start.
     """
     if picture is not None:
         require("backtest", ("matplotlib",), "--plot")
@@ -67,7 +67,7 @@ def backtest(
         raise click.UsageError("give either --series FILE or --campaign NAME")
     if file is not None:
         if from_ or to:
-            raise click.UsageError("--from and --to go with --campaign")
+            raise click.UsageError("--from and --to need --campaign")
         past = [TimeSeries(CAMPAIGN, (("campaign", file.stem),), history.read(file))]
     else:
         assert campaign is not None
@@ -91,7 +91,7 @@ def backtest(
                 each.name,
                 " ".join(value for key, value in each.labels.items() if key != "severity"),
                 _short(each.start),
-                _short(each.end) if each.end else "fires still",
+                _short(each.end) if each.end else "still firing",
                 f"{each.peak:,.0f}",
             )
             for each in result.alerts
@@ -100,7 +100,7 @@ def backtest(
     days = (result.to_ms - result.from_ms + STEP_MS) / DAY_MS
     click.echo(f"{len(result.alerts):,} alerts in {days:.1f} days, {samples:,} counts of 5 minutes")
     if picture is not None:
-        click.echo(f"drawn into {picture}", err=True)
+        click.echo(f"plot written to {picture}", err=True)
 
 
 def _short(moment: str) -> str:
@@ -108,7 +108,7 @@ def _short(moment: str) -> str:
 
 
 def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> list[TimeSeries]:
-    """Its counts, and those of its languages and regions, at the ends of their windows, 0 where there are none."""
+    """The campaign's counts, in all, by language and by region, at the windows' ends; 0 where there are none."""
     where = connection(load(StreamSettings, os.environ))
     splits: list[tuple[str, By | None]] = [(CAMPAIGN, None), (LANGUAGE, "language"), (REGION, "region")]
     found: list[TimeSeries] = []
@@ -121,17 +121,17 @@ def _of_campaign(campaign: str, from_: datetime | None, to: datetime | None) -> 
             at_ms = round(datetime.fromisoformat(row.start).timestamp() * 1000) + STEP_MS
             samples.setdefault(row.key, {})[at_ms] = float(row.count)
         if not samples:
-            raise WrongSeries(f"nothing is counted of campaign {campaign!r} then: `hashtide counts` shows what is")
+            raise WrongSeries(f"no counts of campaign {campaign!r} in that time: `hashtide counts` shows what there is")
         if first is None or last is None:
             times = samples[None]
-            first = _grid(from_) if from_ else min(times)
-            last = max(max(times), _grid(to) if to else 0)
+            first = _window_end_ms(from_) if from_ else min(times)
+            last = max(max(times), _window_end_ms(to) if to else 0)
         for key, of_key in samples.items():
             labels = (("campaign", campaign),) if by is None else (("campaign", campaign), (by, str(key)))
             found.append(TimeSeries(name, labels, history.filled(of_key, first, last)))
     return found
 
 
-def _grid(moment: datetime) -> int:
-    """The end of the window that a moment lies in, or ends."""
+def _window_end_ms(moment: datetime) -> int:
+    """The end of the window that contains the moment; the moment itself if a window ends there."""
     return -(-round(moment.timestamp() * 1000) // STEP_MS) * STEP_MS

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--campaign", help="Only posts of this campaign.")
-@click.option("--by", type=click.Choice(["language", "region", "hashtag", "kind", "platform"]), help="A row for each.")
+@click.option(
+    "--by", type=click.Choice(["language", "region", "hashtag", "kind", "platform"]), help="One row for each."
+)
 @click.option(
     "--interval",
     type=click.Choice(["1m", "5m", "1h", "1d"]),
-    help="A row for each such time (UTC).",
+    help="One row for each interval (UTC).",
 )
-@click.option("--from", "from_", type=Moment(), help="Windows from here, ISO 8601.")
-@click.option("--to", type=Moment(), help="Windows before this.")
+@click.option("--from", "from_", type=Moment(), help="First window, ISO 8601.")
+@click.option("--to", type=Moment(), help="End, exclusive.")
 @as_json
 def counts(
     campaign: str | None,
@@ -32,9 +34,9 @@ def counts(
     to: datetime | None,
     json_: bool,
 ) -> None:
-    """Sums out of Elasticsearch, fresh to the last bulk.
+    """Print sums from Elasticsearch, fresh to the last bulk.
 
-    By hashtag, the total is of uses: a post counts once for each of its tags.
+    By hashtag, the total counts uses: a post counts once for each of its hashtags.
     """
     from hashtide.elasticsearch.client import connection
     from operations.counts import counts as sums

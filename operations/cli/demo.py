@@ -10,11 +10,12 @@ import click
     "--posts", type=click.IntRange(1000, 1_000_000), default=60_000, show_default=True, help="How many posts."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same posts.")
-@click.option("--keep", is_flag=True, help="Then serve the page of `hashtide watch`, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Then serve the page of `hashtide watch` until Ctrl-C.")
 def demo(posts: int, seed: int, keep: bool) -> None:
-    """Show it all at work: real servers, a made-up campaign of two days, and what comes out. Leaves nothing behind.
+    """Run the whole pipeline here, with a made-up campaign.
 
-    The first time, the servers' jars are fetched (about 100 MB). The exit status is 0 if every post is accounted for.
+    Starts real servers, sends two days of posts and prints the counts. Leaves nothing behind. The first run downloads
+    the servers' jars (about 100 MB). The exit status is 0 if every post is accounted for.
     """
     from deploy.local import needs
 

@@ -1,4 +1,4 @@
-"""`hashtide doctor`: its options, and what it prints."""
+"""`hashtide doctor`: options and output."""
 
 import logging
 import os
@@ -27,15 +27,15 @@ CHECK_CHARS: Final = len("elasticsearch connection")
 @click.command()
 @as_json
 def doctor(json_: bool) -> None:
-    """Check settings, Kafka, Elasticsearch, workers and this machine: what is wrong, and what to do.
+    """Find what is wrong, and say what to do.
 
-    Changes nothing, and takes some seconds. The exit status is 1 where something is wrong; warnings alone are 0. Each
-    check is explained in docs/doctor.md.
+    Checks settings, this machine, Kafka, workers and Elasticsearch. Changes nothing. Takes a few seconds. The exit
+    status is 1 if something is wrong, 0 if there are only warnings. docs/doctor.md explains each check.
     """
     from operations.doctor.examine import examine
 
     findings = []
-    with _silence():
+    with _logging_off():
         for finding in examine(os.environ):
             findings.append(finding)
             if not json_:
@@ -50,8 +50,8 @@ def doctor(json_: bool) -> None:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """What clients and the connections log is in the findings; at debug it comes all the same."""
+def _logging_off() -> Iterator[None]:
+    """No log lines, except at debug: the findings already say what the clients would log."""
     before = logging.root.manager.disable
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         logging.disable(logging.CRITICAL)
@@ -62,7 +62,7 @@ def _silence() -> Iterator[None]:
 
 
 def _print(finding: Finding) -> None:
-    """A line; what to do about it below."""
+    """One line; what to do goes below it."""
     state = click.style(f"{finding.state:<{STATE_CHARS}}", **COLOURS[finding.state])
     click.echo(f"{state}  {finding.check:<{CHECK_CHARS}}  {escaped(finding.says)}")
     if finding.do:

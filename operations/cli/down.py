@@ -8,9 +8,9 @@ from hashtide.settings import Common, load
 
 
 @click.command()
-@click.option("--purge", is_flag=True, help="Remove their data, too.")
+@click.option("--purge", is_flag=True, help="Also delete their data.")
 def down(purge: bool) -> None:
-    """Stop what `hashtide up` started. The data stays."""
+    """Stop the servers that `hashtide up` started. Their data stays."""
     from deploy.local import needs
 
     needs.check()

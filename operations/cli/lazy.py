@@ -1,4 +1,4 @@
-"""Groups of commands that import a command's module when the command is asked for."""
+"""Command groups that import a command's module only when the command runs."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -7,10 +7,10 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are functions of other modules."""
+    """A group whose commands are in other modules."""
 
     commands_of: Mapping[str, str]
-    """For each command's name `module:function`."""
+    """Command name to `module:function`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.commands_of)
@@ -24,5 +24,5 @@ class LazyGroup(click.Group):
 
 
 def lazy_group(commands_of: Mapping[str, str]) -> type[LazyGroup]:
-    """The class of a group with these commands: for `click.group(cls=...)`."""
+    """A group class with these commands, for `click.group(cls=...)`."""
     return type("LazyGroup", (LazyGroup,), {"commands_of": commands_of})

@@ -1,4 +1,4 @@
-"""`hashtide`: the table of its commands, and what becomes of errors."""
+"""`hashtide`: the table of commands, and how errors are reported."""
 
 import contextlib
 import logging
@@ -44,29 +44,29 @@ COMMANDS: Final = {
 )
 @click.version_option(package_name="hashtide")
 def cli() -> None:
-    """Count the posts of a hashtag campaign as they come, exactly once, and see them in Elasticsearch.
+    """Count the posts of hashtag campaigns live, exactly once, into Elasticsearch.
 
     \b
-    A first look, with nothing but Python:   hashtide demo
+    Try it, with nothing but Python:         hashtide demo
     Step by step:
-      eval "$(hashtide up)"                  Kafka and Elasticsearch on this machine
-      hashtide setup                         topics and index templates
-      hashtide worker &                      enriches and counts
-      hashtide produce file posts.jsonl      sends posts in
-      hashtide counts --by language          what came out
-      hashtide watch                         ... as a live page
-      hashtide down                          stops Kafka and Elasticsearch
+      eval "$(hashtide up)"                  start Kafka and Elasticsearch on this machine
+      hashtide setup                         create topics and index templates
+      hashtide worker &                      enrich and count
+      hashtide produce file posts.jsonl      send posts
+      hashtide counts --by language          print the counts
+      hashtide watch                         watch them live
+      hashtide down                          stop Kafka and Elasticsearch
 
     Settings are environment variables: `hashtide settings` lists them.
     """
 
 
 def main() -> None:
-    """The entry point: what goes wrong in a known way is a line on stderr and an exit status, not a traceback."""
+    """The entry point: a known error is one line on stderr and an exit status, not a traceback."""
     settings = log_settings()
     logs.setup(settings)
     try:
-        unknown_settings()
+        warn_of_unknown_settings()
         cli(prog_name="hashtide")
     except (HashtideError, OSError, EOFError) as error:
         if settings.log_format == "json":
@@ -77,15 +77,15 @@ def main() -> None:
 
 
 def log_settings() -> Common:
-    """How to log. A wrong setting is for the command to complain of, once it can be said; it logs as by default."""
+    """How to log; the defaults if a setting is wrong: the command reports that itself."""
     with contextlib.suppress(WrongSetting):
         return load(Common, os.environ)
     return Common()
 
 
-def unknown_settings() -> None:
-    """Warn of variables that look like settings and are none: a misspelt one would go unnoticed."""
+def warn_of_unknown_settings() -> None:
+    """Warn of unknown HASHTIDE_ variables: otherwise a misspelt setting goes unnoticed."""
     known = {setting.name for kind in KINDS for setting in described(kind)}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}FAUST_") and name not in known:
-            log.warning("%s is no setting: `hashtide settings` lists them", name)
+            log.warning("%s is not a known setting: `hashtide settings` lists them", name)

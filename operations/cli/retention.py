@@ -1,4 +1,4 @@
-"""`hashtide retention`: its options, and what it prints."""
+"""`hashtide retention`: options and output."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ MOST_DAYS = 36_500
 
 
 class Days(click.ParamType):
-    """A number of whole days: 400d."""
+    """Whole days: 400d."""
 
     name = "days"
 
@@ -35,26 +35,26 @@ class Days(click.ParamType):
 
 @click.command()
 @click.option(
-    "--counts", type=Days(), metavar="400d", help="How long counts are kept.  [HASHTIDE_RETENTION_COUNTS_DAYS]"
+    "--counts", type=Days(), metavar="400d", help="How long to keep counts.  [HASHTIDE_RETENTION_COUNTS_DAYS]"
 )
 @click.option(
-    "--posts", type=Days(), metavar="30d", help="How long the ledger of posts is kept.  [HASHTIDE_RETENTION_POSTS_DAYS]"
+    "--posts", type=Days(), metavar="30d", help="How long to keep the ledger.  [HASHTIDE_RETENTION_POSTS_DAYS]"
 )
 @click.option(
     "--gaps",
     type=Days(),
     metavar="400d",
-    help="How long gaps are kept; else as long as counts.  [HASHTIDE_RETENTION_GAPS_DAYS]",
+    help="How long to keep gaps and canaries; unset: as long as counts.  [HASHTIDE_RETENTION_GAPS_DAYS]",
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be dropped.")
 @as_json
 def retention(counts: int | None, posts: int | None, gaps: int | None, dry_run: bool, json_: bool) -> None:
-    """Drop what is older than it is kept: whole daily indices, and gaps and canaries one by one. It asks nothing.
+    """Drop data that is past its retention.
 
-    For a cron job, once a day; again and again without harm, and by several at once. From then on a post of a day whose
-    ledger was dropped is refused as `older-than-retention`, for nobody knows any more whether it was counted: it goes
-    to posts.dead. That holds for good, also with longer times later (docs/retention.md). The exit status is 1 where
-    something that is too old is still there.
+    Drops whole daily indices, and gaps and canaries one by one. Does not prompt. For a daily cron job: idempotent,
+    and several may run at once. Afterwards, posts of a day whose ledger was dropped are refused as
+    `older-than-retention` and go to posts.dead, because nobody knows whether they were counted. Longer times later do
+    not change that (docs/retention.md). The exit status is 1 if data past its retention is still there.
     """
     settings = load(OperationsSettings, os.environ)
     keep = RetentionPolicy.checked(
@@ -77,14 +77,14 @@ def _print(report: RetentionReport) -> None:
     if report.dropped:
         print_table(("index", "documents", "bytes"), [_row(each) for each in report.dropped])
     for index, why in report.left.items():
-        click.echo(f"left alone: {index}: {why}")
+        click.echo(f"skipped: {index}: {why}")
     for index, why in report.failed.items():
         click.echo(f"not dropped: {index}: {why}", err=True)
-    went = "would go" if report.dry_run else "dropped"
+    outcome = "would be dropped" if report.dry_run else "dropped"
     documents = sum(each.documents or 0 for each in report.dropped)
     size = sum(each.bytes or 0 for each in report.dropped)
     click.echo(
-        f"{len(report.dropped):,} indices of {documents:,} documents and {size:,} bytes {went}, "
+        f"{len(report.dropped):,} indices of {documents:,} documents and {size:,} bytes {outcome}, "
         f"{report.gaps:,} gaps, {report.canaries:,} canaries"
     )
     for family, first in report.first_days.items():

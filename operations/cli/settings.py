@@ -14,7 +14,7 @@ from operations.terminal import as_json
 @click.command()
 @as_json
 def settings(json_: bool) -> None:
-    """List every setting: its name, what is set now, its default, its type and what it means."""
+    """List all settings: name, value, meaning, type and default."""
     all_ = {setting.name: setting for kind in KINDS for setting in described(kind)}
     if json_:
         click.echo(json.dumps([msgspec.to_builtins(s) | {"value": _value_now(s.name)} for s in all_.values()]))

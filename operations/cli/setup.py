@@ -1,4 +1,4 @@
-"""`hashtide setup`: what it does, in which order, and what it says."""
+"""`hashtide setup`: its steps, in order, and its output."""
 
 import json
 import logging
@@ -21,66 +21,66 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option("--kibana", metavar="URL", help="Import the dashboards into Kibana there, too.")
-@click.option("--alter-retention", is_flag=True, help="Have topics kept for as long as the settings say.")
+@click.option("--kibana", metavar="URL", help="Also import the dashboards into this Kibana.")
+@click.option("--alter-retention", is_flag=True, help="Set the topics' retention to what the settings say.")
 @click.option(
-    "--add-partitions", is_flag=True, help="Give posts.raw and posts.enriched HASHTIDE_PARTITIONS partitions."
+    "--add-partitions", is_flag=True, help="Increase posts.raw and posts.enriched to HASHTIDE_PARTITIONS partitions."
 )
 @as_json
 def setup(kibana: str | None, alter_retention: bool, add_partitions: bool, json_: bool) -> None:
-    """Make the topics in Kafka and the index templates in Elasticsearch. Again and again without harm.
+    """Create Kafka topics and Elasticsearch index templates.
 
-    After an upgrade, before workers and producers of the new version start: indices that are there get the fields that
-    are new. What a newer version has made stays as it is.
+    Idempotent. After an upgrade, run it before you start workers and producers of the new version: it adds the new
+    fields to existing indices. It changes nothing that a newer version made.
 
-    Topics that are there and kept for another time than the settings (HASHTIDE_RETENTION_RAW_DAYS and the like) say are
-    named, and left: with --alter-retention Kafka is told, and what is older goes at once.
+    If an existing topic's retention differs from the settings (HASHTIDE_RETENTION_RAW_DAYS and the like), it is
+    reported and not changed. --alter-retention changes it: Kafka deletes older records at once.
 
-    With --add-partitions, topics that are there get more partitions, also while producers and workers run; none can be
-    taken away. Do it when the workers are not behind: docs/upgrades.md says why.
+    --add-partitions adds partitions to existing topics, also while producers and workers run. Partitions can't be
+    removed. Run it when the workers are not behind: docs/upgrades.md says why.
 
-    With --kibana, the data views and dashboards come, too, over those of an earlier time. Whose they are imported as is
-    said by HASHTIDE_KIBANA_API_KEY_FILE, or by HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
+    --kibana imports the data views and dashboards, and overwrites earlier ones. Credentials:
+    HASHTIDE_KIBANA_API_KEY_FILE, or HASHTIDE_KIBANA_USER and HASHTIDE_KIBANA_PASSWORD_FILE.
     """
     settings = load(OperationsSettings, os.environ)
-    target = dashboards.target(kibana, settings) if kibana is not None else None  # what is wrong is said at once
+    target = dashboards.target(kibana, settings) if kibana is not None else None  # fail before changing anything
     at = connection(settings)
-    made = topics.setup(settings)
-    otherwise = topics.retention_drift(settings)
+    created = topics.setup(settings)
+    drift = topics.retention_drift(settings)
     if alter_retention:
-        topics.keep(settings, otherwise)
+        topics.keep(settings, drift)
     if add_partitions:
         with Offsets(settings) as offsets:
             behind = offsets.behind(POSTS_RAW) + offsets.behind(names.POSTS_ENRICHED)
         if behind:
-            log.warning("the workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
+            log.warning("workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
     grown = topics.add_partitions(settings) if add_partitions else []
     differing = {} if add_partitions else topics.differing(settings)
-    put = templates.setup(at)
+    updated = templates.setup(at)
     extended = templates.extend(at)
     imported = dashboards.setup(target) if target is not None else []
     if json_:
         done = {
-            "topics_made": made,
+            "topics_made": created,
             "partitions_added": grown,
-            "retention_differs" if not alter_retention else "retention_altered": [each._asdict() for each in otherwise],
-            "templates_put": put,
+            "retention_differs" if not alter_retention else "retention_altered": [each._asdict() for each in drift],
+            "templates_put": updated,
             "indices_extended": extended,
         }
         click.echo(json.dumps(done | ({"imported_into_kibana": imported} if target else {})))
     else:
-        click.echo(f"topics: {', '.join(made) + ' made' if made else 'all there already'}")
-        for each in otherwise:
+        click.echo(f"topics: {', '.join(created) + ' created' if created else 'all exist already'}")
+        for each in drift:
             click.echo(f"{each}{': altered' if alter_retention else ' (setup --alter-retention)'}")
         if grown:
-            click.echo(f"partitions: {', '.join(grown)} have {settings.partitions} now")
+            click.echo(f"partitions: {', '.join(grown)} now have {settings.partitions}")
         for name, partitions in differing.items():
-            remedy = "`--add-partitions` adds them" if partitions < settings.partitions else "none can be taken away"
-            click.echo(
-                f"{name} has {partitions} partitions, and HASHTIDE_PARTITIONS is {settings.partitions}: {remedy}"
+            remedy = (
+                "`--add-partitions` adds them" if partitions < settings.partitions else "partitions can't be removed"
             )
-        click.echo(f"index templates: {', '.join(put) or 'none'} put")
+            click.echo(f"{name} has {partitions} partitions, HASHTIDE_PARTITIONS is {settings.partitions}: {remedy}")
+        click.echo(f"index templates: {', '.join(updated) or 'none'} updated")
         if extended:
-            click.echo(f"new fields in {len(extended)} indices that were there")
+            click.echo(f"new fields added to {len(extended)} existing indices")
         if imported:
-            click.echo(f"in Kibana: {', '.join(imported)}")
+            click.echo(f"imported into Kibana: {', '.join(imported)}")

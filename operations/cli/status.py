@@ -13,7 +13,10 @@ from operations.terminal import as_json, print_table
 @click.command()
 @as_json
 def status(json_: bool) -> None:
-    """Tell whether the servers of `hashtide up` run and answer; the exit status is 1 where one does not."""
+    """Show whether the servers of `hashtide up` run and answer.
+
+    The exit status is 1 if one does not.
+    """
     from deploy.local import needs
 
     needs.check()

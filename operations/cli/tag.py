@@ -21,12 +21,13 @@ from stream_jobs.settings import StreamSettings
     type=click.Choice(["auto", *formats.FORMATS]),
     default="auto",
     show_default=True,
-    help="What the lines are; auto looks at each.",
+    help="Format of the lines; auto detects it line by line.",
 )
 def tag(paths: tuple[Path, ...], format_: str) -> None:
-    """Tag posts with no server at all: payload lines in, one JSON object a post out.
+    """Tag posts without any server: payload lines in, JSON out.
 
-    Reads files, or standard input without any. A line that is no post is named on stderr, and the exit status is 1.
+    Reads files, or standard input if there are none. Prints one JSON object per post. A line that is not a post is
+    reported on stderr; the exit status is then 1.
     """
     from hashtide.clock import wall_clock_ms
     from hashtide.contract.reasons import InvalidPost

@@ -9,13 +9,14 @@ from hashtide.settings import Common, load
 
 
 @click.command()
-@click.option("--secure", is_flag=True, help="Kafka by TLS and a login alone, with data of its own.")
+@click.option("--secure", is_flag=True, help="Kafka only with TLS and a login, and with separate data.")
 def up(secure: bool) -> None:
-    """Start Kafka and Elasticsearch on this machine; they stay until `hashtide down`.
+    """Start Kafka and Elasticsearch on this machine.
 
-    Returns when both answer, and prints their addresses as lines for a shell: eval "$(hashtide up)".
-    The first time, their jars are fetched (about 100 MB). With --secure, certificates and a password are made, and lie
-    in files that you alone can read; the lines name them. Elasticsearch stays open: the embedded one has no login.
+    They run until `hashtide down`. Returns when both answer, and prints their addresses as shell lines:
+    eval "$(hashtide up)". The first run downloads their jars (about 100 MB). --secure makes certificates and a
+    password, in files that only you can read; the shell lines name them. Elasticsearch stays without a login: the
+    embedded one has none.
     """
     from deploy.local import needs
 

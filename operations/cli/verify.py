@@ -1,4 +1,4 @@
-"""`hashtide verify`: its options, and what it prints."""
+"""`hashtide verify`: options and output."""
 
 import os
 import sys
@@ -11,58 +11,58 @@ from hashtide.settings import load
 from hashtide.times import iso
 from operations.terminal import Moment, as_json, print_json, print_table, progress
 from operations.verify import VerifyResult
-from operations.verify import verify as held_against_the_ledger
+from operations.verify import verify as compare_with_ledger
 from stream_jobs.settings import StreamSettings
 
 SHOWN = 40
 
 
 @click.command()
-@click.option("--from", "from_", type=Moment(), help="Windows from here, ISO 8601.")
-@click.option("--to", type=Moment(), help="Windows before this.")
-@click.option("--repair", is_flag=True, help="Have the workers set right what differs; waits for them.")
+@click.option("--from", "from_", type=Moment(), help="First window, ISO 8601.")
+@click.option("--to", type=Moment(), help="End, exclusive.")
+@click.option("--repair", is_flag=True, help="Have the workers repair wrong counts, and wait for them.")
 @as_json
 def verify(from_: datetime | None, to: datetime | None, repair: bool, json_: bool) -> None:
-    """Hold the counts against the ledger, post by post: can the numbers be trusted?
+    """Compare the counts with the ledger, post by post.
 
-    The exit status is 1 where a difference is left. A worker that is down may have posts in the ledger that are not in
-    the counts yet: they come once it runs. What deleted posts had counted for is known as a sum alone, so a difference
-    beside them is told, and not mended.
+    The exit status is 1 if a difference is left. If a worker is down, the ledger may have posts that are not counted
+    yet: they are counted once it runs. Of deleted posts only a sum is known, so a difference that involves them is
+    reported and not repaired.
     """
     with progress("hours verified") as show:
-        verdict = held_against_the_ledger(load(StreamSettings, os.environ), from_, to, repair, show)
+        result = compare_with_ledger(load(StreamSettings, os.environ), from_, to, repair, show)
     if json_:
-        print_json(verdict)
+        print_json(result)
     else:
-        _print_verdict(verdict)
-    if verdict.differences:
+        _print_result(result)
+    if result.differences:
         sys.exit(1)
 
 
-def _print_verdict(verdict: VerifyResult) -> None:
-    if verdict.differences:
+def _print_result(result: VerifyResult) -> None:
+    if result.differences:
         rows = [
             (iso(each.window_ms), each.family, each.partition, _dimensions(each.by), each.counted, each.expected)
-            for each in verdict.differences[:SHOWN]
+            for each in result.differences[:SHOWN]
         ]
         print_table(("window", "index", "partition", "what", "counted", "ledger"), rows)
-        if more := len(verdict.differences) - len(rows):
-            click.echo(f"and {more:,} more: --json has them all")
-    if verdict.windows_without_ledger:
-        days = sorted(verdict.days_without_ledger)
+        if more := len(result.differences) - len(rows):
+            click.echo(f"and {more:,} more: --json lists them all")
+    if result.windows_without_ledger:
+        days = sorted(result.days_without_ledger)
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        windows = f"{verdict.windows_without_ledger:,} windows of {span}"
-        click.echo(f"{windows} are counted and have no ledger any more (docs/retention.md): not verified, and left")
-    if verdict.mended:
-        click.echo(f"{verdict.mended:,} counts mended")
+        windows = f"{result.windows_without_ledger:,} windows of {span}"
+        click.echo(f"{windows} not verified: their ledger was dropped (docs/retention.md)")
+    if result.mended:
+        click.echo(f"{result.mended:,} counts repaired")
     click.echo(
-        f"{verdict.posts:,} posts in the ledger, {verdict.deleted:,} of them deleted: "
-        f"{len(verdict.differences):,} counts differ"
+        f"{result.posts:,} posts in the ledger, {result.deleted:,} of them deleted: "
+        f"{len(result.differences):,} counts differ"
     )
 
 
 def _dimensions(by: dict[str, Any]) -> str:
-    return " ".join(f"{name}={_shown(value)}" for name, value in by.items()) or "posts that were deleted"
+    return " ".join(f"{name}={_shown(value)}" for name, value in by.items()) or "deleted posts"
 
 
 def _shown(value: Any) -> str:

@@ -13,15 +13,16 @@ from operations.settings import OperationsSettings
 
 
 @click.command()
-@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Port of /metrics, 0 for none. [default: 9464]")
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Port of /metrics, 0: none. [default: 9464]")
 def worker(metrics_port: int | None) -> None:
-    """Enrich, count and index posts until a signal ends it. Start as many as there are partitions.
+    """Enrich, count and index posts until a signal stops it.
 
-    SIGTERM and Ctrl-C end it cleanly within 10 seconds: the batch in hand is finished and committed. SIGHUP has it load
-    the campaigns of HASHTIDE_CAMPAIGNS anew, between two batches; where they can't be used, those from before stay.
+    Start as many workers as there are partitions. SIGTERM and Ctrl-C stop it cleanly within 10 seconds: it finishes
+    and commits the current batch. SIGHUP reloads HASHTIDE_CAMPAIGNS between two batches; if the new campaigns can't be
+    used, the old ones stay.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is consumed before Faust runs, and takes it over
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the campaigns are yet to be loaded
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust handles it; nothing is consumed before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # no campaigns are loaded yet
     from operations.retention.daily import attach
     from operations.retention.rules import RetentionPolicy
     from stream_jobs.worker import run

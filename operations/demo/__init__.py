@@ -1,1 +1,1 @@
-"""`hashtide demo`: the whole pipeline at work on this machine, and an account that must balance."""
+"""`hashtide demo`: run the whole pipeline on this machine, and check that no post is lost."""

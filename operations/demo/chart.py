@@ -11,7 +11,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(value: int, largest: int, width: int) -> str:
-    """A bar as long as `value` is of `largest`, to an eighth of a character; anything above 0 shows."""
+    """A bar of `value / largest * width` characters, exact to an eighth; a value above 0 is always visible."""
     if value <= 0 or largest <= 0:
         return ""
     eighths = max(1, round(value / largest * width * 8))
@@ -19,7 +19,7 @@ def bar(value: int, largest: int, width: int) -> str:
 
 
 def bars(title: str, rows: Sequence[tuple[str, int]], width: int = 60) -> RenderableType:
-    """A bar chart: a row for each label, with its number."""
+    """A bar chart: one row per label, with its number."""
     largest = max((value for _, value in rows), default=0)
     table = Table.grid(padding=(0, 1))
     for label, value in rows:
@@ -28,5 +28,5 @@ def bars(title: str, rows: Sequence[tuple[str, int]], width: int = 60) -> Render
 
 
 def side_by_side(charts: Sequence[RenderableType]) -> RenderableType:
-    """Charts beside each other, as far as the terminal is wide."""
+    """Charts side by side, as far as they fit."""
     return Columns(charts, padding=(0, 4))

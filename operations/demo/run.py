@@ -1,7 +1,7 @@
-"""`hashtide demo`: the whole way of 60,000 posts on real servers, and an account that must come out even.
+"""`hashtide demo`: send 60,000 posts through real servers, and check that every post is accounted for.
 
-Everything below is what a user would do by hand: servers, `hashtide setup`, `hashtide worker`, `hashtide produce
-campaign`, `hashtide counts`. Each number of the check line is read where it lies.
+It does what a user would do by hand: servers, `hashtide setup`, `hashtide worker`, `hashtide produce campaign`,
+`hashtide counts`. Each number of the check line comes from where it is stored.
 """
 
 import contextlib
@@ -43,13 +43,13 @@ TABLES: tuple[tuple[str, By], ...] = (("By language", "language"), ("By region",
 
 
 class DemoFailed(HashtideError):
-    """A step of the demo went wrong; the message has the end of its log."""
+    """A step of the demo failed; the message has the end of its log."""
 
 
 def run(posts: int, seed: int, keep: bool = False) -> int:
-    """Run it; the exit status: 0 if every post is accounted for. Blocks, and removes what it made, also on Ctrl-C.
+    """Run the demo. Returns the exit status: 0 if every post is accounted for. Blocks. Always removes its data.
 
-    `keep`: when all is shown, the servers stay, and the page of `hashtide watch` with them, until Ctrl-C or SIGTERM.
+    `keep`: afterwards keep the servers and the page of `hashtide watch` running until Ctrl-C or SIGTERM.
     """
     started = time.monotonic()
     out, err = Console(), Console(stderr=True)
@@ -60,9 +60,9 @@ def run(posts: int, seed: int, keep: bool = False) -> int:
         ):
             even = _run(Path(folder), posts, seed, keep, out, err)
     except KeyboardInterrupt:
-        err.print("interrupted: everything is stopped and removed")
+        err.print("interrupted: all servers stopped, all data removed")
         return 130
-    err.print(f"took {time.monotonic() - started:.0f} s; everything is stopped and removed")
+    err.print(f"took {time.monotonic() - started:.0f} s; all servers stopped, all data removed")
     return 0 if even else 1
 
 
@@ -99,11 +99,11 @@ def _run(folder: Path, posts: int, seed: int, keep: bool, out: Console, err: Con
 
 
 def _keep(folder: Path, environment: dict[str, str], out: Console, err: Console) -> None:
-    """The page, until Ctrl-C or SIGTERM, which ends this well. Raises DemoFailed where the page ends by itself."""
+    """Serve the page until Ctrl-C or SIGTERM, a normal end. Raises DemoFailed if the page ends by itself."""
     words = ("watch", "--port=0", "--span=48h", "--campaign=metoo")
     with contextlib.suppress(KeyboardInterrupt), _command(folder, environment, *words, ends_by_itself=False) as page:
-        said = folder / "watch.out"
-        while not (line := said.read_text()).endswith("\n") and page.poll() is None:
+        output = folder / "watch.out"
+        while not (line := output.read_text()).endswith("\n") and page.poll() is None:
             time.sleep(0.1)
         out.print(f"\n{line.strip()}", style="bold", highlight=False, soft_wrap=True)
         for name in ("HASHTIDE_KAFKA", "HASHTIDE_ELASTICSEARCH", "HASHTIDE_STATE_DIR"):
@@ -118,7 +118,7 @@ def _keep(folder: Path, environment: dict[str, str], out: Console, err: Console)
 def _command(
     folder: Path, environment: dict[str, str], *words: str, ends_by_itself: bool = True
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A `hashtide` command as a process of its own. Leaving waits for its end, or asks for it by SIGTERM."""
+    """A `hashtide` command in a separate process. On exit, waits for its end, or sends SIGTERM first."""
     name = words[0]
     with (folder / f"{name}.out").open("wb") as stdout, (folder / f"{name}.log").open("wb") as stderr:
         process = subprocess.Popen(
@@ -126,14 +126,14 @@ def _command(
             stdout=stdout,
             stderr=stderr,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for us alone: we end them in order
+            start_new_session=True,  # so that Ctrl-C reaches only us: we stop the processes in order
         )
         try:
             yield process
             if not ends_by_itself:
                 process.send_signal(signal.SIGTERM)
             if process.wait(timeout=STOP_S) != 0:
-                raise DemoFailed(f"hashtide {name} did not end well:\n{_tail(folder / f'{name}.log')}")
+                raise DemoFailed(f"hashtide {name} failed:\n{_tail(folder / f'{name}.log')}")
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -151,9 +151,9 @@ def _watch(
     folder: Path,
     err: Console,
 ) -> None:
-    """Show how far it is, until the producer has ended and the worker has committed everything there is.
+    """Show the progress until the producer has ended and the worker has committed everything.
 
-    Raises DemoFailed where one of them fails, or nothing settles.
+    Raises DemoFailed if one of them fails, or after SETTLE_S.
     """
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     deadline = time.monotonic() + SETTLE_S
@@ -171,9 +171,9 @@ def _watch(
             if ended and producer.returncode != 0:
                 raise DemoFailed(f"the producer failed:\n{_tail(folder / 'produce.log')}")
             if ended and offsets.behind(POSTS_RAW) == 0 and offsets.behind(POSTS_ENRICHED) == 0:
-                return  # in this order: with nothing left in posts.raw, nothing comes to posts.enriched
+                return  # this order matters: once posts.raw is empty, posts.enriched gets no more records
             if time.monotonic() > deadline:
-                raise DemoFailed(f"not settled after {SETTLE_S:.0f} s")
+                raise DemoFailed(f"the workers are still behind after {SETTLE_S:.0f} s")
             time.sleep(0.3)
 
 
@@ -185,7 +185,7 @@ def _metric(port: int, name: str, labels: dict[str, str]) -> int:
 
 
 def _show(settings: StreamSettings, out: Console) -> None:
-    """What came out of Elasticsearch."""
+    """Print charts of the counts."""
     url = settings.elasticsearch
     by_hour = [((row.start or "")[5:16], row.count) for row in counts(url, campaign="metoo", interval="1h").rows]
     out.print(chart.bars("Posts of the campaign metoo, by hour (UTC)", by_hour))
@@ -207,7 +207,7 @@ def _check(produced: int, counted: int, duplicates: int, dead: int, out: Console
         soft_wrap=True,
     )
     out.print(
-        "  (the producer's account; Elasticsearch's sums; the worker's ledger, at /metrics; Kafka's posts.dead)",
+        "  (from the producer's summary; Elasticsearch's sums; the worker's ledger, at /metrics; Kafka's posts.dead)",
         style="dim",
         highlight=False,
         soft_wrap=True,

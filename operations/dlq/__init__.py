@@ -1,1 +1,1 @@
-"""`hashtide dlq`: dead letters, how they are found, chosen, and put back into the stream."""
+"""`hashtide dlq`: find, select, replay and drop dead letters."""

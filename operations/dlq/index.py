@@ -1,7 +1,7 @@
-"""What `posts.dead` holds: an index of its letters without their bytes, and how people choose among them. Pure.
+"""An index of the letters in `posts.dead`, without their payloads, and the filters that select letters. Pure.
 
-The topic is compacted: of a key's records in a partition the last one counts, and one without a value is a tombstone,
-the letter is gone.
+The topic is compacted: only the last record of a key in a partition counts. A record without a value is a tombstone:
+the letter was deleted.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ from hashtide.errors import HashtideError
 
 ID_CHARS: Final = 12
 WITHOUT_BYTES: Final = "without-bytes"
-"""Why a letter that was not kept whole can't go back: told beside the reasons for which others stay."""
+"""Why a letter whose payload was not kept can't be replayed: reported along with the reasons why others stay."""
 
 _ID: Final = re.compile("[0-9a-f]{1,12}")
 
 
 class UnknownLetter(HashtideError):
-    """No dead letter has this id, or several begin with it."""
+    """No dead letter has this id, or several ids start with it."""
 
 
 class LetterEntry(msgspec.Struct, frozen=True, gc=False):
-    """A letter in the index: where it lies, and what people choose it by."""
+    """A letter in the index: its position, and what filters select by."""
 
     key: bytes
     partition: int
@@ -39,26 +39,26 @@ class LetterEntry(msgspec.Struct, frozen=True, gc=False):
     source: str
     at_ms: int
     size: int
-    """Bytes of its payload, kept or not."""
+    """Size of its payload in bytes, even if the payload was not kept."""
 
     @property
     def id(self) -> str:
-        """Short, for people; the same for as long as the letter is there."""
+        """A short id for people; it stays the same as long as the letter exists."""
         return hashlib.blake2b(self.key).hexdigest()[:ID_CHARS]
 
 
 class LetterIndex:
-    """The letters that the topic holds now; its memory goes by their number, not by their bytes."""
+    """The letters that are in the topic now. Memory depends on their number, not on their size."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[int, bytes], LetterEntry] = {}
         self.unreadable = 0
-        """Records that are no dead letters: another version's, or a stranger's."""
+        """Records that are not dead letters: of another version, or of another program."""
 
-    def see(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
-        """Take in a record; those of a partition come in order."""
-        place = (partition, key or b"")
-        self._entries.pop(place, None)
+    def add(self, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
+        """Add a record. Call it in offset order within each partition."""
+        partition_key = (partition, key or b"")
+        self._entries.pop(partition_key, None)
         if value is None:
             return
         try:
@@ -66,8 +66,8 @@ class LetterIndex:
         except msgspec.MsgspecError:
             self.unreadable += 1
             return
-        self._entries[place] = LetterEntry(
-            key=place[1],
+        self._entries[partition_key] = LetterEntry(
+            key=partition_key[1],
             partition=partition,
             offset=offset,
             reason=letter.reason,
@@ -82,35 +82,35 @@ class LetterIndex:
 
 
 def read(value: bytes) -> DeadLetter:
-    """The letter in a record's value. Raises msgspec.MsgspecError, also for a time that can't be shown."""
+    """Decode a record's value. Raises msgspec.MsgspecError, also for a time that can't be displayed."""
     try:
         letter = decode_dead_letter(value)
     except (UnicodeDecodeError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from None
     if not 0 <= letter.at_ms <= LATEST_MS:
-        raise msgspec.ValidationError("at_ms is not in the years 1970 to 9999")
+        raise msgspec.ValidationError("at_ms must be in the years 1970 to 9999")
     return letter
 
 
 class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which letters are meant: those that agree with everything that is given."""
+    """Selects the letters that match all given criteria."""
 
     ids: tuple[str, ...] = ()
-    """Short ids, or beginnings of them that only one letter has."""
+    """Short ids, or unique prefixes of them."""
     reasons: tuple[str, ...] = ()
     source: str = ""
-    """How the source begins."""
+    """Prefix of the source."""
     from_ms: int | None = None
     to_ms: int | None = None
-    """Not included."""
+    """Exclusive."""
 
     def select(self, entries: Collection[LetterEntry]) -> list[LetterEntry]:
-        """The chosen ones, as they lie in the topic. Raises UnknownLetter."""
+        """The selected letters, ordered by partition and offset. Raises UnknownLetter."""
         keys = _keys(entries, self.ids) if self.ids else None
         chosen = (entry for entry in entries if keys is None or entry.key in keys)
-        return sorted((entry for entry in chosen if self._agrees(entry)), key=lambda e: (e.partition, e.offset))
+        return sorted((entry for entry in chosen if self._matches(entry)), key=lambda e: (e.partition, e.offset))
 
-    def _agrees(self, entry: LetterEntry) -> bool:
+    def _matches(self, entry: LetterEntry) -> bool:
         return (
             (not self.reasons or entry.reason in self.reasons)
             and entry.source.startswith(self.source)
@@ -120,28 +120,28 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERYTHING: Final = LetterFilter()
-"""Every letter."""
+"""Selects all letters."""
 
 
 def _keys(entries: Iterable[LetterEntry], ids: Iterable[str]) -> set[bytes]:
-    """The keys of the letters that ids name. Raises UnknownLetter."""
+    """The keys of the letters with these ids. Raises UnknownLetter."""
     by_id = sorted((entry.id, entry.key) for entry in entries)
     found = set()
     for id_ in ids:
         prefix = id_.lower()
         if not _ID.fullmatch(prefix):
-            raise UnknownLetter(f"{id_!r} is no id of a dead letter: they have up to {ID_CHARS} of 0-9 and a-f")
+            raise UnknownLetter(f"{id_!r} is not the id of a dead letter: use 1 to {ID_CHARS} of 0-9 and a-f")
         keys = {key for _, key in by_id[bisect_left(by_id, (prefix,)) : bisect_left(by_id, (prefix + "g",))]}
         if not keys:
-            raise UnknownLetter(f"no dead letter {prefix}: `hashtide dlq list --each` has their ids")
+            raise UnknownLetter(f"no dead letter {prefix}: `hashtide dlq list --each` lists their ids")
         if len(keys) > 1:
-            raise UnknownLetter(f"{prefix} is the beginning of {len(keys)} dead letters' ids: give more of it")
+            raise UnknownLetter(f"{len(keys)} dead letters have an id that starts with {prefix}: give more characters")
         found |= keys
     return found
 
 
 class LetterGroup(msgspec.Struct, frozen=True):
-    """Letters of one reason and one source."""
+    """Letters with the same reason and source."""
 
     count: int
     reason: Reason
@@ -151,7 +151,7 @@ class LetterGroup(msgspec.Struct, frozen=True):
 
 
 def grouped(entries: Iterable[LetterEntry]) -> list[LetterGroup]:
-    """The letters by reason and source, the largest group first."""
+    """Group letters by reason and source, largest group first."""
     members: dict[tuple[Reason, str], list[LetterEntry]] = {}
     for entry in entries:
         members.setdefault((entry.reason, entry.source), []).append(entry)

@@ -1,4 +1,4 @@
-"""Reading `posts.dead`: once from end to end for the index, and again where payloads are needed."""
+"""Read `posts.dead`: once completely for the index, and again only the letters whose payloads are needed."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +14,12 @@ from hashtide.kafka.clients import KafkaUnreachable, connect
 from hashtide.settings import Common
 from operations.dlq.index import LetterEntry, LetterIndex, read
 
-SILENCE_S: Final = 60.0  # how long Kafka may take for the next records: longer than a broker's restart
+SILENCE_S: Final = 60.0  # timeout for the next records: longer than a broker's restart
 SHOWN_EVERY: Final = 500
 
 
 class DeadTopic:
-    """`posts.dead`, to be read: joins no group, changes nothing. Get one by `opened`."""
+    """A reader of `posts.dead`: joins no group, changes nothing. Use `opened` to get one."""
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
@@ -28,20 +28,20 @@ class DeadTopic:
         self._spans = {each.partition: range(first[each], ends[each]) for each in partitions}
 
     def index(self, show: Callable[[int, int], None]) -> LetterIndex:
-        """The letters that were there when the topic was opened. `show` is told how many records of how many are read.
+        """The letters in the topic when it was opened. Calls `show` with the number of records read and the total.
 
         Blocks. Raises KafkaUnreachable.
         """
-        index, total = LetterIndex(), sum(map(len, self._spans.values()))  # at most: compaction leaves holes
+        index, total = LetterIndex(), sum(map(len, self._spans.values()))  # upper bound: compaction leaves holes
         for number, record in enumerate(self._read(self._spans)):
-            index.see(record.partition, record.offset, record.key, record.value)
+            index.add(record.partition, record.offset, record.key, record.value)
             if number % SHOWN_EVERY == 0:
                 show(number, total)
         return index
 
     def letters(self, entries: Sequence[LetterEntry]) -> Iterator[tuple[LetterEntry, DeadLetter]]:
-        """The chosen letters with their payloads, as they lie in the topic; not those that were compacted away since,
-        as they were written anew or dropped. Blocks. Raises KafkaUnreachable.
+        """The letters with their payloads, by partition and offset. Omits letters that were replaced or dropped and
+        compacted since. Blocks. Raises KafkaUnreachable.
         """
         wanted = {(entry.partition, entry.offset): entry for entry in entries}
         spans: dict[int, range] = {}
@@ -57,19 +57,19 @@ class DeadTopic:
             partition = TopicPartition(POSTS_DEAD, number)
             self._consumer.assign([partition])
             self._consumer.seek(partition, span.start)
-            heard = time.monotonic()
+            received_at = time.monotonic()
             while self._consumer.position(partition) < span.stop:
                 records = self._consumer.poll(timeout_ms=500).get(partition, ())
                 if records:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > SILENCE_S:
-                    raise KafkaUnreachable(f"nothing more of {POSTS_DEAD} from Kafka for {SILENCE_S:.0f} s")
+                    received_at = time.monotonic()
+                elif time.monotonic() - received_at > SILENCE_S:
+                    raise KafkaUnreachable(f"no records of {POSTS_DEAD} from Kafka for {SILENCE_S:.0f} s")
                 yield from (record for record in records if record.offset < span.stop)
 
 
 @contextmanager
 def opened(settings: Common) -> Iterator[DeadTopic]:
-    """A reader of `posts.dead`, closed at the end. Blocks. Raises KafkaUnreachable."""
+    """A context manager with a reader of `posts.dead`. Blocks. Raises KafkaUnreachable."""
     consumer: Any = connect(
         KafkaConsumer, settings, enable_auto_commit=False, allow_auto_create_topics=False, auto_offset_reset="earliest"
     )

@@ -1,5 +1,5 @@
-"""`hashtide doctor`: what is wrong, and what to do about it.
+"""`hashtide doctor`: what is wrong, and what to do.
 
-`facts` is what was found, `here`, `broker` and `store` find it, `local_rules`, `kafka_rules` and `elasticsearch_rules`
-say what it means, purely; `examine` has the checks in their order, each with a time limit (`asking`).
+`local`, `kafka` and `elasticsearch` collect `facts`; `local_rules`, `kafka_rules` and `elasticsearch_rules` judge them
+(pure); `examine` runs the checks in order, each with a time limit (`checks`).
 """

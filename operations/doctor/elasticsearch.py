@@ -1,4 +1,4 @@
-"""What is found in Elasticsearch. Reads only. A question blocks for ANSWER_S at most, and raises as the client does."""
+"""Facts about Elasticsearch. Only reads. Each call blocks up to ANSWER_S and raises the client's errors."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,16 +17,16 @@ from operations.doctor.facts import Disk, DiskWatermark, Health, IndexFacts, Pri
 ANSWER_S: Final = 4.0
 WATERMARKS: Final = ("low", "high", "flood_stage")
 NO_SECURITY: Final = (400, 404, 405)
-"""What is answered where the security module is off, or not there: nobody handles that address."""
+"""Statuses if the security module is off or missing: no handler for that path."""
 
 
 def wanted_templates() -> list[Template]:
-    """Our own, as `hashtide setup` puts them."""
+    """The templates that `hashtide setup` installs."""
     return [_template(name, template) for name, template in packaged_templates().items()]
 
 
 class ElasticsearchProbe:
-    """Elasticsearch, as a context manager. The first question is `health`."""
+    """A context manager. Call `health` first."""
 
     def __init__(self, at: Connection) -> None:
         self._at = at
@@ -57,7 +57,7 @@ class ElasticsearchProbe:
     def _unassigned(self) -> Shard | None:
         try:
             found = self._client.cluster.allocation_explain().body
-        except ApiError:  # there is none any more, or we may not ask
+        except ApiError:  # no unassigned shard any more, or no permission
             return None
         decisions = [
             decider["explanation"]
@@ -69,7 +69,7 @@ class ElasticsearchProbe:
         return Shard(found["index"], bool(found["primary"]), str(why))
 
     def versions(self) -> list[str]:
-        """Of all nodes, each once."""
+        """The nodes' distinct versions."""
         nodes = self._client.nodes.info(metric="os", filter_path="nodes.*.version").body["nodes"]
         return sorted({node["version"] for node in nodes.values()})
 
@@ -79,7 +79,7 @@ class ElasticsearchProbe:
         return [_template(each["name"], each["index_template"]) for each in found]
 
     def indices(self) -> list[IndexFacts]:
-        """Ours, with their blocks, and as they stand to our templates. Others' of a like name are left out."""
+        """Our indices: their blocks, and how they differ from our templates. Skips others with similar names."""
         ours = packaged_templates()
         found = self._client.indices.get(
             index=PATTERNS,
@@ -94,25 +94,25 @@ class ElasticsearchProbe:
         ]
 
     def disks(self) -> tuple[list[Disk], list[DiskWatermark]]:
-        """The disks of the nodes that hold data, and when they count as full."""
+        """The data nodes' disks, and the disk watermarks."""
         stats = self._client.nodes.stats(metric="fs", filter_path="nodes.*.name,nodes.*.roles,nodes.*.fs.total").body
         disks = [
             Disk(node["name"], node["fs"]["total"]["total_in_bytes"], node["fs"]["total"]["available_in_bytes"])
             for node in stats.get("nodes", {}).values()
             if any(role.startswith("data") for role in node.get("roles", ())) and node.get("fs", {}).get("total")
         ]
-        told = self._client.cluster.get_settings(include_defaults=True, flat_settings=True).body
-        return disks, watermarks({**told.get("defaults", {}), **told["persistent"], **told["transient"]})
+        all_ = self._client.cluster.get_settings(include_defaults=True, flat_settings=True).body
+        return disks, watermarks({**all_.get("defaults", {}), **all_["persistent"], **all_["transient"]})
 
     def skew(self) -> Skew:
-        """How the clock of the node that answers stands against ours."""
+        """The answering node's clock compared with ours."""
         asked_ms = wall_clock_ms()
         nodes = self._client.nodes.stats(node_id="_local", metric="breaker", filter_path="nodes.*.timestamp").body
         (theirs_ms,) = (node["timestamp"] for node in nodes["nodes"].values())
         return Skew(skew_ms(asked_ms, wall_clock_ms(), theirs_ms))
 
     def privileges(self) -> Privileges:
-        """What our login lacks of each role's privileges."""
+        """Each role's privileges that our login lacks."""
         missing: dict[str, tuple[str, ...]] = {}
         user = ""
         for name, role in ROLES.items():
@@ -128,14 +128,14 @@ class ElasticsearchProbe:
 
 
 def lacking(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """The privileges that an answer of _has_privileges denies, each once."""
+    """The distinct privileges that an answer of _has_privileges denies."""
     cluster = [name for name, has in found["cluster"].items() if not has]
     index = [name for privileges in found["index"].values() for name, has in privileges.items() if not has]
     return tuple(dict.fromkeys(cluster + index))
 
 
 def watermarks(settings: Mapping[str, Any]) -> list[DiskWatermark]:
-    """Out of the cluster's flat settings."""
+    """The disk watermarks in the cluster's flat settings."""
     prefix = "cluster.routing.allocation.disk.watermark."
     return [
         DiskWatermark(name, str(settings[prefix + name]), _headroom(settings.get(f"{prefix}{name}.max_headroom")))
@@ -163,14 +163,14 @@ def _template(name: str, template: Mapping[str, Any]) -> Template:
 
 
 def index(name: str, found: Mapping[str, Any], template: Mapping[str, Any]) -> IndexFacts:
-    """Out of an answer of GET /INDEX, and the template that such an index is made by."""
-    wanted, there = template["template"]["mappings"], found.get("mappings", {})
-    fields, theirs = wanted["properties"], there.get("properties", {})
+    """Compare an index (an answer of GET /INDEX) with its template."""
+    wanted, actual = template["template"]["mappings"], found.get("mappings", {})
+    fields, theirs = wanted["properties"], actual.get("properties", {})
     blocks = found.get("settings", {}).get("index", {}).get("blocks", {})
     return IndexFacts(
         name,
         blocks=tuple(sorted(block for block, on in blocks.items() if str(on) == "true")),
-        newer_schema=schema if (schema := mappings.schema(there)) > mappings.schema(wanted) else None,
+        newer_schema=schema if (schema := mappings.schema(actual)) > mappings.schema(wanted) else None,
         clashing=tuple(mappings.clashing(fields, theirs)),
         missing=tuple(mappings.names(mappings.missing(fields, theirs))),
     )

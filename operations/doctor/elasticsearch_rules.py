@@ -1,4 +1,4 @@
-"""What is found in Elasticsearch, and what it means. Pure."""
+"""Rules for Elasticsearch: facts in, findings out. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb
 """Elasticsearch's reference, "Byte size units"."""
 SHOWN = 3
 BLOCKS = {
-    "read_only_allow_delete": "Elasticsearch set it because a disk was too full, and takes it away when there is room",
+    "read_only_allow_delete": "Elasticsearch set it because a disk was too full, and removes it when there is space",
     "read_only": "somebody set it",
     "write": "somebody set it",
     "read": "somebody set it",
     "metadata": "somebody set it",
 }
-"""Elasticsearch's reference, "Index blocks"; the first sort goes by itself."""
+"""Elasticsearch's reference, "Index blocks". Elasticsearch removes only the first kind itself."""
 
 
 def version(server: Sequence[str], client: str) -> Finding:
-    """All nodes are of the client's major version: the client of 9 speaks to servers of 9."""
+    """All nodes have the client's major version: client 9 works with server 9."""
     name, major = "elasticsearch version", client.partition(".")[0]
-    said = f"server {', '.join(server)}, client {client}"
+    says = f"server {', '.join(server)}, client {client}"
     if any(each.partition(".")[0] != major for each in server):
-        return wrong(name, f"{said}: they do not go together", f"bring Elasticsearch to version {major}")
+        return wrong(name, f"{says}: incompatible", f"upgrade or downgrade Elasticsearch to version {major}")
     if len(server) > 1:
-        return warning(name, f"nodes of {len(server)} versions: {said}", "end the upgrade that is under way")
-    return ok(name, said)
+        return warning(name, f"nodes have {len(server)} versions: {says}", "finish the upgrade in progress")
+    return ok(name, says)
 
 
 def health(found: Health) -> list[Finding]:
-    """All shards have a node; if not, which, and why."""
+    """All shards are assigned to a node; if not, which one, and why."""
     name = "cluster health"
     if found.status == "green":
         return [ok(name, f"green, {found.nodes} node{'s' if found.nodes > 1 else ''}")]
@@ -41,113 +41,117 @@ def health(found: Health) -> list[Finding]:
     red = sorted(index for index, status in found.ours.items() if status == "red")
     if red:
         what = f"red: no primary shard for {shown(red)}{why}"
-        do = "bring the node back that has it, or restore a snapshot: nothing is counted there until then"
+        do = "bring back the node that has it, or restore a snapshot: nothing is counted there until then"
         return [wrong(name, what, do)]
     if found.status == "red":
-        return [warning(name, f"red, though no index of ours is{why}", "look at _cluster/health?level=indices")]
-    what = f"{found.status}: {found.unassigned} copies have no node, so a disk that dies takes them with it{why}"
-    return [warning(name, what, "add nodes, or bring back the one that is away")]
+        return [warning(name, f"red, but no index of ours is{why}", "look at _cluster/health?level=indices")]
+    what = f"{found.status}: {found.unassigned} shard copies unassigned: a disk failure may lose data{why}"
+    return [warning(name, what, "add nodes, or bring back the missing one")]
 
 
 def templates(found: Sequence[Template], wanted: Sequence[Template]) -> list[Finding]:
-    """Our index templates are there, as a worker checks before it starts, and no other template comes before them."""
+    """Our index templates exist, as a worker requires at start, and no other template takes precedence."""
     name, findings = "index templates", []
-    there = {template.name: template for template in found}
-    ours_all = {template.name for template in wanted}
-    if missing := [ours.name for ours in wanted if ours.name not in there]:
-        findings.append(wrong(name, f"missing: {', '.join(missing)}; no worker starts", "hashtide setup"))
+    by_name = {template.name: template for template in found}
+    our_names = {template.name for template in wanted}
+    if missing := [ours.name for ours in wanted if ours.name not in by_name]:
+        findings.append(wrong(name, f"missing: {', '.join(missing)}; workers do not start", "hashtide setup"))
     newer = []
     for ours in wanted:
-        theirs = there.get(ours.name, ours)
+        theirs = by_name.get(ours.name, ours)
         if theirs.schema > ours.schema:
-            what = f"{ours.name} is of schema {theirs.schema}, ours is {ours.schema}: no worker of ours starts"
+            what = (
+                f"{ours.name} has schema {theirs.schema}, ours is {ours.schema}: workers of this version do not start"
+            )
             findings.append(wrong(name, what, "upgrade this Hashtide (docs/upgrades.md)"))
         elif theirs.version < ours.version:
-            what = f"{ours.name} is of version {theirs.version}, ours is {ours.version}: no worker of ours starts"
+            what = f"{ours.name} has version {theirs.version}, ours is {ours.version}: workers do not start"
             findings.append(wrong(name, what, "hashtide setup"))
         elif theirs.version > ours.version:
             newer.append(ours.name)
         for other in found:
-            strange = other.name not in ours_all and overlapping(ours.patterns, other.patterns)
-            if strange and other.priority >= ours.priority:
-                what = f"{other.name} (priority {other.priority}) comes before {ours.name} ({ours.priority})"
+            foreign = other.name not in our_names and overlapping(ours.patterns, other.patterns)
+            if foreign and other.priority >= ours.priority:
+                what = f"{other.name} (priority {other.priority}) takes precedence over {ours.name} ({ours.priority})"
                 do = f"give it a priority below {ours.priority}, or patterns other than {', '.join(ours.patterns)}"
                 findings.append(wrong(name, what, do))
     if newer:
-        return unless(findings, ok(name, f"{len(wanted)}; of a newer version, with which ours works: {shown(newer)}"))
+        return unless(findings, ok(name, f"{len(wanted)}; newer, but compatible with this version: {shown(newer)}"))
     return unless(findings, ok(name, f"{len(wanted)}, of this version"))
 
 
 def indices(found: Sequence[IndexFacts]) -> list[Finding]:
-    """Indices take documents: no block is on them, and they have the fields that this version writes."""
+    """Indices accept documents: no blocks, and all fields that this version writes."""
     name, findings = "indices", []
     for block, why in BLOCKS.items():
         blocked = [index.name for index in found if block in index.blocks]
         if blocked:
-            disk = "make room on the disks (check `disk`)" if block == "read_only_allow_delete" else "take it away"
-            do = f'{disk}: PUT /INDEX/_settings {{"index.blocks.{block}": null}}; workers wait until then'
+            first = "free disk space (check `disk`)" if block == "read_only_allow_delete" else "remove it"
+            do = f'{first}: PUT /INDEX/_settings {{"index.blocks.{block}": null}}; workers wait until then'
             findings.append(wrong(name, f"block {block} on {shown(blocked)}: {why}", do))
     if newer := [index.name for index in found if index.newer_schema is not None]:
-        what = f"of a schema that this version does not know: {shown(newer)}; no worker of ours starts"
+        what = f"schema newer than this version: {shown(newer)}; workers of this version do not start"
         findings.append(wrong(name, what, "upgrade this Hashtide (docs/upgrades.md)"))
     for index in found:
         if index.clashing:
-            what = f"{index.name} has {shown(index.clashing)} with another type than we write; no worker starts"
-            do = "it was made without its template: reindex it under that, or delete it (docs/upgrades.md)"
+            what = f"{index.name}: {shown(index.clashing)} with a type other than we write; workers do not start"
+            do = "it was created without its template: reindex it with the template, or delete it (docs/upgrades.md)"
             findings.append(wrong(name, what, do))
     if lacking := [index for index in found if index.missing]:
         fields = sorted({field for index in lacking for field in index.missing})
-        what = f"no {shown(fields)} in {shown([index.name for index in lacking])}; no worker of ours starts"
+        what = f"no {shown(fields)} in {shown([index.name for index in lacking])}; workers of this version do not start"
         findings.append(wrong(name, what, "hashtide setup"))
-    return unless(findings, ok(name, f"{len(found)}, all of them take documents"))
+    return unless(findings, ok(name, f"{len(found)}, all accept documents"))
 
 
 def disks(found: Sequence[Disk], watermarks: Sequence[DiskWatermark]) -> list[Finding]:
-    """No disk is near the watermarks of Elasticsearch ("Disk-based shard allocation settings" in its reference)."""
+    """No disk has reached a watermark (Elasticsearch's reference, "Disk-based shard allocation settings")."""
     name, findings = "disk", []
     marks = {mark.name: mark for mark in watermarks}
     if not found or not marks:
-        return [not_checked(name, "Elasticsearch does not tell of its disks")]
+        return [not_checked(name, "Elasticsearch does not report its disks")]
     for disk in found:
         needed = {name_: must_be_free(mark, disk.total_bytes) for name_, mark in marks.items()}
         share = disk.free_bytes / disk.total_bytes if disk.total_bytes else 0.0
         says = f"node {disk.node}: {size(disk.free_bytes)} free of {size(disk.total_bytes)} ({share:.0%})"
-        do = "make room: shorter retention, larger disks, more nodes"
+        do = "free disk space: shorter retention, larger disks, more nodes"
         if disk.free_bytes <= needed.get("flood_stage", 0):
             findings.append(wrong(name, f"{says}, past the flood stage: its indices are read-only", do))
         elif disk.free_bytes <= needed.get("high", 0):
-            findings.append(warning(name, f"{says}, past the high watermark: shards leave it", do))
+            findings.append(warning(name, f"{says}, past the high watermark: shards move away from it", do))
         elif disk.free_bytes <= needed.get("low", 0):
             findings.append(warning(name, f"{says}, past the low watermark: it gets no new shards", do))
     least = min(found, key=lambda disk: disk.free_bytes)
-    return unless(findings, ok(name, f"{size(least.free_bytes)} free at least, before all watermarks"))
+    return unless(findings, ok(name, f"at least {size(least.free_bytes)} free, below all watermarks"))
 
 
 def privileges(found: Privileges, encrypted: bool, local: bool) -> Finding:
-    """What our login may do, and so what it is good for."""
+    """Which roles our login has the privileges for."""
     name = "elasticsearch privileges"
     if found.missing is None:
-        says = "security is off: whoever reaches Elasticsearch may do anything"
+        says = "security is off: anyone who can reach Elasticsearch has full access"
         if local:
-            return ok(name, f"{says}. It is on this machine")
-        return warning(name, says, "switch security on, and give each job its account (docs/docker.md)")
+            return ok(name, f"{says}. It runs on this machine")
+        return warning(name, says, "switch security on, and create an account per role (docs/docker.md)")
     able = [role for role, lacks in found.missing.items() if not lacks]
     lacks = "; ".join(f"{role} lacks {', '.join(what)}" for role, what in found.missing.items() if what)
     if not able:
-        return wrong(name, f"{found.user}: {lacks}", "give it the role of its job: deploy/docker/accounts.py has them")
+        return wrong(
+            name, f"{found.user}: {lacks}", "give it the role it needs: deploy/docker/accounts.py defines them"
+        )
     if not encrypted and not local:
-        return warning(name, f"{found.user}: the login goes over the network unencrypted", "use https")
+        return warning(name, f"{found.user}: credentials cross the network unencrypted", "use https")
     return ok(name, f"{found.user}: enough for {', '.join(able)}" + (f"; {lacks}" if lacks else ""))
 
 
 def overlapping(ours: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Whether an index that we would make is one of theirs."""
+    """Whether their patterns match an index that we would create."""
     names = [pattern.replace("*", "2017.10.15") for pattern in ours]
     return any(fnmatchcase(name, pattern) for name in names for pattern in theirs)
 
 
 def must_be_free(mark: DiskWatermark, total_bytes: int) -> int:
-    """How many bytes a watermark wants free: a share of the disk, but no more than its headroom; or bytes."""
+    """Bytes that a watermark requires free: a share of the disk, at most its headroom; or an absolute size."""
     value = mark.value.strip()
     if value.endswith("%") or re.fullmatch(r"[0-9.]+", value):
         used = float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
@@ -158,12 +162,12 @@ def must_be_free(mark: DiskWatermark, total_bytes: int) -> int:
 
 
 def as_bytes(value: str) -> int | None:
-    """Elasticsearch's "200GB" in bytes; None for -1, and for what is none."""
+    """A byte size of Elasticsearch ("200GB") in bytes; None for -1 and for anything else."""
     parts = re.fullmatch(r"([0-9.]+)([a-z]+)", value.strip().lower())
     return int(float(parts[1]) * UNITS[parts[2]]) if parts and parts[2] in UNITS else None
 
 
 def shown(names: Sequence[str]) -> str:
-    """Names for people; not a page of them."""
+    """The first SHOWN names, and how many more."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -1,4 +1,4 @@
-"""What the checks find out, as values: everything that a rule goes by, and nothing that it does not."""
+"""The facts that the checks collect: exactly what the rules need."""
 
 from typing import Literal
 
@@ -13,43 +13,43 @@ class File(msgspec.Struct, frozen=True):
     setting: str
     path: str
     problem: str = ""
-    """Why it can't be read; empty where it can."""
+    """Why it can't be read; empty if it can."""
     mode: int = 0o600
-    """Its permissions, as of chmod."""
+    """Its permissions, as for chmod."""
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The environment, as the settings see it."""
+    """The settings in the environment."""
 
     given: int
-    """How many settings are set."""
+    """Number of known settings that are set."""
     unknown: tuple[str, ...] = ()
-    """Variables named HASHTIDE_... that are no setting."""
+    """HASHTIDE_ variables that are not known settings."""
     problems: tuple[str, ...] = ()
-    """What is wrong with those that are; no secret is in it."""
+    """What is wrong with known settings; contains no secrets."""
     files: tuple[File, ...] = ()
 
 
 class Key(msgspec.Struct, frozen=True):
-    """The keys of authors and posts, by their fingerprints."""
+    """Fingerprints of the author and ledger keys."""
 
     path: str
     made_here: bool
-    """Nothing names it: it lies in the state folder of this machine."""
+    """No setting names the file: it is in this machine's state folder."""
     problem: str = ""
     author: str = ""
-    """Empty where there is no key yet."""
+    """Empty if there is no key yet."""
     ledger: str = ""
     old: int = 0
-    """Author keys from before."""
+    """Number of old author keys."""
 
 
 class Package(msgspec.Struct, frozen=True):
-    """A library that Hashtide needs."""
+    """A library that Hashtide requires."""
 
     name: str
     wanted: str
-    """As setup.cfg says it: ==0.14.0, >=9,<10."""
+    """As in setup.cfg: ==0.14.0, >=9,<10."""
     installed: str | None
     fits: bool
 
@@ -64,18 +64,18 @@ class Folder(msgspec.Struct, frozen=True):
 
 
 class Metrics(msgspec.Struct, frozen=True):
-    """What answers at the worker's port of this machine."""
+    """What answers at this machine's worker port."""
 
     address: str
     who: Literal["worker", "another", "nobody", "off"]
     alive: str = ""
-    """What /healthz says; empty where it is well."""
+    """The problem that /healthz reports; empty if none."""
     ready: str = ""
-    """What /readyz says; empty where it is well."""
+    """The problem that /readyz reports; empty if none."""
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """One of Kafka's."""
+    """A Kafka broker."""
 
     id: int
     address: str
@@ -83,7 +83,7 @@ class Broker(msgspec.Struct, frozen=True):
 
 
 class KafkaCluster(msgspec.Struct, frozen=True):
-    """The cluster. `operations`: what we may do with it, in Kafka's words; None where it does not say."""
+    """The cluster. `operations`: our authorized operations, in Kafka's terms; None if Kafka does not report them."""
 
     version: str
     brokers: tuple[Broker, ...]
@@ -91,15 +91,15 @@ class KafkaCluster(msgspec.Struct, frozen=True):
 
 
 class TopicFacts(msgspec.Struct, frozen=True):
-    """A topic as it is."""
+    """A topic in Kafka."""
 
     name: str
     partitions: int
     replicas: int
-    """Of the partition that has fewest."""
+    """Of the partition with the fewest."""
     leaderless: tuple[int, ...] = ()
     out_of_sync: tuple[int, ...] = ()
-    """Partitions some of whose replicas are behind or away."""
+    """Partitions with replicas that are behind or offline."""
     fewest_in_sync: int = 1
     configs: dict[str, str] = {}
     operations: frozenset[str] | None = None
@@ -112,13 +112,13 @@ class WorkerGroup(msgspec.Struct, frozen=True):
     state: str
     members: int
     assigned: dict[str, frozenset[int]] = {}
-    """Partitions that somebody has, by topic."""
+    """Assigned partitions by topic."""
     operations: frozenset[str] | None = None
 
 
 class PartitionProgress(msgspec.Struct, frozen=True):
-    """How far a partition is handled. Offsets; `waiting_since_ms` is when its first unhandled record was appended, by
-    the broker's clock, None where that could not be read."""
+    """Offsets of a partition. `waiting_since_ms`: when the first unhandled record was appended, by the broker's clock;
+    None if it could not be read."""
 
     topic: str
     partition: int
@@ -129,20 +129,20 @@ class PartitionProgress(msgspec.Struct, frozen=True):
 
     @property
     def behind(self) -> int:
-        """Records not handled yet."""
+        """Number of records not handled yet."""
         return lag(self.beginning, self.end, self.committed)
 
     @property
     def lost(self) -> int:
-        """Records that the retention took away before they were handled."""
+        """Number of records that retention deleted before they were handled."""
         return max(0, self.beginning - self.committed) if self.committed is not None else 0
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """posts.dead."""
+    """Contents of posts.dead."""
 
     records: int
-    """At most so many letters: dropped and replaced ones are among them until Kafka compacts the topic."""
+    """Upper bound: includes dropped and replaced letters until Kafka compacts the topic."""
     newest_reason: str | None = None
     newest_ms: int | None = None
 
@@ -154,26 +154,26 @@ class Template(msgspec.Struct, frozen=True):
     patterns: tuple[str, ...]
     priority: int = 0
     version: int = 0
-    """Rises with every change; 0 where there is none, which is not ours."""
+    """Increases with every change; 0 if it has none: then it is not ours."""
     schema: int = 1
-    """Rises with a change that an older worker can't live with (decision 12)."""
+    """Increases with a change that older workers can't handle (decision 12)."""
 
 
 class IndexFacts(msgspec.Struct, frozen=True):
-    """An index of ours, as it stands to the template of this version."""
+    """How one of our indices differs from this version's template."""
 
     name: str
     blocks: tuple[str, ...] = ()
     newer_schema: int | None = None
-    """Where it is one that this version does not know."""
+    """Its schema, if newer than this version's."""
     clashing: tuple[str, ...] = ()
-    """Fields of another type than we write."""
+    """Fields with a type other than we write."""
     missing: tuple[str, ...] = ()
-    """Fields that we write and it would refuse."""
+    """Fields that we write and the index would refuse."""
 
 
 class Disk(msgspec.Struct, frozen=True):
-    """The disk of a node of Elasticsearch."""
+    """The disk of an Elasticsearch node."""
 
     node: str
     total_bytes: int
@@ -181,17 +181,17 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 class DiskWatermark(msgspec.Struct, frozen=True):
-    """When a disk counts as full: `low`, `high` or `flood_stage`, and Elasticsearch's values of it."""
+    """A disk watermark of Elasticsearch: `low`, `high` or `flood_stage`."""
 
     name: str
     value: str
-    """85%, 0.85, or how much must be free: 10gb."""
+    """Used share, 85% or 0.85; or free space, 10gb."""
     max_headroom: str | None = None
-    """With a share: how much free is enough, however large the disk."""
+    """With a share: this much free space is enough on any disk."""
 
 
 class Shard(msgspec.Struct, frozen=True):
-    """Why one shard has no node."""
+    """An unassigned shard, and why."""
 
     index: str
     primary: bool
@@ -199,26 +199,26 @@ class Shard(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The cluster's, and that of our indices."""
+    """Health of the cluster and of our indices."""
 
     status: str
     nodes: int
     unassigned: int = 0
     ours: dict[str, str] = {}
-    """Indices of ours that are not green: red or yellow."""
+    """Our indices that are not green, with their status: red or yellow."""
     shard: Shard | None = None
 
 
 class Skew(msgspec.Struct, frozen=True):
-    """How a server's clock stands against ours. Above 0: ours is ahead."""
+    """Our clock minus the server's. Above 0: ours is ahead."""
 
     ms: int
     at_least_only: bool = False
-    """Only a server that is ahead of us would show."""
+    """A lower bound: it shows only that the server's clock is ahead of ours."""
 
 
 class Privileges(msgspec.Struct, frozen=True):
-    """What the login may do in Elasticsearch: for each role the privileges that are missing. None: security is off."""
+    """Privileges in Elasticsearch that the login lacks, by role. None: security is off."""
 
     user: str = ""
     missing: dict[str, tuple[str, ...]] | None = None

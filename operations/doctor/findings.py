@@ -1,4 +1,4 @@
-"""What a check says: how it stands, what was seen, and what to do."""
+"""The result of a check: its state, what is wrong, and what to do."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from typing import Final, Literal
 import msgspec
 
 State = Literal["ok", "warning", "wrong", "not checked"]
-"""Well; somebody should look in the morning; counts are missing or wrong, or soon will be; nobody can tell."""
+"""ok: well. warning: look in the morning. wrong: counts are missing or wrong, or soon will be. not checked: unknown."""
 STATES: Final[tuple[State, ...]] = ("wrong", "warning", "not checked", "ok")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One line of the answer. A check may have several."""
+    """One line of output. A check may have several."""
 
     check: str
     state: State
     says: str
     do: str = ""
-    """What helps. Empty where all is well."""
+    """The remedy. Empty if all is well."""
 
 
 def ok(check: str, says: str) -> Finding:
@@ -32,21 +32,21 @@ def warning(check: str, says: str, do: str) -> Finding:
 
 
 def wrong(check: str, says: str, do: str) -> Finding:
-    """Hashtide does not work like this, or not for long."""
+    """Hashtide does not work, or will soon stop working."""
     return Finding(check, "wrong", says, do)
 
 
 def not_checked(check: str, why: str, do: str = "") -> Finding:
-    """Nobody can tell."""
+    """The check could not run."""
     return Finding(check, "not checked", why, do)
 
 
 def unless(found: list[Finding], otherwise: Finding) -> list[Finding]:
-    """What was found, or that all is well."""
+    """The findings; `otherwise` if there are none."""
     return found or [otherwise]
 
 
 def tally(findings: Iterable[Finding]) -> dict[State, int]:
-    """How many of each state."""
+    """Number of findings per state."""
     counted = Counter(finding.state for finding in findings)
     return {state: counted[state] for state in STATES}

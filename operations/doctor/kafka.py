@@ -1,6 +1,6 @@
-"""What is found in Kafka. Reads only, joins no group, and asks by the client that producers and commands use.
+"""Facts about Kafka. Only reads, joins no group, and uses the same client as producers and commands.
 
-Everything blocks, for some seconds at most, and raises kafka.errors.KafkaError; KafkaUnreachable at the start.
+All methods block for a few seconds at most and raise kafka.errors.KafkaError; entering raises KafkaUnreachable.
 """
 
 import time
@@ -22,11 +22,11 @@ PATIENCE_S: Final = 4.0
 ANSWER_MS: Final = 4_000
 READ_S: Final = 3.0
 LAST_LETTERS: Final = 20
-"""Of each partition of posts.dead: the newest record may be one that drops a letter."""
+"""Records to read per partition of posts.dead: the newest may be tombstones."""
 
 
 class KafkaProbe:
-    """Kafka, as a context manager: open only once."""
+    """A context manager; enter it only once."""
 
     def __init__(self, settings: Common) -> None:
         self._settings = settings
@@ -54,18 +54,18 @@ class KafkaProbe:
         self._consumer.close()
         self._admin.close()
 
-    def kafka(self) -> KafkaCluster:
-        """The cluster."""
+    def cluster(self) -> KafkaCluster:
+        """The brokers, and what our login may do."""
         found = self._admin.describe_cluster()
         brokers = tuple(
             Broker(each["broker_id"], f"{each['host']}:{each['port']}", bool(each.get("is_fenced")))
             for each in found["brokers"]
         )
-        version = ".".join(map(str, self._admin._manager.broker_version))  # by what it can do; none is told
+        version = ".".join(map(str, self._admin._manager.broker_version))  # guessed from the APIs: brokers report none
         return KafkaCluster(version, brokers, _operations(found))
 
     def topics(self, names: Sequence[str]) -> dict[str, TopicFacts]:
-        """Those topics that are there, with their settings where we may see them."""
+        """The topics that exist, with their settings if our login may read them."""
         described = {each["name"]: each for each in self._admin.describe_topics(list(names)) if not each["error_code"]}
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in described]
         configs = self._admin.describe_configs(resources, config_filter="all").get("topic", {}) if resources else {}
@@ -77,7 +77,7 @@ class KafkaProbe:
         try:
             found = self._admin.describe_groups([name])[name]
         except (GroupIdNotFoundError, CoordinatorNotAvailableError):
-            return WorkerGroup(name, "Dead", 0)  # a new broker has no coordinator yet: then there is no group, either
+            return WorkerGroup(name, "Dead", 0)  # a new broker without a coordinator has no group either
         assigned: dict[str, set[int]] = {}
         for member in found["members"]:
             for part in (member["member_assignment"] or {}).get("assigned_partitions", ()):
@@ -90,9 +90,9 @@ class KafkaProbe:
         return str(getattr(self._settings, "group", "hashtide"))
 
     def positions(self, topics: Mapping[str, TopicFacts]) -> list[PartitionProgress]:
-        """How far each partition is handled, and since when what is not has waited."""
+        """Each partition's committed offset, and since when the first unhandled record waits."""
         partitions = _partitions(topics)
-        committed = self._committed()  # first: it may grow meanwhile, and so may the ends
+        committed = self._committed()  # before the ends: both may grow meanwhile, and lag must not be negative
         beginnings, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
         found = [
             PartitionProgress(tp.topic, tp.partition, beginnings[tp], ends[tp], committed.get(tp)) for tp in partitions
@@ -104,7 +104,7 @@ class KafkaProbe:
         ]
 
     def letters(self) -> Letters:
-        """How many dead letters there may be, and the newest of them."""
+        """An upper bound of the number of dead letters, and the newest one."""
         partitions = [TopicPartition(POSTS_DEAD, number) for number in self._consumer.partitions_for_topic(POSTS_DEAD)]
         beginnings, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
         starts = {
@@ -125,7 +125,7 @@ class KafkaProbe:
         return Letters(count, newest[1] if newest else None, newest[0] if newest else None)
 
     def newest_ms(self, topics: Mapping[str, TopicFacts]) -> int | None:
-        """When the newest record was appended, by the broker's clock; None where there is none."""
+        """When the newest record was appended, by the broker's clock; None if there are no records."""
         partitions = _partitions(topics)
         ends, beginnings = self._consumer.end_offsets(partitions), self._consumer.beginning_offsets(partitions)
         starts = {(tp.topic, tp.partition): ends[tp] - 1 for tp in partitions if ends[tp] > beginnings[tp]}
@@ -140,7 +140,7 @@ class KafkaProbe:
         return {tp: committed.offset for tp, committed in found.items() if committed.offset >= 0}
 
     def _read(self, starts: Mapping[tuple[str, int], int], most: int) -> dict[tuple[str, int], list[Any]]:
-        """The first records of partitions from an offset on, up to `most` of each, as far as READ_S suffices."""
+        """Up to `most` records of each partition from its start offset; fewer after READ_S."""
         found: dict[tuple[str, int], list[Any]] = {place: [] for place in starts}
         waiting = set(starts)
         self._consumer.assign([TopicPartition(*place) for place in starts])
@@ -179,6 +179,6 @@ def _topic(name: str, found: Mapping[str, Any], configs: Mapping[str, Any]) -> T
 
 
 def _operations(found: Mapping[str, Any]) -> frozenset[str] | None:
-    """What we may do with something; None where Kafka does not say."""
-    told = found.get("authorized_operations")
-    return frozenset(told) if isinstance(told, list | tuple | set | frozenset) else None
+    """Our authorized operations; None if Kafka does not report them."""
+    allowed = found.get("authorized_operations")
+    return frozenset(allowed) if isinstance(allowed, list | tuple | set | frozenset) else None

@@ -1,1 +1,1 @@
-"""Retention in Elasticsearch: what is older than it is to be kept is dropped."""
+"""Retention in Elasticsearch: drop data that is too old."""

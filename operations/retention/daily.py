@@ -1,6 +1,6 @@
-"""Retention by the workers: once a day, on the one that Kafka has elected by giving it a certain partition.
+"""Retention in the workers: once a day, in the worker with partition 0 of posts.raw.
 
-It is elected for economy alone: two that do it at once do no harm.
+One worker is elected only to save work: two at once do no harm.
 """
 
 import asyncio
@@ -31,20 +31,20 @@ AGAIN_AFTER_MS: Final = HOUR_MS
 
 
 def register() -> None:
-    """Show retention's metrics in /metrics, once."""
+    """Register retention's metrics for /metrics. Call it once."""
     for metric in (metrics.RETENTION_DROPPED, metrics.RETENTION_FAILED, metrics.RETENTION_LAST_SUCCESS):
         REGISTRY.register(metric)
 
 
 def attach(settings: OperationsSettings, policy: RetentionPolicy, app: BatchApp) -> None:
-    """Have a worker's app enforce `policy` while it is the elected one. Reads the files of Elasticsearch's login."""
+    """Make a worker's app enforce `policy` while it is elected. Reads the files with Elasticsearch's credentials."""
     register()
     at = connection(settings)
     app.task(DailyRetention(partial(enforce, at, policy), partial(app.has, POSTS_RAW, 0), wall_clock_ms).run)
 
 
 class DailyRetention:
-    """Enforces retention until cancelled. `enforce(now_ms)` is retention.enforce on what the settings say."""
+    """Enforces retention until cancelled. `enforce(now_ms)` is retention.enforce with the settings' policy."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class DailyRetention:
         self._due_ms = 0
 
     async def run(self) -> None:
-        """Look every few seconds whether it is due and ours. Returns never, and ends no worker."""
+        """Call `enforce_if_due` every LOOK_EVERY_S seconds. Never returns, and never stops the worker."""
         while True:
-            await self.look()
+            await self.enforce_if_due()
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self) -> None:
-        """Enforce it where this worker is elected and has not done it today (UTC); an hour later where that failed."""
+    async def enforce_if_due(self) -> None:
+        """Enforce retention if this worker is elected, once per UTC day; after a failure, again in an hour."""
         now_ms = self._clock_ms()
         if now_ms < self._due_ms or not self._elected():
             return
@@ -74,7 +74,7 @@ class DailyRetention:
         for each in report.dropped:
             log.info("retention dropped %s: %s documents, %s bytes", each.index, each.documents, each.bytes)
         for index, why in failed.items():
-            log.warning("retention could not drop %s, and tries again in an hour: %s", index, why)
+            log.warning("retention could not drop %s; next try in an hour: %s", index, why)
         metrics.RETENTION_DROPPED.inc(len(report.dropped))
         if failed:
             metrics.RETENTION_FAILED.inc()

@@ -1,9 +1,9 @@
-"""Retention in Elasticsearch: what is older than it is kept goes, and can't come back by a post that comes late.
+"""Retention in Elasticsearch: drop data that is too old, so that a late post can't bring it back.
 
-Daily indices go whole; gaps and canaries, one by one. Before an index goes, Elasticsearch is told never to make it
-again: by an index template over the names of all days that are too old, with `allow_auto_create: false` (Elasticsearch
-guide, "Create or update an index template"). A bulk that would make one gets a 404 for that document, which the count
-agent takes for `older-than-retention` (docs/decisions/0011-dropped-days-stay-dropped.md).
+Daily indices are dropped whole; gaps and canaries, one by one. First a fence prevents that Elasticsearch creates a
+dropped index again: an index template for the names of all days that are too old, with `allow_auto_create: false`
+(Elasticsearch guide, "Create or update an index template"). A bulk item for such an index gets a 404, which the count
+agent reports as `older-than-retention` (docs/decisions/0011-dropped-days-stay-dropped.md).
 """
 
 from collections.abc import Iterable
@@ -24,11 +24,11 @@ from operations.retention import rules
 from operations.retention.rules import RetentionPolicy
 
 FENCE: Final = "hashtide-dropped"
-"""The templates are called FENCE-FAMILY-DAY: two runs with other settings never write the same one, and all are in
-force, so that the latest day always is, whoever comes last."""
+"""The templates are named FENCE-FAMILY-DAY: runs with different settings never write the same one. All of them apply,
+so the latest day always does, whichever run comes last."""
 
 ABOVE_OTHERS: Final = 1_000
-"""The least priority of such a template. It rises with the day: two of one priority must not overlap."""
+"""Minimum priority of a fence. It increases with the day: templates of equal priority must not overlap."""
 
 REQUEST_TIMEOUT_S: Final = 60.0
 AT_ONCE: Final = 1_000
@@ -36,11 +36,11 @@ CLOCKS_DIFFER_MS: Final = HOUR_MS
 
 
 class NothingDropped(HashtideError):
-    """It would not have been safe. The message says why."""
+    """Dropping would not be safe. The message says why."""
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """An index that went, or would; None: not known, of a closed one."""
+    """An index that was dropped; in a dry run, that would be. None: unknown, because the index is closed."""
 
     index: str
     documents: int | None
@@ -48,25 +48,25 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class RetentionReport(msgspec.Struct, kw_only=True):
-    """What went, or of a dry run, would go."""
+    """What was dropped; in a dry run, what would be."""
 
     dry_run: bool
     first_days: dict[str, str] = {}
-    """For each family of indices the first day that stays: earlier ones are not made any more."""
+    """The first day that stays, per index family. Indices of earlier days are not created again."""
     dropped: list[Dropped] = []
     failed: dict[str, str] = {}
-    """What should have gone and is still there, and why."""
+    """Indices that should have been dropped and still exist, with the reason."""
     left: dict[str, str] = {}
-    """What looks like a daily index of ours and is none, or is of the future."""
+    """Indices that are named like our daily ones but are not, or whose day is in the future, with the reason."""
     gaps: int = 0
     canaries: int = 0
 
 
 async def enforce(where: Where, keep: RetentionPolicy, now_ms: int, *, dry_run: bool = False) -> RetentionReport:
-    """Drop what is older than `keep` says. Harmless again and again, and by several at once.
+    """Drop what is older than `keep` says. Idempotent; several may run at once.
 
-    What one index has against it keeps no other from going: it is in `failed`. Asks each thing once; who calls tries
-    again. Raises NothingDropped, elasticsearch.ApiError and elastic_transport.TransportError.
+    One index that can't be dropped does not stop the others: it is in `failed`. Retries nothing; the caller retries.
+    Raises NothingDropped, elasticsearch.ApiError, elastic_transport.TransportError.
     """
     client = connect_async(where, REQUEST_TIMEOUT_S)
     try:
@@ -79,37 +79,37 @@ async def _enforce(client: AsyncElasticsearch, keep: RetentionPolicy, now_ms: in
     await _check_clock(client, now_ms)
     firsts = keep.firsts(now_ms)
     report = RetentionReport(dry_run=dry_run, first_days={family: _dotted(first) for family, first in firsts.items()})
-    there = await _daily_indices(client)
-    going, report.left = rules.sort(there, firsts, now_ms)
+    found = await _daily_indices(client)
+    expired, report.left = rules.sort(found, firsts, now_ms)
     if not dry_run:
         await _fence(client, firsts)
-    for index in going:
+    for index in expired:
         try:
             if dry_run or await _drop(client, index):
-                report.dropped.append(there[index])
+                report.dropped.append(found[index])
         except (ApiError, TransportError) as error:
             report.failed[index] = str(error)
     before_ms = keep.gaps_before_ms(now_ms)
     if before_ms is not None:
-        report.gaps = await _empty(client, INGEST_GAPS, "event.end", before_ms, report)
-        report.canaries = await _empty(client, CANARIES, "@timestamp", before_ms, report)
+        report.gaps = await _delete_before(client, INGEST_GAPS, "event.end", before_ms, report)
+        report.canaries = await _delete_before(client, CANARIES, "@timestamp", before_ms, report)
     return report
 
 
 async def _check_clock(client: AsyncElasticsearch, now_ms: int) -> None:
-    """A clock that is a year ahead would have everything dropped, for good."""
+    """Compare the clocks: with a clock one year ahead, everything would be dropped for good. Raises NothingDropped."""
     answer = await client.nodes.stats(node_id="_local", metric="breaker", filter_path="nodes.*.timestamp")
     for node in answer.body["nodes"].values():
         if abs(node["timestamp"] - now_ms) > CLOCKS_DIFFER_MS:
             hours = abs(node["timestamp"] - now_ms) / HOUR_MS
             raise NothingDropped(
-                f"the clocks of this machine and of Elasticsearch differ by {hours:,.1f} h: set them right. "
-                "Nothing was dropped"
+                f"the clocks of this machine and Elasticsearch differ by {hours:,.1f} h: nothing was dropped. "
+                "Correct the clocks"
             )
 
 
 async def _daily_indices(client: AsyncElasticsearch) -> dict[str, Dropped]:
-    """Every index called as daily ones are, closed ones too, and how large it is. Of an alias, what is behind it."""
+    """All indices with names like our daily ones, also closed ones, with their sizes. Aliases are resolved."""
     families = [f"{family}-*" for family in names.DAILY_FAMILIES]
     named = await client.indices.get_settings(
         index=families, name="index.creation_date", expand_wildcards=["open", "closed", "hidden"]
@@ -124,12 +124,15 @@ async def _daily_indices(client: AsyncElasticsearch) -> dict[str, Dropped]:
 
 
 async def _fence(client: AsyncElasticsearch, firsts: dict[str, date]) -> None:
-    """Have no day before these first ones made any more. An earlier run's fence stays where it reaches further."""
+    """Prevent the creation of indices before these days. A fence of an earlier run stays if its day is later.
+
+    Raises NothingDropped.
+    """
     answer = await client.options(ignore_status=404).indices.get_index_template(name=f"{FENCE}-*")
-    there = {item["name"] for item in answer.body.get("index_templates", [])}
+    existing = {item["name"] for item in answer.body.get("index_templates", [])}
     for family, first in firsts.items():
         wanted = _fence_name(family, first)
-        ours = sorted(name for name in there if name.startswith(f"{FENCE}-{family}-"))  # by day
+        ours = sorted(name for name in existing if name.startswith(f"{FENCE}-{family}-"))  # by day
         patterns = rules.patterns(family, first)
         if patterns and not (ours and ours[-1] >= wanted):
             put = await client.indices.put_index_template(
@@ -142,16 +145,16 @@ async def _fence(client: AsyncElasticsearch, firsts: dict[str, date]) -> None:
             )
             if not put["acknowledged"]:
                 raise NothingDropped(
-                    f"not every node of Elasticsearch has taken the template {wanted}: nothing was dropped"
+                    f"not every Elasticsearch node has acknowledged the template {wanted}: nothing was dropped"
                 )
             ours.append(wanted)
         for name in ours[:-1]:
-            with suppress(NotFoundError):  # another run was faster
+            with suppress(NotFoundError):  # another run has deleted it
                 await client.indices.delete_index_template(name=name)
 
 
 async def _drop(client: AsyncElasticsearch, index: str) -> bool:
-    """Delete the one index of this very name; whether it was there."""
+    """Delete exactly this index, no wildcards; returns whether it existed."""
     try:
         await client.indices.delete(index=index, expand_wildcards="none")
     except NotFoundError:
@@ -159,8 +162,10 @@ async def _drop(client: AsyncElasticsearch, index: str) -> bool:
     return True
 
 
-async def _empty(client: AsyncElasticsearch, index: str, field: str, before_ms: int, report: RetentionReport) -> int:
-    """Delete the documents of an index whose `field` is before a moment, or in a dry run, count them; how many."""
+async def _delete_before(
+    client: AsyncElasticsearch, index: str, field: str, before_ms: int, report: RetentionReport
+) -> int:
+    """Delete the documents with `field` before `before_ms`, or count them in a dry run; returns their number."""
     query = {"range": {field: {"lt": before_ms, "format": "epoch_millis"}}}
     try:
         if report.dry_run:
@@ -173,7 +178,7 @@ async def _empty(client: AsyncElasticsearch, index: str, field: str, before_ms: 
             )
             done = await _delete(client, found["hits"]["hits"])
             deleted += done
-            if not done:  # nothing is left, or only what changes under our hands
+            if not done:  # nothing is left, or only documents that others are changing
                 return deleted
     except (ApiError, TransportError) as error:
         report.failed[index] = str(error)
@@ -181,7 +186,7 @@ async def _empty(client: AsyncElasticsearch, index: str, field: str, before_ms: 
 
 
 async def _delete(client: AsyncElasticsearch, hits: Iterable[dict[str, Any]]) -> int:
-    """Delete documents that are still as they were found (a place of a canary may have a new one); how many."""
+    """Delete documents unless they changed since the search, as a canary's may; returns their number."""
     operations = [
         {"delete": {"_index": hit["_index"], "_id": hit["_id"]}
          | {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}}

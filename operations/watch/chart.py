@@ -1,7 +1,7 @@
-"""A view as options of ECharts (its documentation, "Option"). Pure.
+"""A view as ECharts options (ECharts' documentation, "Option"). Pure.
 
-Text from posts is only ever a value, never a key: NiceGUI runs what stands under a key that begins with a colon. And it
-is drawn as text of an SVG picture, tooltip included (`richText`), so that no HTML is made of it.
+Text from posts must only be a value, never a key: NiceGUI executes the value of a key that starts with a colon. It is
+drawn as SVG text, also in the tooltip (`richText`), so that it never becomes HTML.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -9,23 +9,23 @@ from typing import Any, Final
 
 from operations.terminal import isolated
 from operations.watch import words
-from operations.watch.model import SERIES, ChartSeries, GapMark, Seen
+from operations.watch.model import SERIES, ChartSeries, GapMark, ViewData
 from operations.watch.periods import Period
 
-# Okabe and Ito's colours ("Color Universal Design"): people with any colour vision tell them apart. A purple stands for
-# their yellow, which can't be seen on white.
+# Okabe and Ito's colours ("Color Universal Design"), distinct for people with any colour vision. Purple replaces their
+# yellow, which is invisible on white.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6BB1")
 OTHERS: Final = "#9AA0A6"
 TEXT: Final = "#767677"
-"""Stands for the page's colour of quiet text: its stylesheet puts that in its place, dark or light."""
+"""Placeholder for the colour of secondary text: the stylesheet replaces it, for dark and light."""
 LINE: Final = "rgba(128,128,128,.22)"
 
 
 def slots(keys: Sequence[str], before: Sequence[str | None]) -> list[str | None]:
-    """Which key has which colour: who had one keeps it, newcomers take those that are free."""
+    """Assign colours to keys: a key keeps its colour, new keys take the free ones."""
     kept = [key if key in keys else None for key in before] + [None] * (SERIES - len(before))
-    newcomers = iter([key for key in keys if key not in kept])
-    return [key if key is not None else next(newcomers, None) for key in kept]
+    new = iter([key for key in keys if key not in kept])
+    return [key if key is not None else next(new, None) for key in kept]
 
 
 def colour(key: str | None, of: Sequence[str | None]) -> str:
@@ -33,20 +33,20 @@ def colour(key: str | None, of: Sequence[str | None]) -> str:
     return COLOURS[of.index(key)] if key is not None and key in of else OTHERS
 
 
-def options(seen: Seen, of: Sequence[str | None]) -> dict[str, Any]:
-    """All options but for the zoom, which is the reader's."""
-    by_key = {series.key: series for series in seen.series}
-    length_ms = seen.period.to_ms - seen.period.from_ms
-    steps = [words.step(start, length_ms, seen.period.step_ms) for start in seen.starts]
-    # Always as many series, so that ECharts merges them into the old ones and keeps the zoom.
+def options(data: ViewData, of: Sequence[str | None]) -> dict[str, Any]:
+    """All options except the zoom, which the reader controls."""
+    by_key = {series.key: series for series in data.series}
+    length_ms = data.period.to_ms - data.period.from_ms
+    steps = [words.step(start, length_ms, data.period.step_ms) for start in data.starts]
+    # Always the same number of series, so that ECharts merges them and keeps the zoom.
     stack = [_bars(by_key.get(key) if key is not None else None, COLOURS[slot]) for slot, key in enumerate(of)]
     stack.append(_bars(by_key.get(None), OTHERS))
-    stack.append(_behind("gap", _touched(seen.period, seen.gaps), "rgba(213,94,0,.30)"))
-    stack.append(_behind("still running", {len(seen.starts) - 1} if seen.live else set(), LINE))
+    stack.append(_shading("gap", _steps_with_gaps(data.period, data.gaps), "rgba(213,94,0,.30)"))
+    stack.append(_shading("still running", {len(data.starts) - 1} if data.live else set(), LINE))
     return {
         "useUTC": True,
         "animation": False,
-        "aria": {"enabled": False},  # the page has a label and a table in its stead
+        "aria": {"enabled": False},  # the page has a label and a table instead
         "grid": {"left": 56, "right": 8, "top": 12, "bottom": 58, "outerBoundsMode": "none"},
         "xAxis": [
             {
@@ -83,7 +83,7 @@ def options(seen: Seen, of: Sequence[str | None]) -> dict[str, Any]:
 
 
 def zoom() -> list[dict[str, Any]]:
-    """The reader's zoom, at its beginning: all. Plain wheels scroll the page."""
+    """The initial zoom: everything. The wheel zooms only with Ctrl; without, it scrolls the page."""
     both = {"xAxisIndex": [0, 1]}
     return [
         {
@@ -121,8 +121,8 @@ def _bars(series: ChartSeries | None, colour: str) -> dict[str, Any]:
     }
 
 
-def _behind(name: str, steps: Set[int], colour: str) -> dict[str, Any]:
-    """Whole steps shaded behind the stack, by axes of their own."""
+def _shading(name: str, steps: Set[int], colour: str) -> dict[str, Any]:
+    """Steps shaded behind the stack, on separate axes."""
     return {
         "type": "bar",
         "name": name,
@@ -139,8 +139,8 @@ def _behind(name: str, steps: Set[int], colour: str) -> dict[str, Any]:
     }
 
 
-def _touched(period: Period, gaps: Iterable[GapMark]) -> set[int]:
-    """The steps that gaps touch."""
+def _steps_with_gaps(period: Period, gaps: Iterable[GapMark]) -> set[int]:
+    """The steps that overlap gaps."""
     touched: set[int] = set()
     for gap in gaps:
         from_ms, to_ms = max(gap.from_ms, period.from_ms), min(max(gap.to_ms, gap.from_ms + 1), period.to_ms)

@@ -1,4 +1,4 @@
-"""Views for everybody who looks: the same view is asked for once, and the last good one stays while none can be had."""
+"""Shares views between readers: each view is queried once; the last good one stays while Elasticsearch fails."""
 
 import asyncio
 import logging
@@ -12,74 +12,74 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from hashtide.elasticsearch.session import ElasticsearchFailed
-from operations.watch.model import Ask, View
+from operations.watch.model import Selection, View
 
 log = logging.getLogger(__name__)
 
 FRESH_MS: Final = 2_000
-"""So long a view is shared."""
-MOST_ASKS: Final = 64
-"""What was looked at longest ago is forgotten."""
+"""How long a view is shared."""
+MAX_VIEWS: Final = 64
+"""Views cached; the least recently used is dropped."""
 
-Read = Callable[[Ask, int], Awaitable[View]]
-"""Ask Elasticsearch, at a moment. Raises TransportError, ApiError, ElasticsearchFailed."""
+Read = Callable[[Selection, int], Awaitable[View]]
+"""Query Elasticsearch; the int is the current time in ms. Raises TransportError, ApiError, ElasticsearchFailed."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """Why there is nothing newer."""
+    """Why there is no newer view."""
 
     what: str
-    """For people; it names no address."""
+    """For people; contains no address."""
     since_ms: int
 
 
-class Known(msgspec.Struct, frozen=True):
+class FeedState(msgspec.Struct, frozen=True):
     """What can be shown now."""
 
     view: View | None
-    """The newest there is; None: there never was one."""
+    """The newest view; None: there has been none yet."""
     trouble: Trouble | None
-    """None: Elasticsearch has answered."""
+    """None: Elasticsearch answers."""
     grown_ms: int | None
-    """When more posts were counted than before, as far as was seen here; None: not since this began to look."""
+    """When the number of counted posts was last seen to grow; None: not since the start."""
 
 
-class _Kept:
+class _CachedView:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.asked_ms: int | None = None
+        self.queried_ms: int | None = None
         self.view: View | None = None
 
 
 class Feed:
-    """Serves any number of readers of one event loop. `now_ms` is injected; `read` is called with what it says."""
+    """Serves any number of readers on one event loop. `now_ms` is the clock, also for `read`."""
 
     def __init__(self, read: Read, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._read, self.now_ms = read, now_ms
-        self._kept: OrderedDict[Ask, _Kept] = OrderedDict()
+        self._cache: OrderedDict[Selection, _CachedView] = OrderedDict()
         self._trouble: Trouble | None = None
         self._counted: int | None = None
         self._grown_ms: int | None = None
 
-    async def see(self, ask: Ask) -> Known:
-        """The view, not older than FRESH_MS; where Elasticsearch has none to give, the last one and why. Never raises.
+    async def get(self, selection: Selection) -> FeedState:
+        """The view, at most FRESH_MS old; if Elasticsearch fails, the last one and the reason. Never raises.
 
-        Waits for Elasticsearch; who asks for the same meanwhile waits for the same answer.
+        Waits for Elasticsearch. Concurrent calls for the same view wait for the same answer.
         """
-        kept = self._kept.setdefault(ask, _Kept())
-        self._kept.move_to_end(ask)
-        while len(self._kept) > MOST_ASKS:
-            self._kept.popitem(last=False)
-        async with kept.lock:
-            if kept.asked_ms is None or self.now_ms() - kept.asked_ms >= FRESH_MS:
-                kept.view = await self._ask(ask) or kept.view
-                kept.asked_ms = self.now_ms()
-        return Known(kept.view, self._trouble, self._grown_ms)
+        cached = self._cache.setdefault(selection, _CachedView())
+        self._cache.move_to_end(selection)
+        while len(self._cache) > MAX_VIEWS:
+            self._cache.popitem(last=False)
+        async with cached.lock:
+            if cached.queried_ms is None or self.now_ms() - cached.queried_ms >= FRESH_MS:
+                cached.view = await self._query(selection) or cached.view
+                cached.queried_ms = self.now_ms()
+        return FeedState(cached.view, self._trouble, self._grown_ms)
 
-    async def _ask(self, ask: Ask) -> View | None:
+    async def _query(self, selection: Selection) -> View | None:
         now_ms = self.now_ms()
         try:
-            view = await self._read(ask, now_ms)
+            view = await self._read(selection, now_ms)
         except (TransportError, ApiError, ElasticsearchFailed) as error:
             if self._trouble is None:
                 self._trouble = Trouble(describe(error), now_ms)
@@ -95,11 +95,11 @@ class Feed:
 
 
 def describe(error: Exception) -> str:
-    """What went wrong, without an address, which may hold a password."""
+    """The error as text, without the address, which may contain a password."""
     if isinstance(error, TransportError):
         return f"Elasticsearch does not answer ({type(error).__name__})"
     if isinstance(error, ApiError) and error.meta.status in (401, 403):
         return f"Elasticsearch refuses the login (status {error.meta.status})"
     if isinstance(error, ApiError):
-        return f"Elasticsearch refuses to answer (status {error.meta.status})"
+        return f"Elasticsearch answers with an error (status {error.meta.status})"
     return str(error)

@@ -1,8 +1,8 @@
-"""Who may ask the page's server: whoever names it by an address of its own. ASGI middleware.
+"""Protects the page's server from other sites. ASGI middleware.
 
-A page elsewhere could point a name of its own at 127.0.0.1 and read this one through its reader's browser (DNS
-rebinding). So a request must name this server by an IP address, by `localhost` or by a name that it was told; and
-what comes from a page must come from this one, websockets above all, which browsers let cross origins.
+Another site could point its name to 127.0.0.1 and read this page through its reader's browser (DNS rebinding). So the
+Host of a request must be an IP address, `localhost` or a configured name, and its Origin must be this page: above all
+for websockets, which browsers allow across origins.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
@@ -21,7 +21,7 @@ SAFE = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    # NiceGUI compiles templates in the browser: 'unsafe-eval'. Whatever runs can talk to this server and to no other.
+    # NiceGUI compiles templates in the browser: 'unsafe-eval'. Scripts can connect only to this server.
     (
         b"content-security-policy",
         b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -31,7 +31,7 @@ SAFE = (
 
 
 def is_own(host: str, names: Iterable[str]) -> bool:
-    """Whether a Host header names this server: by an address, or by one of its names."""
+    """Whether a Host header names this server: an IP address, `localhost` or one of `names`."""
     hostname = _hostname(f"//{host}")
     if hostname in {"localhost", *(name.lower() for name in names)}:
         return True
@@ -43,7 +43,7 @@ def is_own(host: str, names: Iterable[str]) -> bool:
 
 
 def is_same_site(origin: str, host: str, names: Iterable[str]) -> bool:
-    """Whether a page's origin is this server: as it was asked, or, where a proxy asks, one of its names."""
+    """Whether an Origin header is this server: the request's Host, or behind a proxy one of `names`."""
     return origin.partition("://")[2] == host or _hostname(origin) in {name.lower() for name in names}
 
 
@@ -55,7 +55,7 @@ def _hostname(url: str) -> str:
 
 
 class Guard:
-    """Refuses what is not for this server (421), or from another's page (403); adds headers to every answer."""
+    """Refuses requests with a wrong Host (421) or Origin (403); adds security headers to every answer."""
 
     def __init__(self, app: App, names: Sequence[str]) -> None:
         self._app, self._names = app, names
@@ -68,20 +68,20 @@ class Guard:
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         if not is_own(host, self._names):
-            await _refuse(scope, send, 421, b"This server does not go by that name.\n")
+            await _refuse(scope, send, 421, b"Unknown host name: set HASHTIDE_WATCH_NAMES.\n")
         elif origin is not None and not is_same_site(origin, host, self._names):
-            await _refuse(scope, send, 403, b"Not from another site.\n")
+            await _refuse(scope, send, 403, b"Requests from other sites are refused.\n")
         else:
             await self._app(scope, receive, send)
 
 
 def _with_headers(send: Send) -> Send:
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *SAFE]
         await send(message)
 
-    return sending
+    return send_with_headers
 
 
 async def _refuse(scope: Scope, send: Send, status: int, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is shown: a View, made of the sums that Elasticsearch has. Pure; times are integer milliseconds, UTC."""
+"""What is shown: a View, built from sums in Elasticsearch. Pure. Times are integer milliseconds, UTC."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, get_args
@@ -12,32 +12,32 @@ from operations.watch.spikes import BIN_MS, Bins, Driver, Spike, usual
 from stream_jobs.domain.windows import WINDOW_MS, Status
 
 By = Literal["language", "region", "kind"]
-"""What the chart is stacked by: of these a post has exactly one each, so that the stack is the sum."""
+"""What the chart is stacked by: a post has exactly one of each, so the stack is the sum."""
 
 BYS: Final[tuple[By, ...]] = get_args(By)
 TOP: Final = 10
 SERIES: Final = 7
-"""Colours that people can tell apart; what is left is one series more."""
+"""Number of distinct colours; all other keys form one more series."""
 
 
-class Ask(msgspec.Struct, frozen=True):
-    """What somebody wants to see."""
+class Selection(msgspec.Struct, frozen=True):
+    """What a reader has chosen to see."""
 
     campaign: str | None = None
-    """None: all posts, of a campaign or not."""
+    """None: all posts, also those of no campaign."""
     platform: str | None = None
     span: Span = "1h"
     by: By = "language"
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """Where the counted windows of a campaign and platform lie, and what there is at all."""
+    """The time range of the counts of a campaign and platform, and which campaigns and platforms exist."""
 
     oldest_ms: int | None
     newest_ms: int | None
-    """Starts of the oldest and newest window; None: nothing is counted."""
+    """Starts of the oldest and newest window; None: no counts."""
     counted: int
-    """Posts in all, whatever was asked for: it grows when a worker counts."""
+    """All counted posts, of any campaign and platform: grows when a worker counts."""
     campaigns: tuple[str, ...]
     platforms: tuple[str, ...]
 
@@ -48,13 +48,13 @@ class Sum(msgspec.Struct, frozen=True):
     key: str
     posts: int
     recent: int
-    """Those in the newer half of the period."""
+    """Posts in the newer half of the period."""
     steps: Mapping[int, int] = {}
-    """Posts by start of the step, where the chart is stacked by this."""
+    """Posts by start of the step; empty unless the chart is stacked by this dimension."""
 
 
 class Sums(msgspec.Struct, frozen=True):
-    """What Elasticsearch says of a period."""
+    """Elasticsearch's sums for a period."""
 
     documents: int
     posts: int
@@ -62,12 +62,12 @@ class Sums(msgspec.Struct, frozen=True):
     """Posts by start of the step."""
     by_status: Mapping[Status, int]
     tops: Mapping[Dimension, Sequence[Sum]]
-    """The largest of each dimension, the largest first."""
+    """The largest keys of each dimension, largest first."""
     bins: Bins
-    """Posts of all kinds: see spikes."""
+    """Posts of all kinds, for `spikes`."""
     replies: Bins
     gaps: Sequence["GapMark"]
-    """The newest first."""
+    """Newest first."""
     gaps_in_all: int
 
 
@@ -82,53 +82,53 @@ class GapMark(msgspec.Struct, frozen=True):
 
 
 class TopRow(msgspec.Struct, frozen=True):
-    """A row of a table of the largest."""
+    """A row of a table of the largest keys."""
 
     key: str
     name: str
     posts: int
     share: float
-    """Of all posts in view, 0 to 1. Of hashtags: of posts that carry it, since a post may carry several."""
+    """Share of all posts in view, 0 to 1. Shares of hashtags may sum to more: a post may have several."""
     trend: float | None
-    """The newer half of the view against the older: 0.5 is half as much again. None: nothing was in the older."""
+    """Change from the older half of the view to the newer: 0.5 is +50 %. None: no posts in the older half."""
 
 
 class ChartSeries(msgspec.Struct, frozen=True):
     """One colour of the chart."""
 
     key: str | None
-    """None: all that have no series of their own."""
+    """None: all other keys."""
     name: str
     values: tuple[int, ...]
-    """Posts, step by step."""
+    """Posts per step."""
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """Posts a minute, over the five minutes up to the newest counted minute."""
+    """Posts per minute, in the 5 minutes up to the newest counted minute."""
 
     a_minute: float
     usual: float | None
-    """The median of the day before; None: less than an hour of it is known."""
+    """The median of the day before; None: less than an hour of data."""
 
     @property
     def times(self) -> float | None:
-        """How many times the usual; None where that is nothing, or not known."""
+        """The rate divided by the usual; None if the usual is 0 or unknown."""
         return self.a_minute / self.usual if self.usual else None
 
 
 class View(msgspec.Struct, frozen=True):
-    """Everything that is shown of one Ask at one moment."""
+    """Everything that is shown for one Selection at one time."""
 
-    ask: Ask
+    selection: Selection
     at_ms: int
-    """When Elasticsearch was asked."""
+    """When Elasticsearch was queried."""
     extent: Extent
-    seen: "Seen | None"
-    """None: nothing is counted."""
+    data: "ViewData | None"
+    """None: no counts."""
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """The part of a View that there is only with data."""
+class ViewData(msgspec.Struct, frozen=True):
+    """The part of a View that exists only if there are counts."""
 
     period: Period
     live: bool
@@ -140,9 +140,9 @@ class Seen(msgspec.Struct, frozen=True):
     starts: tuple[int, ...]
     totals: tuple[int, ...]
     series: tuple[ChartSeries, ...]
-    """The largest first, the rest last; their sums are the totals."""
+    """Largest first, all others last; they sum to the totals."""
     rate_at_ms: int
-    """Where the five minutes of the rates end."""
+    """End of the rates' 5 minutes."""
     posts_rate: Rate
     replies_rate: Rate
     spike: Spike | None
@@ -151,50 +151,50 @@ class Seen(msgspec.Struct, frozen=True):
     provisional: float
     final: float
     corrected: float
-    """Shares of the posts in view, 0 to 1."""
+    """Shares of the posts in view, 0 to 1, by status."""
     gaps: tuple[GapMark, ...]
     gaps_in_all: int
 
 
 def rate_end_ms(newest_ms: int, now_ms: int) -> int:
-    """Where the newest counted minute ends, but for the one that is running, and those ahead of our clock."""
+    """End of the newest counted minute that is complete by our clock."""
     return min(newest_ms + WINDOW_MS, now_ms - now_ms % WINDOW_MS)
 
 
 def half_ms(period: Period, oldest_ms: int, newest_ms: int) -> int:
-    """What divides the newer half of a period from the older; time before and after all counts is part of neither."""
+    """Where the newer half of a period starts. Time without any counts before or after is in neither half."""
     from_ms, to_ms = max(period.from_ms, oldest_ms), min(period.to_ms, newest_ms + WINDOW_MS)
     middle_ms = (from_ms + to_ms) // 2
     return middle_ms - middle_ms % MINUTE_MS
 
 
 def bins(counts: Mapping[int, int], oldest_ms: int, from_ms: int, end_ms: int) -> Bins:
-    """Bins from the posts by start of the bin: whole ones in [from_ms, end_ms), none before the first post."""
+    """Bins from posts by start of the bin: only complete bins in [from_ms, end_ms), none before the first post."""
     first_ms = max(from_ms, oldest_ms)
     whole = (end_ms - first_ms) // BIN_MS
     return Bins(end_ms, tuple(counts.get(end_ms - back * BIN_MS, 0) for back in range(whole, 0, -1)))
 
 
-def seen(
-    ask: Ask,
+def view_data(
+    selection: Selection,
     now_ms: int,
     newest_ms: int,
     period: Period,
     sums: Sums,
     spike: Spike | None,
     drivers: Mapping[Dimension, tuple[Driver, ...]],
-) -> Seen:
-    """The sums of a period, as they are shown."""
+) -> ViewData:
+    """What is shown of a period's sums."""
     totals = tuple(sums.steps.get(start, 0) for start in period.starts)
-    return Seen(
+    return ViewData(
         period=period,
-        live=is_live(newest_ms, ask.span, now_ms),
+        live=is_live(newest_ms, selection.span, now_ms),
         newest_ms=newest_ms,
         posts=sums.posts,
         documents=sums.documents,
         starts=period.starts,
         totals=totals,
-        series=stacked(ask.by, sums.tops[ask.by], period.starts, totals),
+        series=stacked(selection.by, sums.tops[selection.by], period.starts, totals),
         rate_at_ms=sums.bins.end_ms,
         posts_rate=rate(sums.bins),
         replies_rate=rate(sums.replies),
@@ -210,15 +210,15 @@ def seen(
 
 
 def stacked(by: By, top: Sequence[Sum], starts: Sequence[int], totals: Sequence[int]) -> tuple[ChartSeries, ...]:
-    """The largest SERIES, and in one more whatever the totals have beside them."""
+    """One series for each of the largest SERIES keys, and one for all others."""
     own = [ChartSeries(s.key, name(by, s.key), tuple(s.steps.get(start, 0) for start in starts)) for s in top[:SERIES]]
-    # Never below 0: totals and parts are sums of one answer, but Elasticsearch promises that for no two aggregations.
+    # Never below 0: Elasticsearch does not guarantee that two aggregations of one answer agree.
     rest = tuple(max(0, total - sum(s.values[i] for s in own)) for i, total in enumerate(totals))
     return (*own, ChartSeries(None, "all others", rest)) if any(rest) else tuple(own)
 
 
 def rows(dimension: Dimension, top: Iterable[Sum], posts: int) -> tuple[TopRow, ...]:
-    """The table of the largest."""
+    """The rows of a table of the largest keys."""
     return tuple(
         TopRow(
             key=each.key,
@@ -232,7 +232,7 @@ def rows(dimension: Dimension, top: Iterable[Sum], posts: int) -> tuple[TopRow, 
 
 
 def rate(bins: Bins) -> Rate:
-    """The newest bin, and what is usual for it, each a minute."""
+    """The newest bin and its usual level, per minute."""
     a_minute = MINUTE_MS / BIN_MS
     if not bins.counts:
         return Rate(0.0, None)

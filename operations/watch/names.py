@@ -1,6 +1,6 @@
-"""What keys are called, and text that is safe to show. Pure.
+"""Display names of keys, and text that is safe to show. Pure.
 
-Everything that comes out of a post is hostile. HTML is no concern here: whoever shows a name shows it as text.
+All text from posts is hostile. HTML needs no escaping here: names are always shown as text.
 """
 
 import unicodedata
@@ -14,10 +14,10 @@ from hashtide.contract.names import UNKNOWN_REGION
 Dimension = Literal["language", "region", "kind", "hashtag"]
 
 LONGEST: Final = 48
-"""Characters of a name that are shown."""
+"""Maximum length of a displayed name, in characters."""
 
 JOINERS: Final = frozenset("\u200c\u200d")
-"""Zero-width, and letters of Persian, Hindi and many emoji need them (Unicode standard, 23.2, "Cursive connection")."""
+"""Zero-width, but required in Persian, Hindi and many emoji (Unicode standard, 23.2, "Cursive connection")."""
 
 UNKNOWN_LANGUAGES: Final = {"und": "undetermined", "zxx": "no words", "mul": "several languages"}
 
@@ -25,10 +25,10 @@ _english = Locale("en")
 
 
 def shown(text: str) -> str:
-    """The text in one short line, without the characters that draw nothing and change what stands around them.
+    """The text on one short line, with invisible characters made visible.
 
-    Controls, direction marks, overrides and isolates (UAX #9) and other invisible ones become ‹U+202E›: two tags that
-    differ stay different for the eye. Letters that run right to left stay as they are, to be isolated where shown.
+    Controls, direction marks, overrides and isolates (UAX #9) and other invisible characters become ‹U+202E›, so that
+    different hashtags look different. Right-to-left letters stay: isolate them where they are shown.
     """
     cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return "".join(_visible(character) for character in cut)
@@ -45,7 +45,7 @@ def _visible(character: str) -> str:
 
 @lru_cache(maxsize=4096)
 def name(dimension: Dimension, key: str) -> str:
-    """What a key is called in English (CLDR), safe to show: `pt` Portuguese, `IN` India, a tag with its #."""
+    """A key's English name (CLDR), safe to show: `pt` Portuguese, `IN` India, a hashtag with its #."""
     if dimension == "language":
         found = UNKNOWN_LANGUAGES.get(key) or _english.languages.get(key.replace("-", "_"))
         return shown(found or key)

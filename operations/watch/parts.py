@@ -1,4 +1,4 @@
-"""What the page is made of: native HTML elements, whose text is set as text and only when it changes."""
+"""Building blocks of the page: native HTML elements. Text is always set as text, and only if it changes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -9,35 +9,35 @@ from nicegui.elements.mixins.text_element import TextElement
 
 
 class Node(TextElement):
-    """An element with text. The browser gets the text as text, whatever is in it."""
+    """An element with text; the browser never interprets it as HTML."""
 
     def __init__(self, tag: str, text: str = "", *, classes: str = "", **attributes: str) -> None:
         super().__init__(tag=tag, text=text)
         self.classes(classes)
         self.props.update(**attributes)
 
-    def say(self, text: str) -> None:
-        """Show this; no text, and the element is gone from view and from screen readers."""
+    def show_text(self, text: str) -> None:
+        """Show the text; an empty text hides the element, also from screen readers."""
         self.text = text
         self.set_visibility(bool(text))
 
 
 def box(tag: str, *, classes: str = "", **attributes: str) -> Element:
-    """An element that holds others."""
+    """An element that contains others."""
     element = Element(tag).classes(classes)
     element.props.update(**attributes)
     return element
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One of what can be chosen."""
+    """One option."""
 
     value: str
     label: str
 
 
 class Radios:
-    """One of a few, all in view: native radio buttons in a fieldset, so arrow keys and screen readers know them."""
+    """Choose one of a few: native radio buttons in a fieldset, so arrow keys and screen readers work."""
 
     def __init__(
         self, name: str, legend: str, choices: Sequence[Choice], chosen: str, on_change: Callable[[str], Any]
@@ -59,7 +59,7 @@ def _handler(value: str, on_change: Callable[[str], Any]) -> Callable[[], Any]:
 
 
 class Select:
-    """One of many: a native select. `offer` again changes what there is to choose, and keeps what was chosen."""
+    """Choose one of many: a native select. `offer` changes the options and keeps the choice."""
 
     def __init__(
         self, label: str, any_: str, chosen: str | None, on_change: Callable[[str | None], Awaitable[None]]
@@ -73,7 +73,7 @@ class Select:
         self.offer(())
 
     def offer(self, values: Sequence[str]) -> None:
-        """What can be chosen beside everything; what was chosen can be, even where there is none of it."""
+        """Set the options, in addition to "all". The current choice stays an option, even without data."""
         chosen = () if self._chosen is None or self._chosen in values else (self._chosen,)
         offered = (*values, *chosen)
         if offered == self._offered:
@@ -88,7 +88,7 @@ class Select:
 
     async def _changed(self, event: Any) -> None:
         offered = (None, *(self._offered or ()))
-        # By its place: the browser may say anything.
+        # By index, checked: the browser may send anything.
         if isinstance(event.args, int) and 0 <= event.args < len(offered):
             self._chosen = offered[event.args]
             await self._on_change(self._chosen)
@@ -103,7 +103,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Grid:
-    """A native table whose rows stay the same elements: an update touches what has changed and nothing else."""
+    """A native table that reuses its elements: an update touches only what has changed."""
 
     def __init__(self, caption: str, *, classes: str = "card") -> None:
         with box("div", classes=classes), box("table", classes="grid"):
@@ -115,7 +115,7 @@ class Grid:
         self._rows: list[tuple[Element, list[tuple[Element, Node]]]] = []
 
     def show(self, headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-        """The first column names the row; the others are numbers."""
+        """Show rows. The first column names the row; the others are numbers."""
         while len(self._headings) < len(headings):
             with self._head:
                 self._headings.append(Node("th", scope="col"))
@@ -126,18 +126,18 @@ class Grid:
         while len(self._rows) < len(rows):
             with self._body:
                 self._rows.append((box("tr"), []))
-        for (row, there), cells in zip(self._rows, rows, strict=False):
+        for (row, existing), cells in zip(self._rows, rows, strict=False):
             row.set_visibility(True)
-            while len(there) < len(cells):
+            while len(existing) < len(cells):
                 with row:
-                    outer = box("td") if there else box("th", scope="row")
+                    outer = box("td") if existing else box("th", scope="row")
                     with outer:
-                        there.append((outer, Node("bdi")))
-            for (outer, text_), cell in zip(there, cells, strict=False):
+                        existing.append((outer, Node("bdi")))
+            for (outer, text_), cell in zip(existing, cells, strict=False):
                 text_.set_text(cell.text)
                 outer.style(replace=cell.style)
                 outer.classes(replace=cell.classes)
-            for outer, text_ in there[len(cells) :]:
+            for outer, text_ in existing[len(cells) :]:
                 text_.set_text("")
                 outer.style(replace="")
         for row, _ in self._rows[len(rows) :]:

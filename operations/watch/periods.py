@@ -1,4 +1,4 @@
-"""Which time is looked at, and in which steps. Pure; times are integer milliseconds, UTC."""
+"""The time range and its steps. Pure. Times are integer milliseconds, UTC."""
 
 from typing import Final, Literal, get_args
 
@@ -8,7 +8,7 @@ from hashtide.times import DAY_MS, HOUR_MS, MINUTE_MS
 from stream_jobs.domain.windows import WINDOW_MS
 
 Span = Literal["15m", "1h", "6h", "48h", "all"]
-"""How far back one looks."""
+"""How far back a view goes."""
 
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
 
@@ -21,11 +21,11 @@ STEPS_MS: Final = (
     *(hours * HOUR_MS for hours in (1, 2, 3, 6, 12)),
     *(days * DAY_MS for days in (1, 2, 7, 14, 30, 90, 365)),
 )
-"""What people divide time by."""
+"""Step lengths that people find natural."""
 
 
 class Period(msgspec.Struct, frozen=True):
-    """[from_ms, to_ms) in steps; all three whole minutes, `from_ms` a whole step since the epoch."""
+    """[from_ms, to_ms) in steps, all in whole minutes; `from_ms` is a multiple of `step_ms`."""
 
     from_ms: int
     to_ms: int
@@ -33,27 +33,27 @@ class Period(msgspec.Struct, frozen=True):
 
     @property
     def starts(self) -> tuple[int, ...]:
-        """Where each step begins; the last may be cut short by `to_ms`."""
+        """The start of each step; the last step may be shorter."""
         return tuple(range(self.from_ms, self.to_ms, self.step_ms))
 
 
 def is_live(newest_ms: int, span: Span, now_ms: int) -> bool:
-    """Whether a span that ends now has anything in it; of `all`: whether the newest window is of the last hour."""
+    """Whether a span that ends now contains counts; for `all`, whether the newest window is in the last hour."""
     return newest_ms > now_ms - LENGTHS_MS.get(span, HOUR_MS)
 
 
 def period(span: Span, oldest_ms: int, newest_ms: int, now_ms: int) -> Period:
-    """What to look at, when the windows counted start from `oldest_ms` to `newest_ms`.
+    """The period to show, if the counted windows start from `oldest_ms` to `newest_ms`.
 
-    A span ends with the minute that is running, if there is anything in it then. Else it ends with the newest window:
-    a campaign of 2017, or one that has fallen silent, is shown where it lies. `all` is everything.
+    A span ends with the current minute if it then contains counts. Otherwise it ends with the newest window, so that a
+    campaign of 2017, or one that has ended, is visible. `all` covers all windows.
     """
     newest_end_ms = newest_ms + WINDOW_MS
     if span == "all":
         from_ms, to_ms = oldest_ms, newest_end_ms
     else:
         running_end_ms = now_ms - now_ms % MINUTE_MS + MINUTE_MS
-        # Clocks differ: what is counted ahead of ours is shown, too.
+        # Clocks differ: also show counts that are ahead of our clock.
         to_ms = max(running_end_ms, newest_end_ms) if is_live(newest_ms, span, now_ms) else newest_end_ms
         from_ms = to_ms - LENGTHS_MS[span]
     step_ms = next((step for step in STEPS_MS if (to_ms - from_ms) / step <= MOST_STEPS), STEPS_MS[-1])
@@ -61,7 +61,7 @@ def period(span: Span, oldest_ms: int, newest_ms: int, now_ms: int) -> Period:
 
 
 def duration(ms: int) -> str:
-    """A length of time in words, cut to its largest unit: `40 s`, `3 min`, `5 h`, `3 days`, `9 years`."""
+    """A duration in one unit, rounded down: `40 s`, `3 min`, `5 h`, `3 days`, `9 years`."""
     if ms < 2 * MINUTE_MS:
         return f"{max(0, ms) // 1000} s"
     if ms < 2 * HOUR_MS:
@@ -74,7 +74,7 @@ def duration(ms: int) -> str:
 
 
 def step_name(step_ms: int) -> str:
-    """`minute`, `5 min`, `hour`, `6 h`, `day`, `7 days`: what a bar of the chart counts over."""
+    """The length of a step: `minute`, `5 min`, `hour`, `6 h`, `day`, `7 days`."""
     singles = {MINUTE_MS: "minute", HOUR_MS: "hour", DAY_MS: "day"}
     if step_ms in singles:
         return singles[step_ms]

@@ -1,8 +1,8 @@
-"""What Elasticsearch is asked for a View: three requests, each as small for a year as for an hour.
+"""The queries for a View: three requests, whose size does not depend on the time range.
 
-First where the counts lie, then what lies there, then, if there is a spike, who grew with it: each is needed to put the
-next. What an answer holds is bounded here and not by the data: steps by `periods`, bins by `spikes`, keys by TOP and
-KEYS. Every number is a sum of `count` over all partitions. The user needs the right to read the indices, and no other.
+First the time range of the counts, then the sums in it, then, if there is a spike, what drives it: each request needs
+the answer before it. Answers are bounded here, whatever the data: steps by `periods`, bins by `spikes`, keys by TOP and
+KEYS. Every number is a sum of `count` over all partitions. Needs only the privilege to read the indices.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from hashtide.contract.names import HASHTAG_VOLUME, INGEST_GAPS, REPLY_VOLUME
 from hashtide.elasticsearch.client import Where, connect_async
 from hashtide.elasticsearch.session import WHOLE, ElasticsearchFailed
 from operations.watch import model, spikes
-from operations.watch.model import TOP, Ask, Extent, GapMark, Sum, Sums, View
+from operations.watch.model import TOP, Extent, GapMark, Selection, Sum, Sums, View
 from operations.watch.names import Dimension
 from operations.watch.periods import Period, period
 from operations.watch.spikes import BIN_MS, LOOK_BACK_MS, Bins, Driver, Spike
 from stream_jobs.domain.windows import Status
 
 KEYS: Final = 1_000
-"""Keys that each index gives to a list of the largest: a tag is not added up for a day with a thousand larger ones."""
+"""Keys per shard for a list of the largest: a hashtag is missed on a day that has a thousand larger ones."""
 MOST_GAPS: Final = 50
 MOST_NAMES: Final = 100
 
@@ -40,34 +40,36 @@ Answer = Mapping[str, Any]
 
 
 ANSWER_S: Final = 10.0
-"""So long Elasticsearch may take to answer."""
+"""Timeout of a request."""
 
 
 def client(where: Where) -> AsyncElasticsearch:
-    """A client that asks once: who looks asks again by itself."""
+    """A client without retries: page and terminal query again anyway."""
     return connect_async(where, ANSWER_S)
 
 
-async def view(client: AsyncElasticsearch, ask: Ask, now_ms: int) -> View:
-    """What there is to see. Raises the client's TransportError ApiError, or ElasticsearchFailed. Retries nothing."""
-    extent = await _extent(client, ask)
+async def view(client: AsyncElasticsearch, selection: Selection, now_ms: int) -> View:
+    """Query a view. Raises the client's TransportError and ApiError, and ElasticsearchFailed. Retries nothing."""
+    extent = await _extent(client, selection)
     if extent.newest_ms is None or extent.oldest_ms is None:
-        return View(ask, now_ms, extent, None)
-    at = period(ask.span, extent.oldest_ms, extent.newest_ms, now_ms)
-    sums = await _sums(client, ask, at, extent.oldest_ms, extent.newest_ms, now_ms)
+        return View(selection, now_ms, extent, None)
+    at = period(selection.span, extent.oldest_ms, extent.newest_ms, now_ms)
+    sums = await _sums(client, selection, at, extent.oldest_ms, extent.newest_ms, now_ms)
     spike = spikes.newest_spike(sums.bins)
-    drivers = await _drivers(client, ask, spike) if spike else {}
-    return View(ask, now_ms, extent, model.seen(ask, now_ms, extent.newest_ms, at, sums, spike, drivers))
+    drivers = await _drivers(client, selection, spike) if spike else {}
+    return View(
+        selection, now_ms, extent, model.view_data(selection, now_ms, extent.newest_ms, at, sums, spike, drivers)
+    )
 
 
-async def _extent(client: AsyncElasticsearch, ask: Ask) -> Extent:
-    """By sorting: Elasticsearch skips most indices then, and most of what is in the others; for max and min, none."""
+async def _extent(client: AsyncElasticsearch, selection: Selection) -> Extent:
+    """Sorts, because Elasticsearch then skips most indices and documents; with max and min it skips none."""
     oldest, newest, names = await _search_all(
         client,
         *(
             (
                 REPLY_VOLUME,
-                {"query": _query(ask), "size": 1, "_source": ["@timestamp"], "sort": [{"@timestamp": order}]},
+                {"query": _query(selection), "size": 1, "_source": ["@timestamp"], "sort": [{"@timestamp": order}]},
             )
             for order in ("asc", "desc")
         ),
@@ -81,21 +83,26 @@ async def _extent(client: AsyncElasticsearch, ask: Ask) -> Extent:
     return Extent(first, last, _posts(names.get("aggregations", {})), campaigns, platforms)
 
 
-async def _sums(client: AsyncElasticsearch, ask: Ask, at: Period, oldest_ms: int, newest_ms: int, now_ms: int) -> Sums:
+async def _sums(
+    client: AsyncElasticsearch, selection: Selection, at: Period, oldest_ms: int, newest_ms: int, now_ms: int
+) -> Sums:
     half_ms, end_ms = model.half_ms(at, oldest_ms, newest_ms), model.rate_end_ms(newest_ms, now_ms)
-    query = _query(ask, at.from_ms, at.to_ms)
+    query = _query(selection, at.from_ms, at.to_ms)
     of_posts: dict[str, Any] = {
         **POSTS,
         "steps": _over_time(at.step_ms),
         "status": {"terms": {"field": "status"}, "aggs": POSTS},
-        **{by: _top(by, half_ms, at.step_ms if by == ask.by else None) for by in model.BYS},
+        **{by: _top(by, half_ms, at.step_ms if by == selection.by else None) for by in model.BYS},
     }
     of_bins = {**_over_time(BIN_MS, end_ms % BIN_MS), "aggs": {**POSTS, "replies": {"filter": REPLY, "aggs": POSTS}}}
     posts, tags, before, gaps = await _search_all(
         client,
         (REPLY_VOLUME, {"query": query, "size": 0, "track_total_hits": True, "aggs": of_posts}),
         (HASHTAG_VOLUME, {"query": query, "size": 0, "aggs": {"hashtag": _top("hashtag", half_ms, None)}}),
-        (REPLY_VOLUME, {"query": _query(ask, end_ms - LOOK_BACK_MS, end_ms), "size": 0, "aggs": {"bins": of_bins}}),
+        (
+            REPLY_VOLUME,
+            {"query": _query(selection, end_ms - LOOK_BACK_MS, end_ms), "size": 0, "aggs": {"bins": of_bins}},
+        ),
         (
             INGEST_GAPS,
             {
@@ -127,8 +134,10 @@ async def _sums(client: AsyncElasticsearch, ask: Ask, at: Period, oldest_ms: int
     )
 
 
-async def _drivers(client: AsyncElasticsearch, ask: Ask, spike: Spike) -> dict[Dimension, tuple[Driver, ...]]:
-    query = _query(ask, spike.before_from_ms, spike.to_ms)
+async def _drivers(
+    client: AsyncElasticsearch, selection: Selection, spike: Spike
+) -> dict[Dimension, tuple[Driver, ...]]:
+    query = _query(selection, spike.before_from_ms, spike.to_ms)
     during = {"filter": _range("@timestamp", gte=spike.from_ms), "aggs": POSTS}
     answers = await _search_all(
         client,
@@ -154,7 +163,7 @@ async def _drivers(client: AsyncElasticsearch, ask: Ask, spike: Spike) -> dict[D
 
 
 async def _search_all(client: AsyncElasticsearch, *searches: tuple[str, dict[str, Any]]) -> list[Answer]:
-    """All answers, whole, by one request; a family without an index answers that it has nothing."""
+    """Run all searches in one request, never with partial results. A family without an index has an empty answer."""
     lines: list[dict[str, Any]] = []
     for family, body in searches:
         index = family if family == INGEST_GAPS else f"{family}-*"
@@ -166,8 +175,8 @@ async def _search_all(client: AsyncElasticsearch, *searches: tuple[str, dict[str
     return answers
 
 
-def _query(ask: Ask, from_ms: int | None = None, to_ms: int | None = None) -> dict[str, Any]:
-    filters = [{"term": {name: value}} for name in _CHOSEN if (value := getattr(ask, name)) is not None]
+def _query(selection: Selection, from_ms: int | None = None, to_ms: int | None = None) -> dict[str, Any]:
+    filters = [{"term": {name: value}} for name in _CHOSEN if (value := getattr(selection, name)) is not None]
     if from_ms is not None:
         filters.append(_range("@timestamp", gte=from_ms, lt=to_ms))
     return {"bool": {"filter": filters}}

@@ -1,4 +1,4 @@
-"""The page's server: one process, one port, nothing from elsewhere and nothing to elsewhere."""
+"""The page's server: one process, one port; loads nothing from other servers and sends nothing to them."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from hashtide.extras import require
 from operations.watch import queries
 from operations.watch.feed import Feed
 from operations.watch.hosts import Guard
-from operations.watch.model import Ask
+from operations.watch.model import Selection
 
 if TYPE_CHECKING:
     import uvicorn
@@ -29,11 +29,13 @@ class PageUnready(HashtideError):
     """The page can't be served. The message says what to do."""
 
 
-def run(where: Where, host: str, port: int, names: Sequence[str], first: Ask, announce: Callable[[str], None]) -> None:
-    """Serve the page of an Elasticsearch until SIGTERM or Ctrl-C. Raises NotInstalled, PageUnready.
+def run(
+    where: Where, host: str, port: int, names: Sequence[str], first: Selection, announce: Callable[[str], None]
+) -> None:
+    """Serve the page until SIGTERM or Ctrl-C. Blocks. Raises NotInstalled, PageUnready.
 
-    `names` are what it may be called by beside its addresses. `announce` is told the page's address, once it answers.
-    Port 0 is any free one.
+    `names`: host names that requests may use, besides IP addresses. Calls `announce` with the page's address once it
+    answers. Port 0: any free one.
     """
     require("watch", ("fastapi", "nicegui", "uvicorn"), "the live page (not `hashtide watch --terminal`)")
     import uvicorn
@@ -59,7 +61,7 @@ def run(where: Where, host: str, port: int, names: Sequence[str], first: Ask, an
                 timeout_graceful_shutdown=END_S,
             )
         )
-        with _ended_by_signals(server):
+        with _stopped_by_signals(server):
             asyncio.run(_serve(server, listening, elasticsearch, lambda: announce(_address(host, port))))
 
 
@@ -76,8 +78,8 @@ async def _serve(
 
 
 @contextmanager
-def _ended_by_signals(server: "uvicorn.Server") -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the server, and that is no failure. It raises them again at its end: to no effect."""
+def _stopped_by_signals(server: "uvicorn.Server") -> Iterator[None]:
+    """SIGTERM and Ctrl-C stop the server without an error. uvicorn raises them again at its end, with no effect."""
 
     def end(signum: int, frame: FrameType | None) -> None:
         server.should_exit = True
@@ -98,7 +100,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise PageUnready(f"can't listen on {host}:{port} ({error.strerror}): --port names another, 0 any") from error
+        raise PageUnready(
+            f"can't listen on {host}:{port} ({error.strerror}): give another --port, or 0 for any free one"
+        ) from error
     return listening
 
 

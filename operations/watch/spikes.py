@@ -1,7 +1,7 @@
-"""What is usual, what is a spike, and what drives it. Pure.
+"""The usual level, spikes, and what drives a spike. Pure.
 
-All of it reads one series: posts in bins of five minutes over the 48 hours up to the newest counted minute, whatever
-time the reader looks at, so that the same moment is told the same way in every view.
+All use one series: posts in 5-minute bins over the 48 hours up to the newest counted minute. It does not depend on the
+time range that the reader has chosen, so every view shows the same spike.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,30 +15,30 @@ from hashtide.times import DAY_MS, HOUR_MS, MINUTE_MS
 BIN_MS: Final = 5 * MINUTE_MS
 LOOK_BACK_MS: Final = 2 * DAY_MS
 USUAL_MS: Final = DAY_MS
-"""Usual is the median of the bins in so long before."""
+"""The usual level is the median of the bins in this time before."""
 USUAL_BINS: Final = USUAL_MS // BIN_MS
 LEAST_BINS: Final = HOUR_MS // BIN_MS
-"""Nothing is usual in less than an hour."""
+"""With less than an hour of data, the usual level is unknown."""
 TIMES: Final = 2.0
 MORE: Final = 20
-"""A bin spikes with TIMES what is usual, and MORE posts above it: three posts instead of one are no spike."""
+"""A bin is part of a spike with TIMES the usual and MORE posts above it: 3 posts instead of 1 are not a spike."""
 HOLE: Final = 2
-"""A spike goes on through so many bins that do not."""
+"""A spike may have this many lower bins in between."""
 
 
 class Bins(msgspec.Struct, frozen=True):
-    """Posts in whole bins, the oldest first; `end_ms` is where the newest ends."""
+    """Posts in complete bins, oldest first; `end_ms` is the end of the newest."""
 
     end_ms: int
     counts: tuple[int, ...]
 
     def start_ms(self, index: int) -> int:
-        """Where a bin begins."""
+        """Start of a bin."""
         return self.end_ms - (len(self.counts) - index) * BIN_MS
 
 
 def usual(counts: Sequence[int], index: int) -> float | None:
-    """What is usual for the bin at `index`: the median of the bins before it. None: too few."""
+    """The usual level at bin `index`: the median of the bins before it. None: too few bins."""
     before = counts[max(0, index - USUAL_BINS) : index]
     return float(median(before)) if len(before) >= LEAST_BINS else None
 
@@ -49,25 +49,25 @@ class Spike(msgspec.Struct, frozen=True):
     from_ms: int
     to_ms: int
     peak_ms: int
-    """Where its highest bin begins."""
+    """Start of its highest bin."""
     peak: int
     """Posts in that bin."""
     usual: float
-    """Posts in a bin, before it began."""
+    """Usual posts per bin before it started."""
     goes_on: bool
-    """Whether it reaches the newest bin."""
+    """Whether it lasts until the newest bins."""
     before_from_ms: int
-    """It is held against [before_from_ms, from_ms): as long as itself, or as much of that as there is."""
+    """Drivers are compared with [before_from_ms, from_ms): as long as the spike, or as much as there is data."""
 
     @property
     def times(self) -> float | None:
-        """How many times the usual its peak is; None where the usual is nothing."""
+        """The peak divided by the usual; None if the usual is 0."""
         return self.peak / self.usual if self.usual else None
 
 
 def newest_spike(bins: Bins) -> Spike | None:
-    """The newest run of bins that spike. What stays high is no spike for good: after half a day it is the usual."""
-    runs: list[tuple[int, int, float]] = []  # first and last bin, and what was usual for the first
+    """The newest spike. A level that stays high stops being a spike: after half a day it is the usual."""
+    runs: list[tuple[int, int, float]] = []  # first bin, last bin, usual level at the first
     for index, count in enumerate(bins.counts):
         level = usual(bins.counts, index)
         if level is None or count < TIMES * level or count - level < MORE:
@@ -92,7 +92,7 @@ def newest_spike(bins: Bins) -> Spike | None:
 
 
 class Driver(msgspec.Struct, frozen=True):
-    """A language, region or tag that grew with a spike."""
+    """A language, region or hashtag that grew in a spike."""
 
     key: str
     before: float
@@ -102,15 +102,14 @@ class Driver(msgspec.Struct, frozen=True):
 
     @property
     def growth(self) -> float:
-        """Posts more than before."""
+        """How many posts more than before."""
         return self.during - self.before
 
 
 def drivers(spike: Spike, counts: Mapping[str, tuple[int, int]], most: int = 3) -> tuple[Driver, ...]:
-    """Who grew most: by posts more than in the time before the spike, the most first, then by key.
+    """The keys that grew most, by number of posts, then by key. `counts`: posts before and during the spike, by key.
 
-    `counts`: posts before and during, by key. By posts and not by times: a language that grew from 1 to 40 moves less
-    than one that grew from 900 to 1800.
+    By posts, not by factor: a language that grew from 900 to 1800 contributes more than one from 1 to 40.
     """
     before_ms = spike.from_ms - spike.before_from_ms
     scale = (spike.to_ms - spike.from_ms) / before_ms if before_ms else 0.0

@@ -1,4 +1,4 @@
-"""A View in words and numbers, the same for page and terminal. Pure. Every time is UTC and says so."""
+"""A View as text and numbers, the same for page and terminal. Pure. All times are UTC, and say so."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,15 +6,15 @@ from typing import Final
 from urllib.parse import urlencode
 
 from hashtide.times import DAY_MS, MINUTE_MS
-from operations.watch.feed import Known
-from operations.watch.model import Ask, GapMark, Rate, Seen, TopRow, View
+from operations.watch.feed import FeedState
+from operations.watch.model import GapMark, Rate, Selection, TopRow, View, ViewData
 from operations.watch.names import Dimension, shown
 from operations.watch.periods import Span, duration, step_name
 from operations.watch.spikes import BIN_MS, TIMES, Driver, Spike
 from stream_jobs.domain.windows import WINDOW_MS
 
 QUIET_MS: Final = 3 * MINUTE_MS
-"""A newest minute older than this is told before anything else."""
+"""If the newest counted minute is older, a warning comes first."""
 
 SPAN_NAMES: Final[dict[Span, str]] = {"15m": "15 min", "1h": "1 h", "6h": "6 h", "48h": "48 h", "all": "All"}
 TITLES: Final[dict[Dimension, str]] = {
@@ -38,7 +38,7 @@ def clock(ms: int) -> str:
 
 
 def step(ms: int, length_ms: int, step_ms: int) -> str:
-    """The start of a step, in a view of `length_ms`: as short as it can be told from the others."""
+    """The start of a step, in a view of `length_ms`: as short as possible, but distinct from the others."""
     at = datetime.fromtimestamp(ms / 1000, UTC)
     if length_ms <= DAY_MS:
         return at.strftime("%H:%M")
@@ -48,19 +48,19 @@ def step(ms: int, length_ms: int, step_ms: int) -> str:
 
 
 def number(value: float) -> str:
-    """`12,345`; below ten, with one decimal unless it is whole."""
+    """`12,345`; below 10 with one decimal, unless it is whole."""
     return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
 
 
 def percent(share: float) -> str:
-    """`12 %`; what is there and would be 0 % is `<1 %`, and what is missing and would be 100 %, `>99 %`."""
+    """`12 %`; `<1 %` instead of 0 % if there is something, `>99 %` instead of 100 % if something is missing."""
     if 0 < share < 0.005:
         return "<1 %"
     return ">99 %" if 0.995 <= share < 1 else f"{share:.0%}".replace("%", " %")
 
 
 def trend(row: TopRow) -> str:
-    """`▲ +35 %`, `▼ −12 %`, `▬ 0 %`; `new` where nothing was in the older half."""
+    """`▲ +35 %`, `▼ −12 %`, `▬ 0 %`; `new` if the older half has no posts."""
     if row.trend is None:
         return "new"
     change = round(row.trend * 100)
@@ -72,15 +72,15 @@ def trend(row: TopRow) -> str:
 
 
 def direction(row: TopRow) -> str:
-    """`up`, `down` or neither: as `trend` says it."""
+    """`up`, `down` or empty, consistent with `trend`."""
     change = 0 if row.trend is None else round(row.trend * 100)
     return "up" if change > 0 else "down" if change < 0 else ""
 
 
 def against_usual(rate: Rate) -> str:
-    """`2.4 times the usual 12 a minute`"""
+    """`2.4 × the usual 12`"""
     if rate.usual is None:
-        return "too little before to say what is usual"
+        return "usual: not enough data yet"
     if rate.times is None:
         return "usual: none"
     if 0.9 <= rate.times <= 1.1:
@@ -89,7 +89,7 @@ def against_usual(rate: Rate) -> str:
 
 
 def is_high(rate: Rate) -> bool:
-    """Whether it is at least twice the usual."""
+    """Whether the rate is at least twice the usual."""
     return rate.times is not None and rate.times >= TIMES
 
 
@@ -99,47 +99,47 @@ def times(value: float) -> str:
 
 
 def nothing(view: View) -> str:
-    """What to say, and do, without data."""
+    """What to show without data: the reason, and what to do."""
     if view.extent.counted:
-        return "Nothing is counted of this campaign on this platform."
-    return "Nothing is counted yet. Start `hashtide worker`, send posts with `hashtide produce`, and they show up here."
+        return "No posts of this campaign on this platform are counted."
+    return "No posts are counted yet. Start `hashtide worker`, then send posts with `hashtide produce`."
 
 
-def where(seen: Seen, span: Span, now_ms: int) -> str:
-    """Which time is shown, and why it is not now where it is not."""
-    period = f"{moment(seen.period.from_ms)} to {moment(seen.period.to_ms)}"
+def where(data: ViewData, span: Span, now_ms: int) -> str:
+    """The time shown, and why it does not end now, if it does not."""
+    period = f"{moment(data.period.from_ms)} to {moment(data.period.to_ms)}"
     if span == "all":
-        return f"All there is: {period}"
-    return f"{period}, now" if seen.live else f"Nothing newer is counted, so this ends where the data ends: {period}"
+        return f"All data: {period}"
+    return f"{period}, now" if data.live else f"Newest data, there are no newer counts: {period}"
 
 
-def newest(seen: Seen, now_ms: int) -> str:
+def newest(data: ViewData, now_ms: int) -> str:
     """How old the newest counted minute is."""
-    age_ms = now_ms - (seen.newest_ms + WINDOW_MS)
-    return "the minute that is running" if age_ms < 0 else f"{duration(age_ms)} ago"
+    age_ms = now_ms - (data.newest_ms + WINDOW_MS)
+    return "the current minute" if age_ms < 0 else f"{duration(age_ms)} ago"
 
 
-def quiet(seen: Seen, now_ms: int) -> str | None:
-    """A warning, where nothing was counted of the last minutes."""
-    age_ms = now_ms - (seen.newest_ms + WINDOW_MS)
+def quiet(data: ViewData, now_ms: int) -> str | None:
+    """A warning if the newest count is older than QUIET_MS; else None."""
+    age_ms = now_ms - (data.newest_ms + WINDOW_MS)
     if age_ms < QUIET_MS:
         return None
     return (
-        f"Nothing is counted after {moment(seen.newest_ms + WINDOW_MS)}, {duration(age_ms)} ago: "
+        f"No counts after {moment(data.newest_ms + WINDOW_MS)}, {duration(age_ms)} ago: "
         "nobody posted, or the pipeline is behind."
     )
 
 
-def trouble(known: Known, now_ms: int) -> str | None:
-    """What keeps the view from being newer."""
-    if known.trouble is None:
+def trouble(state: FeedState, now_ms: int) -> str | None:
+    """Why the view is not newer; None if Elasticsearch answers."""
+    if state.trouble is None:
         return None
-    kept = f" Shown is what was known at {clock(known.view.at_ms)}." if known.view else ""
-    return f"{known.trouble.what}, since {clock(known.trouble.since_ms)}. Trying again.{kept}"
+    kept = f" Showing data from {clock(state.view.at_ms)}." if state.view else ""
+    return f"{state.trouble.what}, since {clock(state.trouble.since_ms)}. Retrying.{kept}"
 
 
 def spike_title(spike: Spike | None) -> str:
-    """`Spiking since 24 Nov 2026 07:10 UTC`, or what else there is to say of spikes."""
+    """`Spiking since 24 Nov 2026 07:10 UTC`, or the newest spike, or that there is none."""
     if spike is None:
         return "No spike in the last 48 h of data"
     if spike.goes_on:
@@ -148,14 +148,14 @@ def spike_title(spike: Spike | None) -> str:
 
 
 def spike_text(spike: Spike | None) -> str:
-    """How high it is."""
+    """How high the spike is; without a spike, what one is."""
     if spike is None:
-        return "A spike is twice the usual of the day before, and at least 20 posts more in five minutes."
+        return "A spike is twice the usual of the day before, and at least 20 posts more in 5 minutes."
     a_minute = MINUTE_MS / BIN_MS
-    height = f"{number(spike.peak * a_minute)} posts a minute at its highest ({moment(spike.peak_ms)})"
+    height = f"Peak: {number(spike.peak * a_minute)} posts per minute ({moment(spike.peak_ms)})"
     if spike.times is None:
-        return f"{height}, where none is usual."
-    return f"{height}, {times(spike.times)} the {number(spike.usual * a_minute)} usual before."
+        return f"{height}, usual: none."
+    return f"{height}, {times(spike.times)} the usual {number(spike.usual * a_minute)}."
 
 
 def driver_text(driver: Driver) -> str:
@@ -164,70 +164,76 @@ def driver_text(driver: Driver) -> str:
     return f"{grown}, {times(driver.during / driver.before)}" if driver.before >= 1 else f"{grown}, new"
 
 
-def trust(seen: Seen) -> str:
+def trust(data: ViewData) -> str:
     """`98 % final, 1 % provisional, 1 % corrected`"""
-    parts = (("final", seen.final), ("provisional", seen.provisional), ("corrected", seen.corrected))
+    parts = (("final", data.final), ("provisional", data.provisional), ("corrected", data.corrected))
     return ", ".join(f"{percent(share)} {status}" for status, share in parts)
 
 
-def unsure(seen: Seen) -> str:
-    """What is not final of the posts in view, and why they may be too few."""
-    parts = [f"{percent(seen.provisional)} may still grow"] if seen.provisional else []
-    if seen.gaps_in_all:
-        parts.append("1 gap" if seen.gaps_in_all == 1 else f"{seen.gaps_in_all:,} gaps")
-    return ", ".join(parts) or "no gap is known"
+def unsure(data: ViewData) -> str:
+    """The share of posts in view that is not final, and the gaps."""
+    parts = [f"{percent(data.provisional)} may still grow"] if data.provisional else []
+    if data.gaps_in_all:
+        parts.append("1 gap" if data.gaps_in_all == 1 else f"{data.gaps_in_all:,} gaps")
+    return ", ".join(parts) or "no known gaps"
 
 
-def gaps(seen: Seen) -> str:
-    """How many gaps there are."""
-    if not seen.gaps_in_all:
-        return "No gap is known in this time."
-    what = "1 gap" if seen.gaps_in_all == 1 else f"{seen.gaps_in_all:,} gaps"
+def gaps(data: ViewData) -> str:
+    """The number of gaps."""
+    if not data.gaps_in_all:
+        return "No known gaps in this time."
+    what = "1 gap" if data.gaps_in_all == 1 else f"{data.gaps_in_all:,} gaps"
     return f"{what} in this time: posts may be missing."
 
 
 def gap(each: GapMark) -> str:
-    """One gap in a line."""
+    """A gap, on one line."""
     lost = "" if each.estimated_posts is None else f", about {each.estimated_posts:,} posts"
     length = duration(each.to_ms - each.from_ms)
     return f"{moment(each.from_ms)}, {length}: {shown(each.source)}, {shown(each.reason)}{lost}"
 
 
-def health(known: Known, now_ms: int) -> Iterator[tuple[str, str]]:
-    """What can be told from Elasticsearch alone of how the pipeline is: label and value."""
-    yield "Elasticsearch", "does not answer" if known.trouble else "answers"
-    if known.view is None or known.view.seen is None:
+def health(state: FeedState, now_ms: int) -> Iterator[tuple[str, str]]:
+    """The pipeline's health, as far as Elasticsearch shows it: label and value."""
+    yield "Elasticsearch", "does not answer" if state.trouble else "answers"
+    if state.view is None or state.view.data is None:
         return
-    seen = known.view.seen
-    yield "Newest counted minute", newest(seen, now_ms)
-    # The documents carry no time of writing: this is what was seen while somebody looked.
-    grown = f"{duration(now_ms - known.grown_ms)} ago" if known.grown_ms else "none seen since this began to look"
-    yield "Last growth seen", grown
-    yield "Count documents in view", f"{seen.documents:,}"
+    data = state.view.data
+    yield "Newest counted minute", newest(data, now_ms)
+    # Documents have no write time: this is known only from watching.
+    grown = f"{duration(now_ms - state.grown_ms)} ago" if state.grown_ms else "none since `hashtide watch` started"
+    yield "Last growth", grown
+    yield "Count documents in view", f"{data.documents:,}"
 
 
 LAG: Final = (
-    "How far the workers are behind Kafka can't be told from Elasticsearch: "
-    "a quiet campaign and a slow pipeline look the same here. Consumer lag is in the workers' metrics."
+    "Elasticsearch does not show consumer lag: a quiet campaign and a slow pipeline look the same here. "
+    "The lag is in the workers' metrics."
 )
 
 
-def unit(seen: Seen) -> str:
+def unit(data: ViewData) -> str:
     """What the chart counts: `posts per 5 min`"""
-    return f"posts per {step_name(seen.period.step_ms)}"
+    return f"posts per {step_name(data.period.step_ms)}"
 
 
-def picture(seen: Seen, by: str) -> str:
-    """The chart in a sentence, for who can't see it."""
-    largest = max(range(len(seen.totals)), key=seen.totals.__getitem__)
+def picture(data: ViewData, by: str) -> str:
+    """The chart as text, for people who can't see it."""
+    largest = max(range(len(data.totals)), key=data.totals.__getitem__)
     return (
-        f"Stacked bars: {unit(seen)} by {by}, from {moment(seen.period.from_ms)} to {moment(seen.period.to_ms)}. "
-        f"{seen.posts:,} in all, the most, {seen.totals[largest]:,}, from {moment(seen.starts[largest])}. "
-        "The same numbers are in the table below."
+        f"Stacked bars: {unit(data)} by {by}, from {moment(data.period.from_ms)} to {moment(data.period.to_ms)}. "
+        f"Total {data.posts:,}, highest {data.totals[largest]:,} at {moment(data.starts[largest])}. "
+        "The table below has the same numbers."
     )
 
 
-def address(ask: Ask, theme: str) -> str:
-    """The address of a page that shows this."""
-    chosen = {"campaign": ask.campaign, "platform": ask.platform, "span": ask.span, "by": ask.by, "theme": theme}
+def address(selection: Selection, theme: str) -> str:
+    """The URL path of the page that shows this view."""
+    chosen = {
+        "campaign": selection.campaign,
+        "platform": selection.platform,
+        "span": selection.span,
+        "by": selection.by,
+        "theme": theme,
+    }
     return "/?" + urlencode({name: value for name, value in chosen.items() if value})

@@ -82,7 +82,7 @@ async def test_fuzz_posts_enriched(values: list[bytes | None]) -> None:
 @given(value=records([LETTER]), key=st.one_of(st.none(), st.binary(max_size=30)))
 def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
     index = LetterIndex()
-    index.see(0, 1, key, value)
+    index.add(0, 1, key, value)
     assert len(index.entries) + index.unreadable == (value is not None)
     if not index.entries or value is None:
         return

@@ -95,11 +95,11 @@ async def test_what_is_too_old_goes_and_nothing_else(url: str, client: Client) -
     ]
     assert all(each.bytes for each in done.dropped[:3])
     assert {index: why for index, why in done.left.items() if index in staying | {"archive-2009"}} == {
-        "archive-2009": "not named as our daily indices are",
-        "posts-2009.02.30": "its name has no day of the calendar",
-        "posts-2009.05.05-old": "not named as our daily indices are",
-        "posts-2009.5.5": "not named as our daily indices are",
-        "posts-9999.12.31": "of the future",
+        "archive-2009": "not the name of one of our daily indices",
+        "posts-2009.02.30": "its date does not exist",
+        "posts-2009.05.05-old": "not the name of one of our daily indices",
+        "posts-2009.5.5": "not the name of one of our daily indices",
+        "posts-9999.12.31": "its date is in the future",
     }
     assert (done.failed, done.first_days["posts"]) == ({}, "2010.01.01")
 

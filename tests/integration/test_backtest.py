@@ -60,7 +60,7 @@ def test_silence_is_told_when_it_is_asked_for() -> None:
 
 def test_alerts_that_do_not_read_counts_are_refused_by_name() -> None:
     with pytest.raises(
-        UnknownAlert, match="no alert 'WorkerDown' can be told from this history: CampaignSilent, Reply"
+        UnknownAlert, match="alert 'WorkerDown' can't run on these counts; these can: CampaignSilent, Reply"
     ):
         backtest([series(dict.fromkeys(range(20), 1.0))], ["WorkerDown"])
 
@@ -171,7 +171,7 @@ def test_on_a_signal_nothing_is_left(tmp_path: Path, sent: signal.Signals) -> No
 def test_a_campaign_that_was_never_counted_is_told(stack: Addresses, environment: dict[str, str]) -> None:
     done = subprocess.run(hashtide("--campaign", "never"), env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "nothing is counted of campaign 'never' then" in done.stderr
+    assert "no counts of campaign 'never' in that time" in done.stderr
 
 
 def test_a_campaigns_counts_out_of_elasticsearch_tell_of_the_campaign_and_of_the_language_that_joined(

@@ -28,7 +28,7 @@ def test_a_wrong_setting_stops_every_command_with_its_name_and_what_it_must_be(c
 
 def test_a_setting_that_is_none_is_named(tmp_path: Path) -> None:
     done = hashtide("status", HASHTIDE_STATE_DIR=str(tmp_path), HASHTIDE_KAFKAS="127.0.0.1:9092")
-    assert "HASHTIDE_KAFKAS is no setting: `hashtide settings` lists them" in done.stderr
+    assert "HASHTIDE_KAFKAS is not a known setting: `hashtide settings` lists them" in done.stderr
 
 
 def test_status_of_what_was_never_started_is_1(tmp_path: Path) -> None:

@@ -108,14 +108,14 @@ def test_letters_are_listed_and_shown_and_stay_while_they_are_wrong_and_go_when_
     }
 
     for command in ("replay", "drop"):
-        assert "or say --all" in typed(pipeline, command, status=2).output
+        assert "a filter or --all" in typed(pipeline, command, status=2).output
     assert "Drop 1 dead letters for good? [y/N]" in typed(pipeline, "drop", hostile, status=1).output
     assert told(pipeline, "drop", "--all", "--dry-run") == {"selected": 3, "dropped": 0, "dry_run": True}
     dropped = told(pipeline, "drop", "--reason=not-json", "--yes")
     assert dropped == {"selected": 2, "dropped": 2, "dry_run": False}
     assert told(pipeline, "list", "--each") == {"letters": [no_text], "total": 1}
     gone = pipeline.hashtide("dlq", "show", hostile, status=1)
-    assert gone.stderr.decode() == f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` has their ids\n"
+    assert gone.stderr.decode() == f"hashtide: no dead letter {hostile}: `hashtide dlq list --each` lists their ids\n"
 
 
 def test_letters_that_can_be_read_now_are_counted_once_however_often_they_go_back(pipeline: Pipeline) -> None:

@@ -30,7 +30,7 @@ from hashtide.kafka import topics
 from hashtide.kafka.clients import connect
 from hashtide.settings import load
 from operations.doctor import elasticsearch, kafka
-from operations.doctor.asking import Asking
+from operations.doctor.checks import CheckRunner
 from operations.doctor.examine import examine
 from operations.doctor.findings import Finding
 from stream_jobs.settings import StreamSettings
@@ -65,7 +65,7 @@ QUIET = {"author key", "campaigns", "workers", "kafka clock"}
 @pytest.fixture
 def pipeline(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """The pipeline, whose servers answer: on a busy machine they may take their time."""
-    monkeypatch.setattr(examine_module, "Asking", partial(Asking, limit_s=WITHIN_S))
+    monkeypatch.setattr(examine_module, "CheckRunner", partial(CheckRunner, limit_s=WITHIN_S))
     monkeypatch.setattr(kafka, "READ_S", WITHIN_S)
     monkeypatch.setattr(kafka, "ANSWER_MS", 60_000)
     monkeypatch.setattr(elasticsearch, "ANSWER_S", 60.0)
@@ -185,15 +185,15 @@ def test_templates_and_indices_of_older_and_newer_versions(pipeline: Pipeline) -
             put(client)
     assert wrong(newer) == {}
     assert [each.says for each in newer["index templates"]] == [
-        "5; of a newer version, with which ours works: hashtide-posts"
+        "5; newer, but compatible with this version: hashtide-posts"
     ]
     assert wrong(unknown) == {
-        "index templates": ["hashtide-posts is of schema 99, ours is 1: no worker of ours starts"],
-        "indices": ["of a schema that this version does not know: posts-2017.10.14; no worker of ours starts"],
+        "index templates": ["hashtide-posts has schema 99, ours is 1: workers of this version do not start"],
+        "indices": ["schema newer than this version: posts-2017.10.14; workers of this version do not start"],
     }
     assert wrong(older) == {
-        "index templates": [f"hashtide-posts is of version {ours - 1}, ours is {ours}: no worker of ours starts"],
-        "indices": ["no author in posts-2017.10.15; no worker of ours starts"],
+        "index templates": [f"hashtide-posts has version {ours - 1}, ours is {ours}: workers do not start"],
+        "indices": ["no author in posts-2017.10.15; workers of this version do not start"],
     }
     assert wrong(mended) == {}
 
@@ -209,7 +209,7 @@ def test_a_template_before_ours_and_blocks_on_indices(pipeline: Pipeline) -> Non
             client.indices.delete_index_template(name="stranger")
             client.indices.delete(index="posts-2017.10.15")
     assert wrong(found) == {
-        "index templates": ["stranger (priority 900) comes before hashtide-reply-volume (500)"],
+        "index templates": ["stranger (priority 900) takes precedence over hashtide-reply-volume (500)"],
         "indices": ["block write on posts-2017.10.15: somebody set it"],
     }
 
@@ -284,7 +284,7 @@ def test_nobody_at_either_address_leaves_the_rest_unchecked(untouched: Pipeline)
     )
     assert wrong(found) == {
         "kafka connection": [
-            f"nobody listens at 127.0.0.1:{kafka}: connection refused; nobody.invalid:1: no such host"
+            f"Kafka is unreachable: 127.0.0.1:{kafka}: connection refused; nobody.invalid:1: no such host"
         ],
         "elasticsearch connection": [
             f"no answer from Elasticsearch at http://127.0.0.1:{elasticsearch}: connection refused"
@@ -301,7 +301,7 @@ def test_servers_that_are_silent_keep_nobody_waiting_for_long(untouched: Pipelin
         at = {"HASHTIDE_ELASTICSEARCH": f"http://{address}", "HASHTIDE_ELASTICSEARCH_FINGERPRINT": ""}
         found = look(untouched, HASHTIDE_KAFKA=address, **at)
     assert wrong(found) == {
-        "kafka connection": [f"somebody listens at {address}, but: no answer as of Kafka; it speaks no TLS"],
+        "kafka connection": [f"connected to {address}, but: no Kafka answer; it does not use TLS"],
         "elasticsearch connection": [
             f"no answer from Elasticsearch at http://{address}: ConnectionTimeout Connection timed out"
         ],

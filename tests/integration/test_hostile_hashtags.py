@@ -154,7 +154,7 @@ def test_a_hostile_hashtag_is_counted_under_its_name_and_a_hostile_question_find
         assert json.loads(answer) == {"total": 0, "rows": [{"key": None, "start": None, "count": 0}]}, query
     for query in QUERIES[:3]:
         shown = asked(counted, "watch", "--terminal", "--once", "--campaign", query)
-        assert shown.endswith("\nNothing is counted of this campaign on this platform.\n"), query
+        assert shown.endswith("\nNo posts of this campaign on this platform are counted.\n"), query
 
 
 def asked(pipeline: Pipeline, *words: str) -> str:

@@ -214,7 +214,7 @@ def test_what_is_deleted_or_forgotten_does_not_come_back(pipeline: Pipeline) -> 
         pipeline.settle(5)
         assert left(pipeline) == {AUTHOR_1: 2, AUTHOR_2: 1, None: 1}
 
-        assert "1 old keys are kept" in typed(pipeline, "key", "rotate")
+        assert "1 old keys kept" in typed(pipeline, "key", "rotate")
         pipeline.json("produce", "file", "-", stdin=lines(native("4"), native("1")))  # the second is known
         pipeline.settle(7)
         keys = load_keys(pipeline.settings)

@@ -94,7 +94,7 @@ def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: P
         verdict = pipeline.json("verify", "--repair", "--json")
         assert (verdict["posts"], verdict["windows_without_ledger"], verdict["differences"]) == (3, 1, [])
         assert verdict["days_without_ledger"] == ["2009.05.05"]
-        assert b"1 windows of 2009.05.05 are counted and have no ledger any more" in pipeline.hashtide("verify").stdout
+        assert b"1 windows of 2009.05.05 not verified: their ledger was dropped" in pipeline.hashtide("verify").stdout
         assert totals(pipeline) == (30, 3)
 
         with pipeline.elasticsearch() as client:
@@ -139,7 +139,7 @@ def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipelin
         assert reasons(pipeline) == ["older-than-retention"]
     assert pipeline.says("retention dropped posts-2009.05.05: 1 documents") == 1
     assert pipeline.json("verify", "--json")["posts"] == 0
-    assert b"Nothing is counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
+    assert b"No posts are counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
 
 
 def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_asked(pipeline: Pipeline) -> None:

@@ -146,7 +146,7 @@ def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work
 
         pipeline.environment["HASHTIDE_PARTITIONS"] = "8"
         said = pipeline.hashtide("setup").stdout.decode()
-        assert "posts.raw has 4 partitions, and HASHTIDE_PARTITIONS is 8: `--add-partitions` adds them" in said
+        assert "posts.raw has 4 partitions, HASHTIDE_PARTITIONS is 8: `--add-partitions` adds them" in said
         with trial.load(per_s=150, of=load_of_it(twice=False)):
             pipeline.advance(by=100)
             done = pipeline.json("setup", "--add-partitions", "--json")

@@ -115,7 +115,7 @@ def test_who_chooses_a_hostile_campaign_sees_its_posts_and_the_address_has_its_n
 def test_a_hostile_link_to_the_page_is_a_question_without_an_answer(chromium: webdriver.Chrome, address: str) -> None:
     for name in ("campaign", "platform"):
         chromium.get(f"{address}?{urlencode({name: f'{QUOTES}{SCRIPT}', 'span': IMG, 'by': CALLS, 'theme': SCRIPT})}")
-        until(lambda: "Nothing is counted of this campaign" in text(chromium, ".notice[role=status]"))
+        until(lambda: "No posts of this campaign" in text(chromium, ".notice[role=status]"))
         assert f"{QUOTES}{SCRIPT}" in shown_in(chromium, "select option")
         harmless(chromium)
 

@@ -143,7 +143,7 @@ IN_VIEW = ".figures .figure:nth-child(3) .number"
 
 def test_chart_figures_and_tables_are_there(page: webdriver.Chrome) -> None:
     assert text(page, "#chart-title") == "Posts per minute, by language"
-    assert text(page, ".main-figure h2") == "Replies a minute"
+    assert text(page, ".main-figure h2") == "Replies per minute"
     assert [heading.text for heading in page.find_elements(By.CSS_SELECTOR, ".tables caption")] == [
         "Languages",
         "Regions",
@@ -268,7 +268,7 @@ def test_without_elasticsearch_the_page_says_so_keeps_its_numbers_and_comes_back
 ) -> None:
     before = text(page, ".tables tbody tr")
     proxy.always = answers(503)
-    until(lambda: "Elasticsearch refuses to answer (status 503)" in text(page, "[role=alert]"))
+    until(lambda: "Elasticsearch answers with an error (status 503)" in text(page, "[role=alert]"))
     assert text(page, ".tables tbody tr") == before
     proxy.always = None
     until(lambda: not page.find_element(By.CSS_SELECTOR, "[role=alert]").is_displayed())
@@ -332,5 +332,6 @@ def test_a_port_that_is_taken_is_named(address: str) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"hashtide: can't listen on 127.0.0.1:{port} (Address already in use): --port names another, 0 any\n"
+        f"hashtide: can't listen on 127.0.0.1:{port} (Address already in use): "
+        "give another --port, or 0 for any free one\n"
     )

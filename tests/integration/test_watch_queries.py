@@ -11,7 +11,7 @@ from hashtide.elasticsearch.client import Connection
 from hashtide.elasticsearch.session import ElasticsearchFailed
 from operations.watch import queries
 from operations.watch.feed import describe
-from operations.watch.model import Ask, ChartSeries, GapMark, Rate, Seen, TopRow, View
+from operations.watch.model import ChartSeries, GapMark, Rate, Selection, TopRow, View, ViewData
 from operations.watch.spikes import Driver
 from tests.fakes.unruly import Unruly, lets_in
 from tests.integration.counted import empty, gap, posts, put, tag
@@ -29,20 +29,20 @@ def url(stack: Addresses) -> Iterator[str]:
     empty(stack.elasticsearch)
 
 
-async def view(url: str, ask: Ask, now_ms: int = NOW) -> View:
+async def view(url: str, selection: Selection, now_ms: int = NOW) -> View:
     async with queries.client(url) as client:
-        return await queries.view(client, ask, now_ms)
+        return await queries.view(client, selection, now_ms)
 
 
-async def seen(url: str, ask: Ask, now_ms: int = NOW) -> Seen:
-    found = (await view(url, ask, now_ms)).seen
+async def view_data(url: str, selection: Selection, now_ms: int = NOW) -> ViewData:
+    found = (await view(url, selection, now_ms)).data
     assert found is not None
     return found
 
 
 async def test_without_any_index_nothing_is_counted(url: str) -> None:
-    found = await view(url, Ask())
-    assert found.seen is None
+    found = await view(url, Selection())
+    assert found.data is None
     assert (found.extent.counted, found.extent.campaigns, found.extent.platforms) == (0, (), ())
 
 
@@ -62,7 +62,7 @@ async def test_an_hour_over_midnight_is_summed_over_partitions_and_indices(url: 
             tag(MIDNIGHT - 2 * HOUR, 1_000, "old"),
         ],
     )
-    found = await seen(url, Ask())
+    found = await view_data(url, Selection())
     assert (found.period.from_ms, found.period.to_ms, found.live) == (MIDNIGHT - 59 * MINUTE, MIDNIGHT + MINUTE, True)
     assert (found.posts, found.documents) == (80, 5)
     assert found.starts[9] == MIDNIGHT - 50 * MINUTE
@@ -97,28 +97,28 @@ async def test_a_campaign_and_a_platform_are_looked_at_alone(url: str) -> None:
             tag(MIDNIGHT, 19, "metoo"),
         ],
     )
-    assert (await seen(url, Ask())).posts == 36
-    assert (await seen(url, Ask(campaign="metoo"))).posts == 23
-    assert (await seen(url, Ask(campaign="timesup"))).posts == 7
-    bluesky = await view(url, Ask(campaign="metoo", platform="bluesky"))
-    assert bluesky.seen is not None
-    assert (bluesky.seen.posts, bluesky.seen.tops["hashtag"][0].posts) == (11, 17)
+    assert (await view_data(url, Selection())).posts == 36
+    assert (await view_data(url, Selection(campaign="metoo"))).posts == 23
+    assert (await view_data(url, Selection(campaign="timesup"))).posts == 7
+    bluesky = await view(url, Selection(campaign="metoo", platform="bluesky"))
+    assert bluesky.data is not None
+    assert (bluesky.data.posts, bluesky.data.tops["hashtag"][0].posts) == (11, 17)
     assert (bluesky.extent.campaigns, bluesky.extent.platforms) == (("metoo", "timesup"), ("bluesky", "x"))
     assert bluesky.extent.counted == 36
-    assert (await view(url, Ask(campaign="none"))).seen is None
+    assert (await view(url, Selection(campaign="none"))).data is None
 
 
 async def test_data_of_2017_is_found_years_later(url: str) -> None:
     put(url, [posts(MIDNIGHT, 5), posts(MIDNIGHT - 20 * MINUTE, 7)])
     years_later = NOW + 9 * 365 * 24 * HOUR
-    found = await seen(url, Ask(span="15m"), years_later)
+    found = await view_data(url, Selection(span="15m"), years_later)
     assert (found.live, found.posts, found.period.to_ms, found.newest_ms) == (False, 5, MIDNIGHT + MINUTE, MIDNIGHT)
-    assert (await seen(url, Ask(span="all"), years_later)).posts == 12
+    assert (await view_data(url, Selection(span="all"), years_later)).posts == 12
 
 
 async def test_the_chart_is_stacked_by_what_is_asked(url: str) -> None:
     put(url, [posts(MIDNIGHT, 5, kind="reply"), posts(MIDNIGHT, 2, kind="quote")])
-    found = await seen(url, Ask(span="15m", by="kind"))
+    found = await view_data(url, Selection(span="15m", by="kind"))
     assert found.series == (
         ChartSeries("reply", "reply", (*[0] * 14, 5)),
         ChartSeries("quote", "quote", (*[0] * 14, 2)),
@@ -137,7 +137,7 @@ async def test_replies_a_minute_are_those_of_the_last_five_counted_against_the_d
             posts(MIDNIGHT, 1_000),  # its minute is running
         ],
     )
-    found = await seen(url, Ask(span="15m"))
+    found = await view_data(url, Selection(span="15m"))
     assert found.rate_at_ms == MIDNIGHT
     assert found.replies_rate == Rate(12.0, 4.0)
     assert found.posts_rate == Rate(20.0, 6.0)
@@ -156,7 +156,7 @@ async def test_a_spike_is_told_with_who_drives_it(url: str) -> None:
             tag(MIDNIGHT - MINUTE, 70, "other", platform="bluesky"),
         ],
     )
-    found = await seen(url, Ask(platform="x"))
+    found = await view_data(url, Selection(platform="x"))
     assert found.spike is not None
     assert (found.spike.from_ms, found.spike.to_ms, found.spike.goes_on) == (MIDNIGHT - 5 * MINUTE, MIDNIGHT, True)
     assert (found.spike.peak, found.spike.usual, found.spike.times) == (105, 10.0, 10.5)
@@ -178,7 +178,7 @@ async def test_gaps_that_touch_the_time_are_told_the_newest_first(url: str) -> N
             gap(MIDNIGHT + HOUR, MIDNIGHT + 2 * HOUR),
         ],
     )
-    found = await seen(url, Ask())
+    found = await view_data(url, Selection())
     assert found.gaps == (
         GapMark(MIDNIGHT - 10 * MINUTE, MIDNIGHT - 9 * MINUTE, "mastodon:example.social", "disconnected", None),
         GapMark(MIDNIGHT - 2 * HOUR, MIDNIGHT - 50 * MINUTE, "x", "disconnected", 12),
@@ -189,7 +189,7 @@ async def test_gaps_that_touch_the_time_are_told_the_newest_first(url: str) -> N
 async def test_one_view_is_at_most_three_requests_each_without_a_retry(url: str) -> None:
     put(url, [posts(MIDNIGHT - back * 5 * MINUTE, 10) for back in range(2, 30)] + [posts(MIDNIGHT - MINUTE, 90)])
     async with Unruly(url) as proxy:
-        await seen(proxy.url, Ask())
+        await view_data(proxy.url, Selection())
         asked = [[json.loads(line) for line in body.splitlines()] for body in proxy.bodies]
     assert [len(lines) // 2 for lines in asked] == [3, 4, 3]
     assert all(header["allow_partial_search_results"] is False for lines in asked for header in lines[::2])
@@ -200,10 +200,10 @@ async def test_it_logs_in_and_says_so_where_that_is_refused(url: str) -> None:
     async with Unruly(url) as proxy:
         proxy.always = lets_in("ApiKey c2VjcmV0")
         async with queries.client(Connection(proxy.url, api_key="c2VjcmV0")) as client:
-            assert (await queries.view(client, Ask(), NOW)).extent.counted == 5
+            assert (await queries.view(client, Selection(), NOW)).extent.counted == 5
         async with queries.client(Connection(proxy.url, user="mina", password="wrong")) as client:
             with pytest.raises(ApiError) as error:
-                await queries.view(client, Ask(), NOW)
+                await queries.view(client, Selection(), NOW)
     assert describe(error.value) == "Elasticsearch refuses the login (status 401)"
 
 
@@ -213,4 +213,4 @@ async def test_what_can_not_be_had_whole_is_not_shown(url: str) -> None:
         nowhere = {"index.routing.allocation.require._name": "nobody"}
         client.indices.create(index="reply-volume-2017.10.18", settings=nowhere, wait_for_active_shards="0")
     with pytest.raises(ElasticsearchFailed, match="refused a search: search_phase_execution_exception"):
-        await view(url, Ask())
+        await view(url, Selection())

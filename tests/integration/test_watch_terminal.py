@@ -47,7 +47,7 @@ def test_once_prints_one_frame_without_a_terminal(url: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0].startswith("Hashtide · all posts · 1 h · as of ")
-    where = "Nothing newer is counted, so this ends where the data ends: 16 Oct 2017 23:01 UTC to 17 Oct 2017 00:01 UTC"
+    where = "Newest data, there are no newer counts: 16 Oct 2017 23:01 UTC to 17 Oct 2017 00:01 UTC"
     assert f"Posts per minute  {where}" in lines
     assert any(re.match("1,234 +100 % +new +Italian", line) for line in lines)
     assert any("#[red]x‹U+001B›[31m" in line for line in lines)
@@ -98,4 +98,4 @@ def test_once_without_terminal_is_a_wrong_use() -> None:
         [sys.executable, "-m", "operations.cli", "watch", "--once"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "--once goes with --terminal" in done.stderr
+    assert "--once needs --terminal" in done.stderr

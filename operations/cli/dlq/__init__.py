@@ -16,7 +16,8 @@ COMMANDS: Final = {
 
 @click.group(cls=lazy_group(COMMANDS))
 def dlq() -> None:
-    """Look after dead letters: what could not be read or counted, and lies in the topic posts.dead with the reason.
+    """List, show, replay or drop dead letters.
 
-    ID is a letter's short id, or as much of its beginning as no other letter has. All filters must agree.
+    Dead letters are messages that could not be read or counted. They are stored in the topic posts.dead, with the
+    reason. ID is a letter's short id, or a unique prefix of it. A letter must match all filters.
     """

@@ -1,4 +1,4 @@
-"""How letters are chosen, read and shown: what the commands of `hashtide dlq` share."""
+"""Select, read and show letters: shared by the commands of `hashtide dlq`."""
 
 import functools
 import logging
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-NOT_KEPT: Final = "its bytes were not kept (HASHTIDE_DEAD_LETTER_PAYLOADS=false): send its source once more"
+NOT_KEPT: Final = "its bytes were not kept (HASHTIDE_DEAD_LETTER_PAYLOADS=false): send its source again"
 
 
 class NotKept(HashtideError):
-    """The bytes of a dead letter are asked for, and were never kept."""
+    """The payload of this dead letter was never kept."""
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:
-    """The options by which letters are chosen; the command gets them as one Filter."""
+    """The options that select letters; the command gets them as one LetterFilter."""
 
     @click.argument("ids", metavar="[ID...]", nargs=-1)
     @click.option(
@@ -43,11 +43,11 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Choice(get_args(Reason)),
         multiple=True,
         metavar="REASON",
-        help="Why; repeatable.",
+        help="Only this reason; repeatable.",
     )
-    @click.option("--source", default="", metavar="PREFIX", help="How the source begins: file:, posts.raw.")
-    @click.option("--from", "from_", type=Moment(), help="Buried from here, ISO 8601.")
-    @click.option("--to", type=Moment(), help="Buried before this.")
+    @click.option("--source", default="", metavar="PREFIX", help="Only sources with this prefix: file:, posts.raw.")
+    @click.option("--from", "from_", type=Moment(), help="Only letters from this time on, ISO 8601.")
+    @click.option("--to", type=Moment(), help="Only letters before this time.")
     @functools.wraps(command)
     def filtered(
         ids: tuple[str, ...],
@@ -63,12 +63,12 @@ def filters(command: Callable[..., None]) -> Callable[..., None]:
     return filtered
 
 
-every = click.option("--all", "all_", is_flag=True, help="Every letter; needed where nothing else chooses.")
-dry = click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+all_option = click.option("--all", "all_", is_flag=True, help="All letters; required without ids or filters.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 
 
 def ready_settings() -> ProducerSettings:
-    """The settings. Raises WrongSetting, and TopicsUnready where Kafka has no topics of ours."""
+    """The settings. Raises WrongSetting; TopicsUnready if Kafka does not have our topics."""
     settings = load(ProducerSettings, os.environ)
     topics.check(settings)
     return settings
@@ -76,14 +76,14 @@ def ready_settings() -> ProducerSettings:
 
 def require_choice(chosen: LetterFilter, all_: bool) -> None:
     if chosen == EVERYTHING and not all_:
-        raise click.UsageError("name letters by their ids or by a filter, or say --all")
+        raise click.UsageError("give ids, a filter or --all")
 
 
 def read_index(topic: DeadTopic) -> LetterIndex:
     with progress("reading posts.dead") as show:
         index = topic.index(show)
     if index.unreadable:
-        log.warning("%s records of posts.dead are no dead letters of this version: passed over", index.unreadable)
+        log.warning("%s records of posts.dead are not dead letters of this version: skipped", index.unreadable)
     return index
 
 
@@ -96,7 +96,7 @@ def with_progress(items: Iterable[Item], total: int) -> Generator[Item, None, No
 
 
 def to_the_second(moment_ms: int) -> str:
-    """To the second, ISO 8601, UTC."""
+    """ISO 8601, UTC, in whole seconds."""
     return datetime.fromtimestamp(moment_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -5,8 +5,8 @@ import json
 import click
 
 from operations.cli.dlq.choosing import (
-    dry,
-    every,
+    all_option,
+    dry_run_option,
     filters,
     read_index,
     ready_settings,
@@ -20,12 +20,12 @@ from operations.terminal import as_json
 
 @click.command()
 @filters
-@every
-@dry
-@click.option("--yes", is_flag=True, help="Ask no question.")
+@all_option
+@dry_run_option
+@click.option("--yes", is_flag=True, help="Do not prompt.")
 @as_json
 def drop(chosen: LetterFilter, all_: bool, dry_run: bool, yes: bool, json_: bool) -> None:
-    """Take letters out for good."""
+    """Delete dead letters for good."""
     from operations.dlq.replay import LETTERS_AT_ONCE, tombstone
     from producers.publisher import Publisher
 

@@ -19,17 +19,17 @@ from operations.terminal import as_json, print_table
 
 @click.command("list")
 @filters
-@click.option("--each", is_flag=True, help="A line for each letter, with its id. [default: by reason and source]")
+@click.option("--each", is_flag=True, help="One line per letter, with its id. [default: by reason and source]")
 @as_json
 def list_(chosen: LetterFilter, each: bool, json_: bool) -> None:
-    """How many there are, of which reason and source. Shows no payloads."""
+    """Count dead letters by reason and source. Shows no payloads."""
     with opened(ready_settings()) as topic:
         entries = chosen.select(read_index(topic).entries)
     if json_:
         shown = {"letters": list(map(_line, entries))} if each else {"groups": list(map(_row, grouped(entries)))}
         click.echo(json.dumps(shown | {"total": len(entries)}))
         return
-    if each:  # no table: a line stays a line, however narrow the terminal
+    if each:  # no table: it would wrap lines in a narrow terminal
         for entry in entries:
             line = _line(entry)
             click.echo(f"{line['id']}  {line['at']}  {line['reason']:<24}  {escaped(entry.source)}")

@@ -15,8 +15,8 @@ from hashtide.kafka import topics
 from hashtide.settings import load
 from operations.cli.dlq.choosing import (
     NOT_KEPT,
-    dry,
-    every,
+    all_option,
+    dry_run_option,
     filters,
     read_index,
     require_choice,
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 @click.command()
 @filters
-@every
-@dry
+@all_option
+@dry_run_option
 @as_json
 def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None:
-    """Put letters back into the stream, after a fix. What is still wrong stays a letter: the exit status is then 1.
+    """Send dead letters through the pipeline again, after a fix.
 
-    Payloads are read anew, with the format told from their shape; one whose bytes were not kept can't be. A letter that
-    is back is taken out of posts.dead once Kafka has acknowledged what it became. To replay one twice does no harm: a
-    post counts once.
+    Reads payloads again and detects their format. Letters that are still wrong, or whose bytes were not kept, stay:
+    the exit status is then 1. The other letters are deleted from posts.dead after Kafka has acknowledged their
+    messages. Idempotent: a post counts once.
     """
     from hashtide.clock import wall_clock_ms
     from hashtide.identity import Pseudonyms, load_keys
@@ -56,7 +56,7 @@ def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None
 
     require_choice(chosen, all_)
     settings = load(ProducerSettings, os.environ)
-    campaigns = functools.cache(wanted)  # needed only where a letter comes from a firehose
+    campaigns = functools.cache(wanted)  # loaded only if a letter comes from a firehose
 
     def matches(post: Post) -> bool:
         return campaigns().matches(post)
@@ -79,7 +79,7 @@ def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None
                 run.settle()
                 if interrupts.asked:
                     ended = "interrupted"
-        except HashtideError as error:  # the account says how far it came
+        except HashtideError as error:  # first print how far it came
             ended, failure = "failed", error
     if json_:
         click.echo(msgspec.json.encode(msgspec.structs.asdict(account) | {"dry_run": dry_run, "ended": ended}))
@@ -94,7 +94,7 @@ def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None
 
 
 def _print_account(account: "ReplayAccount", dry_run: bool) -> None:
-    done = "would go back" if dry_run else "went back"
+    done = "would be replayed" if dry_run else "replayed"
     click.echo(f"{account.replayed:,} of {account.selected:,} letters {done}, as {account.sent:,} messages")
     if account.stayed:
         print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])

@@ -12,20 +12,23 @@ from operations.terminal import as_json, print_json
 
 @click.command()
 @click.argument("id_", metavar="ID")
-@click.option("--raw", is_flag=True, help="Its bytes alone, as they came: into a file or a pipe.")
+@click.option("--raw", is_flag=True, help="Print only its bytes, unchanged, to a file or a pipe.")
 @as_json
 def show(id_: str, raw: bool, json_: bool) -> None:
-    """All that is known of one letter, and its bytes. What a terminal would obey is written out, as \\x1b."""
+    """Print one dead letter and its bytes.
+
+    Control characters are escaped, such as \\x1b.
+    """
     stdout = click.get_binary_stream("stdout")
     if raw and json_:
-        raise click.UsageError("--raw and --json are two different things")
+        raise click.UsageError("give either --raw or --json")
     if raw and stdout.isatty():
-        raise click.UsageError("--raw is not for a terminal, which would obey what is in the bytes: > FILE")
+        raise click.UsageError("--raw may send control characters to the terminal: redirect it, > FILE")
     with opened(ready_settings()) as topic:
         newest = max(LetterFilter(ids=(id_,)).select(read_index(topic).entries), key=lambda entry: entry.at_ms)
         found = next(topic.letters([newest]), None)
     if found is None:
-        raise UnknownLetter(f"dead letter {newest.id} is gone since a moment ago")
+        raise UnknownLetter(f"dead letter {newest.id} was deleted a moment ago")
     _, letter = found
     if raw:
         if not letter.kept:

@@ -1,4 +1,4 @@
-"""`hashtide key`: no key is ever printed."""
+"""`hashtide key`. Never prints a key."""
 
 from typing import Final
 
@@ -15,7 +15,8 @@ COMMANDS: Final = {
 
 @click.group(cls=lazy_group(COMMANDS))
 def key() -> None:
-    """Look after the keys that authors and posts are hashed under (HASHTIDE_AUTHOR_KEY_FILE, or the state folder's).
+    """Show, rotate or drop the keys that hash authors and posts.
 
-    docs/privacy.md says what a rotation does, and in which order.
+    They are stored in HASHTIDE_AUTHOR_KEY_FILE, or in the state folder. docs/privacy.md explains rotation, step by
+    step.
     """

@@ -12,9 +12,12 @@ from operations.cli.key.writing import to_option, write_keys
 
 @click.command("drop-old")
 @to_option
-@click.option("--yes", is_flag=True, help="Ask no question.")
+@click.option("--yes", is_flag=True, help="Do not prompt.")
 def drop_old(to: Path | None, yes: bool) -> None:
-    """Keep no old keys for authors: what was hashed under them is nobody's any more, and is found for nobody."""
+    """Drop all old author keys.
+
+    Posts hashed under them can then no longer be linked to their authors: `hashtide forget` finds none of them.
+    """
     settings = load(Common, os.environ)
     keys = load_keys(settings)
     if not keys.old:
@@ -23,4 +26,4 @@ def drop_old(to: Path | None, yes: bool) -> None:
     if not yes:
         click.confirm(f"Drop {len(keys.old)} old keys for good?", abort=True, err=True)
     path = write_keys(settings, keys.without_old(), to)
-    click.echo(f"{path}: {len(keys.old)} old keys dropped. Copies elsewhere, and backups, still have them.")
+    click.echo(f"{path}: {len(keys.old)} old keys dropped. Other copies and backups still contain them.")

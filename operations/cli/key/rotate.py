@@ -13,11 +13,14 @@ from operations.cli.key.writing import to_option, write_keys
 @click.command()
 @to_option
 def rotate(to: Path | None) -> None:
-    """Make a new key for authors. The old one stays known to `hashtide forget`, the ledger's stays what it is."""
+    """Make a new author key, and keep the old one.
+
+    `hashtide forget` still finds posts hashed under the old key. The ledger key does not change.
+    """
     settings = load(Common, os.environ)
     keys = load_keys(settings).rotated()
     path = write_keys(settings, keys, to)
     click.echo(
-        f"{path}: authors are hashed under {fingerprint(keys.author)} from now on, {len(keys.old)} old keys are kept.\n"
-        "Give this file to every producer and worker, in any order, and restart the producers."
+        f"{path}: new author key {fingerprint(keys.author)}, {len(keys.old)} old keys kept.\n"
+        "Copy this file to every producer and worker, in any order, and restart the producers."
     )

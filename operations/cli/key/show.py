@@ -11,7 +11,7 @@ from operations.terminal import print_table
 
 @click.command()
 def show() -> None:
-    """Fingerprints of the keys, to see whether machines have the same. The keys themselves are shown nowhere."""
+    """Print the keys' fingerprints, to compare machines. Never prints a key."""
     settings = load(Common, os.environ)
     keys = load_keys(settings)
     click.echo(f"{key_file(settings)}")

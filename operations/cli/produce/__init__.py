@@ -17,8 +17,8 @@ COMMANDS: Final = {
 
 @click.group(cls=lazy_group(COMMANDS))
 def produce() -> None:
-    """Send posts into Kafka, from files, live platforms or a made-up campaign.
+    """Send posts to Kafka, from files, platforms or made up.
 
-    Whatever can't be read as a post goes to the topic posts.dead with the reason; the rest goes on. At the end one
-    line of JSON on stdout says what became of everything: read = posts + edits + deletes + control + filtered + dead.
+    A line that can't be read as a post goes to the topic posts.dead with the reason; the run continues. At the end it
+    prints a summary as one line of JSON on stdout: read = posts + edits + deletes + control + filtered + dead.
     """

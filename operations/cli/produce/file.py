@@ -29,7 +29,7 @@ from producers.sources.received import Received
     type=click.Choice(["auto", *formats.FORMATS]),
     default="auto",
     show_default=True,
-    help="What the lines are; auto looks at each.",
+    help="Format of the lines; auto detects it line by line.",
 )
 @speed_option
 @click.option(
@@ -37,22 +37,23 @@ from producers.sources.received import Received
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that publish; posts keep their order. One a core is worth it.",
+    help="Processes that publish, at most one per core; posts keep their order.",
 )
-@click.option("--follow", is_flag=True, help="Go on as files grow, like tail -F, until a signal ends it.")
+@click.option("--follow", is_flag=True, help="Follow growing files like tail -F, until a signal stops it.")
 @metrics_option
 def file(
     paths: tuple[Path, ...], format_: str, speed: float | None, jobs: int, follow: bool, metrics_port: int | None
 ) -> None:
-    """Send the lines of files: one payload a line. '-' is standard input, .gz is unpacked.
+    """Send the lines of files, one payload per line.
 
-    With --follow a file may be rotated, cut, or not yet be there; how far it was read is kept, and taken up again.
+    '-' is standard input; .gz files are unpacked. With --follow a file may be rotated, truncated or missing at first.
+    The position is saved, and the next run continues from there.
     """
     settings = load(ProducerSettings, os.environ)
     if follow and jobs > 1:
-        raise click.UsageError("--jobs does not go with --follow: a file does not grow that fast")
+        raise click.UsageError("--jobs can't be used with --follow: one process is fast enough")
     if follow and speed is not None:
-        raise click.UsageError("--speed does not go with --follow: a growing file has its own")
+        raise click.UsageError("--speed can't be used with --follow: the file grows at its own speed")
     for path in paths:
         if follow and (path == STDIN or path.suffix == ".gz"):
             raise click.BadParameter(f"{path} can't be followed: it must be a plain file", param_hint="PATH")
@@ -80,5 +81,5 @@ def _files(paths: Iterable[Path]) -> Generator[Received, None, None]:
 
 
 def _followed(path: Path, positions: Positions, stop: threading.Event) -> Followed:
-    place = positions.load(position_name(path), "place", FilePosition)
-    return Followed(path, place, clock_ms=wall_clock_ms, sleep=sleeper(stop))
+    position = positions.load(position_name(path), "place", FilePosition)
+    return Followed(path, position, clock_ms=wall_clock_ms, sleep=sleeper(stop))

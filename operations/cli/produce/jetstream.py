@@ -26,14 +26,15 @@ from producers.sources.reconnect import reconnecting
     default=source_jetstream.HOSTS,
     show_default=True,
     metavar="HOST|URL",
-    help="A Jetstream host, to begin with or to fall over to; repeatable. A URL that ends in "
-    "network.bsky.jetstream.subscribeEvents is read by the newer protocol.",
+    help="Jetstream host; repeat it for fail-over. A URL that ends in network.bsky.jetstream.subscribeEvents uses "
+    "the newer protocol.",
 )
 @metrics_option
 def jetstream(hosts: tuple[str, ...], metrics_port: int | None) -> None:
-    """Stream the campaigns' posts out of all of Bluesky's, by Jetstream, until a signal ends it.
+    """Stream the campaigns' posts from Bluesky (Jetstream).
 
-    Goes on from where the last run was; how far back that reaches is the host's choice, about a day and a half.
+    Runs until a signal stops it. Continues where the last run stopped, as far back as the host keeps posts: about a day
+    and a half.
     """
     settings = load(ProducerSettings, os.environ)
     terms = wanted()

@@ -23,7 +23,7 @@ from producers.sources.tokens import mastodon_tokens
 
 
 @click.command()
-@click.option("--instance", "instances", multiple=True, required=True, metavar="URL", help="An instance; repeatable.")
+@click.option("--instance", "instances", multiple=True, required=True, metavar="URL", help="Instance; repeatable.")
 @click.option(
     "--stream",
     "streams",
@@ -31,10 +31,10 @@ from producers.sources.tokens import mastodon_tokens
     type=click.Choice(["hashtag", "public", "public/local"]),
     default=("hashtag", "public"),
     show_default=True,
-    help="hashtag: one stream for each of the campaigns' tags; public: all that the instance knows, of which the "
-    "campaigns' posts go on. Repeatable.",
+    help="hashtag: one stream per hashtag of the campaigns; public: all posts that the instance knows, filtered for "
+    "the campaigns. Repeatable.",
 )
-@click.option("--tag", "tags", multiple=True, help="Hashtags to stream instead of the campaigns'; repeatable.")
+@click.option("--tag", "tags", multiple=True, help="Hashtag to stream instead of the campaigns'; repeatable.")
 @metrics_option
 def mastodon(
     instances: tuple[str, ...],
@@ -42,9 +42,10 @@ def mastodon(
     tags: tuple[str, ...],
     metrics_port: int | None,
 ) -> None:
-    """Stream hashtags and public timelines of Mastodon instances, until a signal ends it.
+    """Stream the campaigns' posts from Mastodon instances.
 
-    After a gap it catches up over the instance's timelines. Tokens: HASHTIDE_MASTODON_TOKENS_FILE.
+    Runs until a signal stops it. After a gap it catches up from the instances' timelines. Access tokens:
+    HASHTIDE_MASTODON_TOKENS_FILE.
     """
     settings = load(ProducerSettings, os.environ)
     terms = wanted()
@@ -63,12 +64,12 @@ def mastodon(
     ]
 
     def source(instance: source_mastodon.Instance, stream: source_mastodon.Stream) -> Callable[[], Items]:
-        place = (
+        position = (
             positions.load(source_mastodon.position_name(instance.name), stream.key, source_mastodon.StreamPosition)
             or source_mastodon.StreamPosition()
         )
-        link = Link(instance.source, wall_clock_ms, place.heard_ms)
-        one = source_mastodon.MastodonStream(instance, stream, link, place.id, clock_ms=wall_clock_ms, sleep=sleep)
+        link = Link(instance.source, wall_clock_ms, position.heard_ms)
+        one = source_mastodon.MastodonStream(instance, stream, link, position.id, clock_ms=wall_clock_ms, sleep=sleep)
         return lambda: reconnecting(one.connect, link, clock_ms=wall_clock_ms, sleep=sleep)
 
     sources = [

@@ -1,4 +1,4 @@
-"""What the commands of `hashtide produce` share: options, progress, and the account at the end."""
+"""Options, progress and the final summary: shared by the commands of `hashtide produce`."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from producers.settings import ProducerSettings
 log = logging.getLogger(__name__)
 
 REPORT_S: Final = 10.0
-"""How often progress is logged where stderr is no terminal."""
+"""How often progress is logged if stderr is not a terminal."""
 REPORT_ENDLESS_S: Final = 60.0
 
 metrics_option = click.option(
@@ -29,17 +29,17 @@ metrics_option = click.option(
 
 
 def parse_as(format_: str) -> Parse:
-    """What reads payloads of a format, or with `auto` of any."""
+    """A parser for payloads of this format; `auto` detects it."""
     return lambda received: formats.parse(received.payload, format_)
 
 
 def run_and_report(
     items: Items, parse: Parse, settings: ProducerSettings, options: RunOptions, total: int | None = None
 ) -> None:
-    """Run a source, with progress on stderr; then the account, as JSON, on stdout.
+    """Run a source, with progress on stderr; then print the summary as JSON on stdout.
 
-    `total`: of the source, for the progress. A signal is the proper end of a stream; of anything else it cuts the run
-    short, and the exit status is 130. Blocks. Raises what ended the run: HashtideError, OSError, EOFError.
+    `total` is the source's size, for the progress bar. A signal ends a stream normally; it interrupts any other
+    source, with exit status 130. Blocks. Raises what ended the run: HashtideError, OSError, EOFError.
     """
     with progress(total, endless=options.positions is not None) as show:
         result = run(items, parse, settings, options, show)
@@ -52,7 +52,7 @@ def run_and_report(
 
 @contextlib.contextmanager
 def progress(total: int | None, *, endless: bool) -> Iterator[ShowProgress]:
-    """A bar on stderr where that is a terminal, else a line now and then. It shows a few times a second at most."""
+    """A progress bar on stderr, or log lines if that is not a terminal. Updates at most 5 times a second."""
     console = Console(stderr=True)
     terminal = console.is_terminal
     columns = (

@@ -4,7 +4,7 @@ import click
 
 
 class Speed(click.ParamType):
-    """`max`, or how many times as fast as it happened."""
+    """`max`, or a factor of real time."""
 
     name = "max|N"
 
@@ -16,7 +16,7 @@ class Speed(click.ParamType):
         except ValueError:
             speed = 0.0
         if not 0 < speed < float("inf"):
-            self.fail(f"{value!r} is neither 'max' nor a number above 0", param, ctx)
+            self.fail(f"{value!r} must be 'max' or a number above 0", param, ctx)
         return speed
 
 
@@ -25,5 +25,5 @@ speed_option = click.option(
     type=Speed(),
     default="max",
     show_default=True,
-    help="max: as fast as Kafka takes it; 1: as fast as it happened; N: N times as fast.",
+    help="max: as fast as Kafka accepts posts; 1: real time; N: N times real time.",
 )

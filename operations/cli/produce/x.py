@@ -23,20 +23,20 @@ from producers.sources.tokens import x_token
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only show what would change in X's rules, as JSON, and have it checked.")
+@click.option("--dry-run", is_flag=True, help="Only print the changes to X's rules, as JSON; X validates them.")
 @click.option(
     "--backfill-minutes",
     type=click.IntRange(0, source_x.MAX_BACKFILL_MINUTES),
     default=0,
     show_default=True,
-    help="How much X sends again on every connection, where the access level has that.",
+    help="Minutes that X sends again on each connection, if your access level allows it.",
 )
 @metrics_option
 def x(dry_run: bool, backfill_minutes: int, metrics_port: int | None) -> None:
-    """Stream what X's filtered stream (API v2) has of the campaigns, until a signal ends it.
+    """Stream the campaigns' posts from X's filtered stream.
 
-    Its rules are made from the campaigns: missing ones are added, and stale ones removed, of those that carry the tag
-    hashtide:... only. Needs HASHTIDE_X_BEARER_TOKEN_FILE (or HASHTIDE_X_BEARER_TOKEN).
+    Uses API v2. Runs until a signal stops it. Makes X's rules from the campaigns: adds missing rules and removes stale
+    ones, only those with a tag hashtide:... Needs HASHTIDE_X_BEARER_TOKEN_FILE (or HASHTIDE_X_BEARER_TOKEN).
     """
     settings = load(ProducerSettings, os.environ)
     terms = wanted()

@@ -105,7 +105,7 @@ class Asked:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked = Asked(VERDICT)
-    monkeypatch.setattr(forget, "forgotten", asked)
+    monkeypatch.setattr(forget, "empty_posts", asked)
     return asked
 
 
@@ -116,9 +116,9 @@ def test_ids_come_from_the_command_line_or_from_standard_input(asked: Asked) -> 
     assert asked.authors == [("x", "44196397"), ("mastodon", "https://a.example/users/b")]
     assert asked.posts == [("bluesky", "at://did:plc:a/app.bsky.feed.post/1")]
     assert done.stdout == (
-        "2 posts emptied, 1 were empty already\n"
+        "2 posts emptied, 1 were already empty\n"
         "Kafka keeps what was sent to posts.raw until 2017-10-16T00:00:00Z at the latest\n"
-        "Kafka keeps what was sent to posts.dead for ever: it has no retention\n"
+        "Kafka keeps what was sent to posts.dead forever: the topic has no retention\n"
     )
 
 
@@ -146,11 +146,11 @@ def test_messages_that_wait_for_a_worker_are_told_and_the_exit_status_is_1(asked
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ([], "name authors by --author or posts by --post"),
+        ([], "give --author or --post"),
         (["--author=44196397"], "must be PLATFORM:ID, such as x:44196397"),
         (["--author=x:"], "must be PLATFORM:ID"),
         (["--author=-"], "must be PLATFORM:ID, such as x:44196397 in line 2"),
-        (["--author=-", "--post=-"], "standard input has either authors or posts"),
+        (["--author=-", "--post=-"], "'-' works for either --author or --post, not for both"),
     ],
 )
 def test_what_names_nobody_is_refused_and_not_repeated(asked: Asked, words: list[str], problem: str) -> None:
@@ -175,5 +175,5 @@ def test_what_names_nobody_is_refused_and_not_repeated(asked: Asked, words: list
 def test_a_name_in_place_of_an_id_is_warned_of(asked: Asked, author: str, warns: bool) -> None:
     done = CliRunner().invoke(forget.forget, ["--author", author])
     assert done.exit_code == 0
-    assert ("most likely nothing is found" in done.stderr) == warns
+    assert ("probably nothing will be found" in done.stderr) == warns
     assert "invented" not in done.output

@@ -150,7 +150,7 @@ def test_nobody_there_is_said_after_a_while() -> None:
     with running() as server:
         url = server.url
     with pytest.raises(
-        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 0.2 s \(ConnectError .*is it running"
+        KibanaUnreachable, match=rf"no answer from Kibana at {url} for 0.2 s \(ConnectError .*check that it runs"
     ):
         kibana.setup(Connection(url), patience_s=0.2)
 
@@ -171,7 +171,7 @@ def test_what_is_refused_is_named_with_its_reason() -> None:
     ):
         kibana.setup(Connection(server.url))
     assert str(caught.value) == (
-        f"Kibana at {server.url} took 4 objects and refused others: dashboard Hashtide: reply volume: "
+        f"Kibana at {server.url} imported 4 objects and refused others: dashboard Hashtide: reply volume: "
         "missing_references index-pattern hashtide-posts; index-pattern hashtide-posts: unknown disk full"
     )
 
@@ -180,7 +180,10 @@ def test_what_is_refused_is_named_with_its_reason() -> None:
     "answer", [(200, b"<html>"), (200, [1]), (200, {"ok": 1}), (404, {}), (302, b""), (500, b"oh")]
 )
 def test_another_answer_than_kibanas_is_not_taken_for_success(answer: Answer) -> None:
-    with running(answer) as server, pytest.raises(KibanaRefused, match="is this Kibana's URL, base path included"):
+    with (
+        running(answer) as server,
+        pytest.raises(KibanaRefused, match="check that this is Kibana's URL, including its base path"),
+    ):
         kibana.setup(Connection(server.url))
 
 

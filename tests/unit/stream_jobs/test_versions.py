@@ -229,8 +229,8 @@ async def test_a_count_step_that_meets_a_newer_message_counts_and_buries_nothing
 def test_dlq_leaves_letters_of_a_newer_schema_where_they_are_and_tells_their_number() -> None:
     index = LetterIndex()
     (line,) = golden("posts.dead.jsonl")
-    index.see(0, 0, b"a", line)
-    index.see(0, 1, b"b", line.replace(b"{", b'{"type":"letter/2",'))
+    index.add(0, 0, b"a", line)
+    index.add(0, 1, b"b", line.replace(b"{", b'{"type":"letter/2",'))
     assert [entry.key for entry in index.entries] == [b"a"]
     assert index.unreadable == 1
 

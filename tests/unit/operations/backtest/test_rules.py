@@ -56,7 +56,7 @@ def test_a_name_that_is_a_part_of_another_is_not_read() -> None:
 
 def test_rules_in_a_circle_are_refused() -> None:
     first, second = rule("a", "b + 1"), rule("b", "a + 1")
-    with pytest.raises(ValueError, match="rest on each other: a, b"):
+    with pytest.raises(ValueError, match="depend on each other: a, b"):
         needed([first, second], [rule("Alert", "a > 1", alerting=True)], set())
 
 

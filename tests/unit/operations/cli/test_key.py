@@ -42,7 +42,7 @@ def test_keys_are_rotated_in_their_file_and_shown_by_fingerprints(file: Path) ->
     assert keys(file).old == (OLD,)
     assert keys(file).ledger == ledger_key(OLD)
     assert stat.S_IMODE(file.stat().st_mode) == 0o644  # as it was: whoever read it must go on reading it
-    assert "1 old keys are kept" in rotated
+    assert "1 old keys kept" in rotated
     shown = typed(file, "show").output
     lines = [line.split() for line in shown.splitlines()]
     assert lines[0] == [str(file)]
@@ -62,7 +62,7 @@ def test_keys_that_lie_where_nobody_writes_are_rotated_into_another_file(file: P
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
     before = other.read_bytes()
     refused = typed(file, "rotate", "--to", str(other), status=1)
-    assert f"{other} is there already" in str(refused.exception)
+    assert f"{other} already exists" in str(refused.exception)
     assert other.read_bytes() == before
 
 
@@ -90,5 +90,5 @@ def test_old_keys_are_dropped_once_that_is_confirmed(file: Path) -> None:
 def test_a_place_that_can_not_be_written_is_named(file: Path) -> None:
     refused = typed(file, "rotate", "--to", str(file / "below_a_file"), status=1)
     assert f"{file}/below_a_file can't be written (" in str(refused.exception)
-    assert "name another file by --to" in str(refused.exception)
+    assert "name another file with --to" in str(refused.exception)
     assert file.read_bytes() == OLD + b"\n"

@@ -25,7 +25,7 @@ def entry(
 
 def test_the_index_knows_where_a_letter_lies_and_what_it_is_chosen_by() -> None:
     index = LetterIndex()
-    index.see(2, 7, b"file:a.jsonl|line 1|c1", letter(reason="no-id", payload=b'{"text": 1}'))
+    index.add(2, 7, b"file:a.jsonl|line 1|c1", letter(reason="no-id", payload=b'{"text": 1}'))
     assert list(index.entries) == [
         LetterEntry(
             key=b"file:a.jsonl|line 1|c1",
@@ -41,9 +41,9 @@ def test_the_index_knows_where_a_letter_lies_and_what_it_is_chosen_by() -> None:
 
 def test_of_records_with_the_same_key_the_last_one_counts() -> None:
     index = LetterIndex()
-    index.see(0, 1, b"a", letter(reason="no-id"))
-    index.see(0, 2, b"b", letter())
-    index.see(0, 3, b"a", letter(reason="no-text"))
+    index.add(0, 1, b"a", letter(reason="no-id"))
+    index.add(0, 2, b"b", letter())
+    index.add(0, 3, b"a", letter(reason="no-text"))
     assert {(each.key, each.offset, each.reason) for each in index.entries} == {
         (b"a", 3, "no-text"),
         (b"b", 2, "not-json"),
@@ -52,24 +52,24 @@ def test_of_records_with_the_same_key_the_last_one_counts() -> None:
 
 def test_a_letter_with_a_tombstone_is_gone_until_it_is_written_again() -> None:
     index = LetterIndex()
-    index.see(0, 1, b"a", letter())
-    index.see(0, 2, b"a", None)
+    index.add(0, 1, b"a", letter())
+    index.add(0, 2, b"a", None)
     assert list(index.entries) == []
-    index.see(0, 3, b"a", letter())
+    index.add(0, 3, b"a", letter())
     assert [each.offset for each in index.entries] == [3]
 
 
 def test_a_tombstone_for_what_was_never_there_says_nothing() -> None:
     index = LetterIndex()
-    index.see(0, 1, b"a", None)
+    index.add(0, 1, b"a", None)
     assert (list(index.entries), index.unreadable) == ([], 0)
 
 
 def test_a_tombstone_takes_out_the_letter_of_its_own_partition_alone() -> None:
     index = LetterIndex()  # partitions were added: the key has moved
-    index.see(0, 1, b"a", letter())
-    index.see(3, 1, b"a", letter())
-    index.see(3, 2, b"a", None)
+    index.add(0, 1, b"a", letter())
+    index.add(3, 1, b"a", letter())
+    index.add(3, 2, b"a", None)
     assert [each.partition for each in index.entries] == [0]
 
 
@@ -87,8 +87,8 @@ def test_a_tombstone_takes_out_the_letter_of_its_own_partition_alone() -> None:
 )
 def test_what_is_no_dead_letter_is_told_and_passed_over(value: bytes) -> None:
     index = LetterIndex()
-    index.see(0, 1, b"a", letter())
-    index.see(0, 2, b"a", value)
+    index.add(0, 1, b"a", letter())
+    index.add(0, 2, b"a", value)
     assert (list(index.entries), index.unreadable) == ([], 1)
 
 
@@ -155,18 +155,18 @@ def test_an_id_is_held_against_the_other_filters_too() -> None:
 
 
 def test_an_id_that_no_letter_has_is_an_error() -> None:
-    with pytest.raises(UnknownLetter, match="no dead letter 000000000000: `hashtide dlq list --each` has their ids"):
+    with pytest.raises(UnknownLetter, match="no dead letter 000000000000: `hashtide dlq list --each` lists their ids"):
         LetterFilter(ids=("000000000000",)).select([entry()])
 
 
 @pytest.mark.parametrize("id_", ["", "xyz", "0" * 13, "file:a.jsonl", "é"])
 def test_what_can_be_no_id_is_an_error(id_: str) -> None:
-    with pytest.raises(UnknownLetter, match="is no id of a dead letter"):
+    with pytest.raises(UnknownLetter, match="is not the id of a dead letter"):
         LetterFilter(ids=(id_,)).select([entry()])
 
 
 def test_a_beginning_that_several_letters_have_is_an_error() -> None:
-    with pytest.raises(UnknownLetter, match="c is the beginning of 2 dead letters' ids: give more of it"):
+    with pytest.raises(UnknownLetter, match="2 dead letters have an id that starts with c: give more characters"):
         LetterFilter(ids=("c",)).select([entry(b"a", 1), entry(b"k", 2), entry(b"b", 3)])
 
 
@@ -203,5 +203,5 @@ def test_what_a_terminal_would_obey_is_written_out(text: str, shown: str) -> Non
 def test_the_index_knows_how_many_bytes_there_were_where_they_were_not_kept() -> None:
     letter = DeadLetter(reason="not-json", detail="", source="stdin", position="1", payload=b"{..", at_ms=1)
     index = LetterIndex()
-    index.see(0, 0, b"k", encode(without_payload(letter)))
+    index.add(0, 0, b"k", encode(without_payload(letter)))
     assert [entry.size for entry in index.entries] == [3]

@@ -22,8 +22,8 @@ def told(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
     ("server", "said"),
     [
         (["9.5.3"], ("ok", "server 9.5.3, client 9.5.1")),
-        (["9.4.0", "9.5.3"], ("warning", "nodes of 2 versions: server 9.4.0, 9.5.3, client 9.5.1")),
-        (["8.19.1"], ("wrong", "server 8.19.1, client 9.5.1: they do not go together")),
+        (["9.4.0", "9.5.3"], ("warning", "nodes have 2 versions: server 9.4.0, 9.5.3, client 9.5.1")),
+        (["8.19.1"], ("wrong", "server 8.19.1, client 9.5.1: incompatible")),
     ],
 )
 def test_versions(server: list[str], said: tuple[str, str]) -> None:
@@ -38,7 +38,7 @@ def test_versions(server: list[str], said: tuple[str, str]) -> None:
             Health("yellow", 1, 2, {"posts-2017.10.15": "yellow"}, Shard("posts-2017.10.15", False, "one node")),
             (
                 "warning",
-                "yellow: 2 copies have no node, so a disk that dies takes them with it: posts-2017.10.15: one node",
+                "yellow: 2 shard copies unassigned: a disk failure may lose data: posts-2017.10.15: one node",
             ),
         ),
         (
@@ -48,7 +48,7 @@ def test_versions(server: list[str], said: tuple[str, str]) -> None:
                 "red: no primary shard for posts-2017.10.10, posts-2017.10.11, posts-2017.10.12 and 2 more",
             ),
         ),
-        (Health("red", 1, 1, {}), ("warning", "red, though no index of ours is")),
+        (Health("red", 1, 1, {}), ("warning", "red, but no index of ours is")),
     ],
 )
 def test_health(found: Health, said: tuple[str, str]) -> None:
@@ -66,7 +66,7 @@ def test_templates_that_are_ours() -> None:
 
 def test_templates_that_are_missing_are_one_line() -> None:
     assert told(elasticsearch_rules.templates([], OURS)) == [
-        ("wrong", "missing: hashtide-posts, hashtide-ingest-gaps; no worker starts")
+        ("wrong", "missing: hashtide-posts, hashtide-ingest-gaps; workers do not start")
     ]
 
 
@@ -80,14 +80,14 @@ def test_an_older_template_is_put_anew_by_setup(version: int) -> None:
     assert found == Finding(
         "index templates",
         "wrong",
-        f"hashtide-posts is of version {version}, ours is 2: no worker of ours starts",
+        f"hashtide-posts has version {version}, ours is 2: workers do not start",
         "hashtide setup",
     )
 
 
 def test_a_newer_template_of_the_same_schema_is_well() -> None:
     assert told(elasticsearch_rules.templates(posts_template(version=3, schema=1), OURS)) == [
-        ("ok", "2; of a newer version, with which ours works: hashtide-posts")
+        ("ok", "2; newer, but compatible with this version: hashtide-posts")
     ]
 
 
@@ -96,7 +96,7 @@ def test_a_template_of_a_newer_schema_needs_a_newer_hashtide() -> None:
     assert found == Finding(
         "index templates",
         "wrong",
-        "hashtide-posts is of schema 2, ours is 1: no worker of ours starts",
+        "hashtide-posts has schema 2, ours is 1: workers of this version do not start",
         "upgrade this Hashtide (docs/upgrades.md)",
     )
 
@@ -104,14 +104,14 @@ def test_a_template_of_a_newer_schema_needs_a_newer_hashtide() -> None:
 @pytest.mark.parametrize("pattern", ["posts-*", "post*", "*", "posts-2017.*"])
 def test_a_template_that_comes_before_ours(pattern: str) -> None:
     found = [*OURS, Template("theirs", (pattern,), 501, 1)]
-    assert ("wrong", "theirs (priority 501) comes before hashtide-posts (500)") in told(
+    assert ("wrong", "theirs (priority 501) takes precedence over hashtide-posts (500)") in told(
         elasticsearch_rules.templates(found, OURS)
     )
 
 
 def test_indices_that_take_documents() -> None:
     found = [IndexFacts("posts-2017.10.15"), IndexFacts("ingest-gaps")]
-    assert told(elasticsearch_rules.indices(found)) == [("ok", "2, all of them take documents")]
+    assert told(elasticsearch_rules.indices(found)) == [("ok", "2, all accept documents")]
 
 
 def test_indices_that_take_none() -> None:
@@ -123,7 +123,7 @@ def test_indices_that_take_none() -> None:
         (
             "wrong",
             "block read_only_allow_delete on posts-2017.10.15, posts-2017.10.16: Elasticsearch set it because a disk "
-            "was too full, and takes it away when there is room",
+            "was too full, and removes it when there is space",
         ),
         ("wrong", "block write on posts-2017.10.16: somebody set it"),
     ]
@@ -135,7 +135,7 @@ def test_indices_that_an_older_version_made_are_extended_by_setup() -> None:
         Finding(
             "indices",
             "wrong",
-            "no from, why in posts-2017.10.15, posts-2017.10.16; no worker of ours starts",
+            "no from, why in posts-2017.10.15, posts-2017.10.16; workers of this version do not start",
             "hashtide setup",
         )
     ]
@@ -144,8 +144,8 @@ def test_indices_that_an_older_version_made_are_extended_by_setup() -> None:
 def test_indices_of_a_newer_schema_and_of_no_template() -> None:
     found = [IndexFacts("posts-2017.10.15", newer_schema=2), IndexFacts("ingest-gaps", clashing=("at", "reason"))]
     assert told(elasticsearch_rules.indices(found)) == [
-        ("wrong", "of a schema that this version does not know: posts-2017.10.15; no worker of ours starts"),
-        ("wrong", "ingest-gaps has at, reason with another type than we write; no worker starts"),
+        ("wrong", "schema newer than this version: posts-2017.10.15; workers of this version do not start"),
+        ("wrong", "ingest-gaps: at, reason with a type other than we write; workers do not start"),
     ]
 
 
@@ -177,20 +177,24 @@ MARKS = [
 @pytest.mark.parametrize(
     ("free_gb", "total_gb", "said"),
     [
-        (50, 100, ("ok", "50.0 GiB free at least, before all watermarks")),
+        (50, 100, ("ok", "at least 50.0 GiB free, below all watermarks")),
         (
             15,
             100,
             ("warning", "node a: 15.0 GiB free of 100.0 GiB (15%), past the low watermark: it gets no new shards"),
         ),
-        (10, 100, ("warning", "node a: 10.0 GiB free of 100.0 GiB (10%), past the high watermark: shards leave it")),
+        (
+            10,
+            100,
+            ("warning", "node a: 10.0 GiB free of 100.0 GiB (10%), past the high watermark: shards move away from it"),
+        ),
         (
             5,
             100,
             ("wrong", "node a: 5.0 GiB free of 100.0 GiB (5%), past the flood stage: its indices are read-only"),
         ),
         # Of a disk of 10 TiB, 85 % would leave 1.5 TiB unused: the headroom is enough.
-        (201, 10_240, ("ok", "201.0 GiB free at least, before all watermarks")),
+        (201, 10_240, ("ok", "at least 201.0 GiB free, below all watermarks")),
         (
             99,
             10_240,
@@ -203,7 +207,7 @@ def test_disks(free_gb: int, total_gb: int, said: tuple[str, str]) -> None:
 
 
 def test_disks_that_nobody_tells_of() -> None:
-    assert told(elasticsearch_rules.disks([], MARKS)) == [("not checked", "Elasticsearch does not tell of its disks")]
+    assert told(elasticsearch_rules.disks([], MARKS)) == [("not checked", "Elasticsearch does not report its disks")]
 
 
 @pytest.mark.parametrize(
@@ -235,10 +239,10 @@ def test_watermarks_are_read_out_of_flat_settings() -> None:
 
 def test_security_that_is_off() -> None:
     assert told(elasticsearch_rules.privileges(Privileges(), encrypted=False, local=True)) == [
-        ("ok", "security is off: whoever reaches Elasticsearch may do anything. It is on this machine")
+        ("ok", "security is off: anyone who can reach Elasticsearch has full access. It runs on this machine")
     ]
     assert told(elasticsearch_rules.privileges(Privileges(), encrypted=True, local=False)) == [
-        ("warning", "security is off: whoever reaches Elasticsearch may do anything")
+        ("warning", "security is off: anyone who can reach Elasticsearch has full access")
     ]
 
 
@@ -253,7 +257,7 @@ def test_a_login_is_named_by_what_it_is_good_for() -> None:
 
 def test_a_login_that_anybody_can_overhear() -> None:
     assert told(elasticsearch_rules.privileges(WORKER, encrypted=False, local=False)) == [
-        ("warning", "mina: the login goes over the network unencrypted")
+        ("warning", "mina: credentials cross the network unencrypted")
     ]
 
 

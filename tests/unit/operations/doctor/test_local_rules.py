@@ -17,7 +17,7 @@ def told(findings: list[Finding] | Finding) -> list[tuple[str, str]]:
 
 def test_settings_that_can_be_used_are_counted() -> None:
     assert told(local_rules.settings(Settings(3, files=(File("HASHTIDE_AUTHOR_KEY_FILE", "/k"),)))) == [
-        ("ok", "3 set, all of them can be used")
+        ("ok", "3 set, all valid")
     ]
 
 
@@ -35,15 +35,15 @@ def test_every_setting_that_is_wrong_and_every_variable_that_is_none_is_a_line()
     assert told(local_rules.settings(found)) == [
         ("wrong", "HASHTIDE_GRACE_S='x': no number"),
         ("wrong", "HASHTIDE_AUTHOR_KEY_FILE='/no': can't be read: No such file or directory"),
-        ("warning", "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE='/p': everybody on this machine may read it (mode 644)"),
-        ("warning", "HASHTIDE_ELASTICSEARCH_CA_FILE='/c': others may change it (mode 664)"),
-        ("warning", "HASHTIDE_KAFKAS is no setting, and changes nothing"),
+        ("warning", "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE='/p': all users of this machine can read it (mode 644)"),
+        ("warning", "HASHTIDE_ELASTICSEARCH_CA_FILE='/c': other users can change it (mode 664)"),
+        ("warning", "HASHTIDE_KAFKAS is not a known setting and has no effect"),
     ]
 
 
 def test_a_certificate_is_no_secret_and_may_be_read_by_all() -> None:
     found = Settings(1, files=(File("HASHTIDE_ELASTICSEARCH_CA_FILE", "/c", mode=0o644),))
-    assert told(local_rules.settings(found)) == [("ok", "1 set, all of them can be used")]
+    assert told(local_rules.settings(found)) == [("ok", "1 set, all valid")]
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,11 @@ def test_a_certificate_is_no_secret_and_may_be_read_by_all() -> None:
             Key("/k", False, author="0123456789ab", ledger="ba9876543210", old=2),
             (
                 "ok",
-                "fingerprints: author 0123456789ab, and 2 from before, ledger ba9876543210; must be the same "
-                "everywhere",
+                "fingerprints: author 0123456789ab, and 2 old, ledger ba9876543210; must be the same everywhere",
             ),
         ),
         (Key("/k", False, problem="/k: must hold 32 bytes"), ("wrong", "/k: must hold 32 bytes")),
-        (Key("/k", True), ("warning", "there is none; the first command that needs one makes it in /k")),
+        (Key("/k", True), ("warning", "no key yet; the first command that needs one makes it in /k")),
     ],
 )
 def test_keys(found: Key, said: tuple[str, str]) -> None:
@@ -72,7 +71,7 @@ def test_keys(found: Key, said: tuple[str, str]) -> None:
 def test_a_key_of_this_machine_alone_is_said_to_be_that() -> None:
     (said,) = told(local_rules.key(Key("/k", True, author="0123456789ab", ledger="ba9876543210")))
     assert said[0] == "ok"
-    assert "They lie in this machine's state folder" in said[1]
+    assert "The keys are stored in this machine's state folder" in said[1]
 
 
 AIOKAFKA = Package("aiokafka", "==0.14.0", "0.14.0", fits=True)
@@ -114,7 +113,7 @@ def test_the_state_folder(found: Folder, said: tuple[str, str]) -> None:
 def test_campaigns() -> None:
     assert told(local_rules.campaigns(["harbour", "metoo"], "", packaged=False)) == [("ok", "2: harbour, metoo")]
     assert told(local_rules.campaigns(["metoo"], "", packaged=True)) == [
-        ("warning", "the packaged example alone: metoo")
+        ("warning", "only the packaged example: metoo")
     ]
     assert told(local_rules.campaigns([], "x.toml: no tags", packaged=False)) == [("wrong", "x.toml: no tags")]
 
@@ -123,8 +122,8 @@ def test_campaigns() -> None:
     ("found", "said"),
     [
         (Metrics("", "off"), ("ok", "switched off (HASHTIDE_METRICS_PORT=0)")),
-        (Metrics("h:1", "nobody"), ("ok", "h:1 is free: no worker runs on this machine, or it has another port")),
-        (Metrics("h:1", "another"), ("warning", "something else than a worker of ours answers at h:1")),
+        (Metrics("h:1", "nobody"), ("ok", "h:1 is free: no worker runs on this machine, or it uses another port")),
+        (Metrics("h:1", "another"), ("warning", "another program, not a Hashtide worker, answers at h:1")),
         (Metrics("h:1", "worker"), ("ok", "a worker answers at h:1, alive and ready")),
         (
             Metrics("h:1", "worker", ready="no partition is assigned"),
@@ -143,8 +142,8 @@ def test_the_metrics_port(found: Metrics, said: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("ms", "said"),
     [
-        (0, ("ok", "Kafka's and ours agree within 5 s")),
-        (4_999, ("ok", "Kafka's and ours agree within 5 s")),
+        (0, ("ok", "Kafka's clock and ours agree within 5 s")),
+        (4_999, ("ok", "Kafka's clock and ours agree within 5 s")),
         (-5_000, ("warning", "our clock is 5 s behind Kafka's")),
         (61_000, ("warning", "our clock is 61 s ahead of Kafka's")),
         (300_000, ("wrong", "our clock is 5 min ahead of Kafka's")),
@@ -156,7 +155,7 @@ def test_clocks(ms: int, said: tuple[str, str]) -> None:
 
 def test_a_clock_of_which_only_one_side_is_known_says_so() -> None:
     assert told(local_rules.clock("kafka clock", "Kafka", -9_000, at_least_only=True)) == [
-        ("warning", "our clock is 9 s behind Kafka's at least")
+        ("warning", "our clock is at least 9 s behind Kafka's")
     ]
     ((state, says),) = told(local_rules.clock("kafka clock", "Kafka", 0, at_least_only=True))
     assert state == "ok"

@@ -4,8 +4,8 @@ import asyncio
 
 from elastic_transport import ConnectionError as NoConnection
 
-from operations.watch.feed import Feed, Known, Trouble
-from operations.watch.model import Ask, Extent, View
+from operations.watch.feed import Feed, FeedState, Trouble
+from operations.watch.model import Extent, Selection, View
 
 
 class Source:
@@ -17,55 +17,55 @@ class Source:
     def clock(self) -> int:
         return self.now_ms
 
-    async def read(self, ask: Ask, now_ms: int) -> View:
+    async def read(self, selection: Selection, now_ms: int) -> View:
         self.asked += 1
         await asyncio.sleep(0)
         if self.away:
             raise NoConnection("http://mina:secret@search.example:9200 is away")
-        return View(ask, now_ms, Extent(None, None, self.counted, (), ()), None)
+        return View(selection, now_ms, Extent(None, None, self.counted, (), ()), None)
 
 
 async def test_many_who_look_at_once_ask_once() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
-    seen = await asyncio.gather(*(feed.see(Ask()) for _ in range(20)))
+    states = await asyncio.gather(*(feed.get(Selection()) for _ in range(20)))
     assert source.asked == 1
-    assert len({id(known.view) for known in seen}) == 1
+    assert len({id(state.view) for state in states}) == 1
 
 
 async def test_another_question_is_asked_by_itself() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
-    await feed.see(Ask())
-    await feed.see(Ask(campaign="metoo"))
+    await feed.get(Selection())
+    await feed.get(Selection(campaign="metoo"))
     assert source.asked == 2
 
 
 async def test_a_view_is_kept_for_two_seconds() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
-    await feed.see(Ask())
+    await feed.get(Selection())
     source.now_ms += 1_999
-    await feed.see(Ask())
+    await feed.get(Selection())
     assert source.asked == 1
     source.now_ms += 1
-    await feed.see(Ask())
+    await feed.get(Selection())
     assert source.asked == 2
 
 
 async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_and_no_address() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
-    before = await feed.see(Ask())
+    before = await feed.get(Selection())
     source.away = True
     source.now_ms += 3_000
     trouble = Trouble("Elasticsearch does not answer (ConnectionError)", 1_003_000)
-    assert await feed.see(Ask()) == Known(before.view, trouble, None)
+    assert await feed.get(Selection()) == FeedState(before.view, trouble, None)
     source.now_ms += 3_000
-    assert (await feed.see(Ask())).trouble == trouble  # since when it is so, not since the last try
+    assert (await feed.get(Selection())).trouble == trouble  # since when it is so, not since the last try
     source.away = False
     source.now_ms += 3_000
-    after = await feed.see(Ask())
+    after = await feed.get(Selection())
     assert after.trouble is None
     assert after.view is not None
     assert after.view.at_ms == 1_009_000
@@ -74,22 +74,22 @@ async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_a
 async def test_growth_is_seen_when_more_is_counted() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
-    assert (await feed.see(Ask())).grown_ms is None
+    assert (await feed.get(Selection())).grown_ms is None
     source.now_ms += 3_000
-    assert (await feed.see(Ask())).grown_ms is None
+    assert (await feed.get(Selection())).grown_ms is None
     source.now_ms += 3_000
     source.counted = 6
-    assert (await feed.see(Ask())).grown_ms == 1_006_000
+    assert (await feed.get(Selection())).grown_ms == 1_006_000
     source.now_ms += 3_000
-    assert (await feed.see(Ask())).grown_ms == 1_006_000
+    assert (await feed.get(Selection())).grown_ms == 1_006_000
 
 
 async def test_what_nobody_looks_at_is_forgotten() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     for number in range(65):
-        await feed.see(Ask(campaign=str(number)))
-    await feed.see(Ask(campaign="1"))
+        await feed.get(Selection(campaign=str(number)))
+    await feed.get(Selection(campaign="1"))
     assert source.asked == 65
-    await feed.see(Ask(campaign="0"))
+    await feed.get(Selection(campaign="0"))
     assert source.asked == 66

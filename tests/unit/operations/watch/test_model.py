@@ -4,26 +4,26 @@ import pytest
 
 from operations.terminal import isolated
 from operations.watch import chart, names, words
-from operations.watch.feed import Known, Trouble
+from operations.watch.feed import FeedState, Trouble
 from operations.watch.hosts import is_own, is_same_site
 from operations.watch.model import (
-    Ask,
     ChartSeries,
     Extent,
     GapMark,
     Rate,
-    Seen,
+    Selection,
     Sum,
     Sums,
     TopRow,
     View,
+    ViewData,
     bins,
     half_ms,
     rate,
     rate_end_ms,
     rows,
-    seen,
     stacked,
+    view_data,
 )
 from operations.watch.periods import Period
 from operations.watch.spikes import Bins, Driver
@@ -129,7 +129,7 @@ def test_a_rate_is_of_a_minute_and_against_the_day_before() -> None:
     assert [words.against_usual(each) for each in (Rate(10, 2), Rate(2.1, 2), Rate(5, None), Rate(5, 0))] == [
         "5.0 × the usual 2",
         "as usual (2)",
-        "too little before to say what is usual",
+        "usual: not enough data yet",
         "usual: none",
     ]
 
@@ -154,25 +154,25 @@ def sums(**changed: object) -> Sums:
     return Sums(**(values | changed))  # type: ignore[arg-type]
 
 
-def view(**changed: object) -> Seen:
-    return seen(Ask(), START + 150_000, START + MINUTE, PERIOD, sums(**changed), None, {})
+def view(**changed: object) -> ViewData:
+    return view_data(Selection(), START + 150_000, START + MINUTE, PERIOD, sums(**changed), None, {})
 
 
 def test_a_view_says_how_far_it_can_be_trusted() -> None:
     assert (view().provisional, view().final, view().corrected) == (0.25, 0.74, 0.01)
     assert words.trust(view()) == "74 % final, 25 % provisional, 1 % corrected"
     assert words.unsure(view()) == "25 % may still grow"
-    assert words.unsure(view(by_status={"final": 1_200})) == "no gap is known"
+    assert words.unsure(view(by_status={"final": 1_200})) == "no known gaps"
 
 
 def test_a_view_says_where_it_ends_and_how_old_it_is() -> None:
     assert words.where(view(), "1h", START) == "16 Oct 2017 20:00 UTC to 16 Oct 2017 20:03 UTC, now"
-    old = seen(Ask(), START + 4_000_000, START + MINUTE, PERIOD, sums(), None, {})
+    old = view_data(Selection(), START + 4_000_000, START + MINUTE, PERIOD, sums(), None, {})
     assert words.where(old, "1h", START + 4_000_000) == (
-        "Nothing newer is counted, so this ends where the data ends: 16 Oct 2017 20:00 UTC to 16 Oct 2017 20:03 UTC"
+        "Newest data, there are no newer counts: 16 Oct 2017 20:00 UTC to 16 Oct 2017 20:03 UTC"
     )
     assert words.quiet(old, START + 4_000_000) == (
-        "Nothing is counted after 16 Oct 2017 20:02 UTC, 64 min ago: nobody posted, or the pipeline is behind."
+        "No counts after 16 Oct 2017 20:02 UTC, 64 min ago: nobody posted, or the pipeline is behind."
     )
     assert words.quiet(old, START + 2 * MINUTE + 179_999) is None
 
@@ -181,24 +181,24 @@ GAP = GapMark(START + 90_000, START + 100_000, "mastodon:<b>example.social", "di
 
 
 def test_gaps_are_told() -> None:
-    assert words.gaps(view()) == "No gap is known in this time."
+    assert words.gaps(view()) == "No known gaps in this time."
     assert words.gaps(view(gaps=[GAP], gaps_in_all=1)) == "1 gap in this time: posts may be missing."
     assert words.gap(GAP) == "16 Oct 2017 20:01 UTC, 10 s: mastodon:<b>example.social, disconnected, about 12 posts"
 
 
 def test_health_is_what_elasticsearch_can_tell() -> None:
     extent = Extent(START, START + MINUTE, 1_200, (), ())
-    known = Known(View(Ask(), START + 150_000, extent, view()), None, START + 140_000)
-    assert list(words.health(known, START + 150_000)) == [
+    state = FeedState(View(Selection(), START + 150_000, extent, view()), None, START + 140_000)
+    assert list(words.health(state, START + 150_000)) == [
         ("Elasticsearch", "answers"),
         ("Newest counted minute", "30 s ago"),
-        ("Last growth seen", "10 s ago"),
+        ("Last growth", "10 s ago"),
         ("Count documents in view", "3"),
     ]
-    away = Known(None, Trouble("Elasticsearch does not answer (ConnectionError)", START), None)
+    away = FeedState(None, Trouble("Elasticsearch does not answer (ConnectionError)", START), None)
     assert list(words.health(away, START)) == [("Elasticsearch", "does not answer")]
     assert words.trouble(away, START) == (
-        "Elasticsearch does not answer (ConnectionError), since 20:00:00 UTC. Trying again."
+        "Elasticsearch does not answer (ConnectionError), since 20:00:00 UTC. Retrying."
     )
 
 
@@ -248,7 +248,7 @@ def test_options_have_always_as_many_series_and_no_key_from_the_data() -> None:
         }
     )
     options = chart.options(
-        seen(Ask(), START, START, PERIOD, hostile, None, {}), chart.slots([":formatter", "constructor"], [])
+        view_data(Selection(), START, START, PERIOD, hostile, None, {}), chart.slots([":formatter", "constructor"], [])
     )
     assert len(options["series"]) == 10
     assert len(chart.options(view(), chart.slots(["en"], []))["series"]) == 10

@@ -188,7 +188,7 @@ def test_a_file_that_ends_is_not_finished_when_a_signal_comes(monkeypatch: pytes
     [
         (("file", "--follow", "-"), "can't be followed"),
         (("file", "--follow", "a.jsonl.gz"), "can't be followed"),
-        (("file", "--follow", "--speed", "2", "a.jsonl"), "--speed does not go with --follow"),
+        (("file", "--follow", "--speed", "2", "a.jsonl"), "--speed can't be used with --follow"),
         (("file", "missing.jsonl"), "is not a file"),
         (("x", "--backfill-minutes", "6"), "0<=x<=5"),
         (("mastodon",), "Missing option '--instance'"),

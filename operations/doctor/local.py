@@ -1,4 +1,4 @@
-"""What is found on this machine: settings, files, libraries, disk, the worker's port. Changes and makes nothing."""
+"""Facts about this machine: settings, files, libraries, disk, the worker's port. Changes and creates nothing."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ ANSWER_S: Final = 2.0
 
 
 def settings(environ: Mapping[str, str]) -> Settings:
-    """What the environment sets. Each setting is looked at by itself, so that one that is wrong hides no other."""
+    """What the environment sets. Loads each setting alone, so that a wrong one does not hide others."""
     known = {setting.name for kind in KINDS for setting in described(kind)}
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     problems = []
@@ -40,7 +40,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
     files = [] if problems else _files(environ)
     if not problems and not any(file.problem for file in files):
         try:
-            given = load(OperationsSettings, environ)  # what must go together, and what the files must hold
+            given = load(OperationsSettings, environ)  # settings that depend on each other; contents of the files
             security(given)
             connection(given)
         except WrongSetting as error:
@@ -50,7 +50,7 @@ def settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _files(environ: Mapping[str, str]) -> list[File]:
-    """Every file that a setting names, once."""
+    """Each file that a setting names, once."""
     found = {}
     for kind in KINDS:
         given = load(kind, environ)
@@ -71,7 +71,7 @@ def _file(setting: str, path: Path) -> File:
 
 
 def key(settings_: Common) -> Key:
-    """The keys, if there are any: none are made here."""
+    """The keys, if they exist. Makes none."""
     path, made_here = key_file(settings_), settings_.author_key_file is None
     if made_here and not path.exists():
         return Key(str(path), made_here)
@@ -83,7 +83,7 @@ def key(settings_: Common) -> Key:
 
 
 def packages() -> list[Package]:
-    """Every library that setup.cfg asks for, without those of extras."""
+    """The libraries that setup.cfg requires, without extras."""
     found = []
     for line in requires("hashtide") or []:
         wanted = Requirement(line)
@@ -100,21 +100,21 @@ def packages() -> list[Package]:
 
 
 def folder(settings_: Common) -> Folder:
-    """The state folder; of one that is not there yet, the place where it will be made."""
+    """The state folder; if it does not exist yet, the folder in which it will be created."""
     path = settings_.state_dir
-    there = path
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if not there.is_dir():
-        return Folder(str(path), problem=f"{there} is no folder")
-    if not os.access(there, os.W_OK | os.X_OK):
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        return Folder(str(path), problem=f"{existing} is not a folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
         return Folder(str(path), problem="can't be written")
-    usage = shutil.disk_usage(there)
+    usage = shutil.disk_usage(existing)
     return Folder(str(path), free_bytes=usage.free, total_bytes=usage.total)
 
 
 def metrics(settings_: StreamSettings) -> Metrics:
-    """Who answers at the worker's port. Blocks for some seconds at most."""
+    """What answers at the worker's port. Blocks for a few seconds at most."""
     port = DEFAULT_METRICS_PORT if settings_.metrics_port is None else settings_.metrics_port
     if port == 0:
         return Metrics("", "off")
@@ -129,5 +129,5 @@ def metrics(settings_: StreamSettings) -> Metrics:
             return Metrics(address, "nobody")
         except (httpx.HTTPError, ValueError):
             return Metrics(address, "another")
-    said = ["" if answer.status_code == 200 else answer.text.strip()[:200] for answer in (alive, ready)]
-    return Metrics(address, "worker", *said)
+    reasons = ["" if answer.status_code == 200 else answer.text.strip()[:200] for answer in (alive, ready)]
+    return Metrics(address, "worker", *reasons)
