@@ -25,7 +25,7 @@ from tests.fakes.unruly import (
 )
 from tests.integration.pipeline import PATTERN, away
 
-STANDS_STILL: Final = ("Elasticsearch does not do",)  # what a worker logs while it waits
+STANDS_STILL: Final = ("Elasticsearch request failed",)  # what a worker logs while it waits
 BLOCKED: Final = ("cluster_block_exception", "read-only")  # of some documents, of a whole request
 
 

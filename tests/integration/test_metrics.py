@@ -126,7 +126,7 @@ async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back
                 pipeline.hashtide("produce", "file", "-", stdin=post(1, 1_508_097_630_000).encode())
                 with Offsets(settings) as offsets:
                     (partition,) = [tp.partition for tp, end in offsets.ends(POSTS_RAW).items() if end]
-                pipeline.until_it_says("Elasticsearch does not do create", more_than=0)
+                pipeline.until_it_says("Elasticsearch request failed: create", more_than=0)
                 assert not await sender(3.0).once(partition)
             assert await sender(60.0).once(partition)
     assert [now - then for now, then in zip(told(), before, strict=True)] == [2, 1]

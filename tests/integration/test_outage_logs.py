@@ -66,6 +66,6 @@ def test_an_outage_of_kafka_and_one_of_elasticsearch_are_a_handful_of_lines(pipe
         with away(servers.elasticsearch):
             time.sleep(AWAY_S)
         pipeline.until_it_says("Elasticsearch is back", more_than=0)
-        does_not = r"Elasticsearch does not do [a-z]+ \(connection: Connection error\)"
+        does_not = r"Elasticsearch request failed: [a-z]+ \(connection: Connection error\)"
         told("Elasticsearch", does_not, worker.new(), again=1)
         assert {event["log.level"] for event in producer.new()} <= {"info"}  # it knows no Elasticsearch
