@@ -81,7 +81,7 @@ def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_
 
         (folder / "broken.toml").write_text('name = "broken"\ntags = "LightALantern"\n')
         worker.send_signal(signal.SIGHUP)
-        pipeline.until_it_says("those from before stay: ", more_than=0)
+        pipeline.until_it_says("the previous ones stay in use: ", more_than=0)
         assert f"{folder}/broken.toml: tags: Expected `array`" in pipeline.log()
         pipeline.until(lambda: samples(port)["hashtide_campaigns_load_failures_total"] == 1)
         assert samples(port)[loaded] == at_first[loaded]
@@ -89,7 +89,7 @@ def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_
         (folder / "broken.toml").unlink()
         campaign(folder, "lanterns", "LightALantern")
         worker.send_signal(signal.SIGHUP)
-        pipeline.until_it_says("the campaigns are loaded anew: new: lanterns", more_than=0)
+        pipeline.until_it_says("campaigns reloaded: new: lanterns", more_than=0)
         pipeline.hashtide("produce", "file", "-", stdin=AFTER)
         pipeline.settle(5)
         anew = samples(port)
