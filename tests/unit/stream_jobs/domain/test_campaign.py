@@ -200,7 +200,7 @@ def test_a_name_twice_a_missing_file_an_empty_folder_and_other_bytes_are_refused
         read_campaigns(tmp_path / "gone.toml")
     (tmp_path / "a.toml").write_text('name = "same"\ntags = ["a"]', encoding="utf-8")
     (tmp_path / "b.toml").write_text('name = "same"\ntags = ["b"]', encoding="utf-8")
-    with pytest.raises(WrongCampaign, match=r"b\.toml: name: 'same' is taken"):
+    with pytest.raises(WrongCampaign, match=r"b\.toml: name: 'same' is already used by another file"):
         read_campaigns(tmp_path)
     (tmp_path / "c.toml").write_bytes(b'name = "\xff"')
     with pytest.raises(WrongCampaign, match="not TOML"):
