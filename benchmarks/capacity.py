@@ -55,9 +55,9 @@ def documents(posts: int, partitions: Sequence[int], seed: int = SEED) -> list[t
     counted = 0
     for hashed, keys in keyed(posts, seed):
         counted += 1
-        for number, there in found.items():
-            there.update((hashed % number, key) for key in keys)
-    tables = [Counter(key.family for _, key in there) for there in found.values()]
+        for number, in_partitions in found.items():
+            in_partitions.update((hashed % number, key) for key in keys)
+    tables = [Counter(key.family for _, key in in_partitions) for in_partitions in found.values()]
     return [(counted, table[REPLY_VOLUME], table.total() - table[REPLY_VOLUME]) for table in tables]
 
 

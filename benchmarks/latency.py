@@ -102,10 +102,10 @@ def _run(them: Servers, rate: int, look: Look, seconds: float) -> list[float]:
     deadline = started + WARM_UP_S + seconds + GIVE_UP_S
     while (waiting or not ended.is_set()) and time.time() < deadline:
         marks = list(waiting)
-        there = look(marks) if marks else {}
+        arrived = look(marks) if marks else {}
         for mark in marks:
-            if mark.tag in there:
-                latencies.append((mark.sent_s, there[mark.tag] - mark.sent_s))
+            if mark.tag in arrived:
+                latencies.append((mark.sent_s, arrived[mark.tag] - mark.sent_s))
                 waiting.remove(mark)
         time.sleep(POLL_S)
     ended.set()

@@ -48,8 +48,8 @@ def fetch_locked(lock: str, root: Path) -> Path:
 
 def is_complete(folder: Path, jars: Iterable[Jar]) -> bool:
     """Whether the folder contains exactly these jars, by name and size."""
-    there = {(path.parent.name, path.name): path.stat().st_size for path in folder.glob("*/*.jar")}
-    return there == {(jar.server, jar.file): jar.size for jar in jars}
+    found = {(path.parent.name, path.name): path.stat().st_size for path in folder.glob("*/*.jar")}
+    return found == {(jar.server, jar.file): jar.size for jar in jars}
 
 
 def _fetch_all(folder: Path, jars: tuple[Jar, ...]) -> None:

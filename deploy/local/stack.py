@@ -176,11 +176,11 @@ def up(state_dir: Path, secure: bool = False) -> Addresses:
     with _one_at_a_time(state_dir):
         if any(server.pid for server in other.servers):
             raise StackError(f"the stack in {other.folder} is running: run `hashtide down` first")
-        ours = [server for server in stack.servers if not server.pid]
+        stopped = [server for server in stack.servers if not server.pid]
         try:
             stack.start()
         except BaseException:
-            for server in ours:
+            for server in stopped:
                 server.stop()
             raise
         return stack.addresses

@@ -58,7 +58,7 @@ def count_keys(post: EnrichedPost) -> list[CountKey]:
 
 
 def ledger_keys(source: dict[str, Any]) -> list[CountKey]:
-    """The keys that the post of a ledger document counts under. Empty for an emptied document: it holds no fields."""
+    """The keys that the post of a ledger document counts under. Empty for an emptied document: its fields are gone."""
     if "deleted_at" in source:
         return []
     reply = ReplyKey(
