@@ -1,4 +1,4 @@
-"""All benchmarks, one table, and docs/performance.md: `python -m benchmarks`, or `make bench`."""
+"""Runs all benchmarks and writes docs/performance.md: `python -m benchmarks`, or `make bench`."""
 
 import click
 
@@ -8,11 +8,11 @@ from benchmarks.harness.table import Row
 
 
 @click.command()
-@click.option("--peers", is_flag=True, help="Also the systems that need environments of their own.")
-@click.option("--scale", default=1.0, show_default=True, help="How much longer, or shorter, than usual.")
+@click.option("--peers", is_flag=True, help="Include the systems that need their own environments.")
+@click.option("--scale", default=1.0, show_default=True, help="Scale the workload: posts and seconds.")
 def main(peers: bool, scale: float) -> None:
-    """Measure everything, print one table, and put the results into docs/performance.md. Takes the better part of an
-    hour; what is done already is written."""
+    """Measure everything, print one table, and write the results to docs/performance.md. Takes almost an hour; each
+    finished part is written at once."""
     rows: list[Row] = []
 
     def done(part: str, measured: list[Row], how: str) -> None:

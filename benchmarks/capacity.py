@@ -1,8 +1,8 @@
-"""How many count documents posts make, by how many come and over how many partitions: `python -m benchmarks.capacity`.
+"""Number of count documents by post rate and number of partitions: `python -m benchmarks.capacity`.
 
-A count document is one of a minute, a set of dimensions and a partition, so this is a matter of counting keys: it needs
-no server, and the figures are the same on every machine. The posts are an hour of the product's own made-up campaign;
-docs/capacity.md says what to make of that for a stream that is more, or less, varied.
+There is one count document per minute, set of dimensions and partition, so it is enough to count keys: no server is
+needed, and the figures are the same on every machine. The posts are one hour of the product's made-up campaign.
+docs/capacity.md explains how to apply the figures to a more, or less, varied stream.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ SEED: Final = 1
 
 
 def keyed(posts: int, seed: int) -> Iterator[tuple[int, list[CountKey]]]:
-    """For each post of an hour the hash that its partition follows from, and what it is counted under."""
+    """For each post of one hour: the hash that decides its partition, and its count keys."""
     enricher, now_ms, seen = load_enricher(Campaigns(packaged_campaigns())), wall_clock_ms(), set[str]()
     for line in campaign.payloads(posts, seed, start_ms(), 1):
         for outcome in formats.parse(line, "native"):
@@ -50,14 +50,14 @@ def keyed(posts: int, seed: int) -> Iterator[tuple[int, list[CountKey]]]:
 
 
 def documents(posts: int, partitions: Sequence[int], seed: int = SEED) -> list[tuple[int, int, int]]:
-    """For each number of partitions: posts counted, documents in reply-volume and in hashtag-volume."""
+    """For each number of partitions: posts counted, documents in reply-volume, documents in hashtag-volume."""
     found: dict[int, set[tuple[int, CountKey]]] = {number: set() for number in partitions}
     counted = 0
     for hashed, keys in keyed(posts, seed):
         counted += 1
-        for number, there in found.items():
-            there.update((hashed % number, key) for key in keys)
-    tables = [Counter(key.family for _, key in there) for there in found.values()]
+        for number, in_partitions in found.items():
+            in_partitions.update((hashed % number, key) for key in keys)
+    tables = [Counter(key.family for _, key in in_partitions) for in_partitions in found.values()]
     return [(counted, table[REPLY_VOLUME], table.total() - table[REPLY_VOLUME]) for table in tables]
 
 

@@ -1,8 +1,8 @@
-"""Disk that a post takes, in Kafka and in Elasticsearch: `python -m benchmarks.disk`. For docs/retention.md.
+"""Disk space per post in Kafka and Elasticsearch: `python -m benchmarks.disk`. For docs/retention.md.
 
-Bytes, not seconds: it holds on a busy machine, too. A campaign goes the whole way on servers of its own; then the log
-segments of each topic are measured as files, and each family of indices by Elasticsearch's own statistics: after a
-refresh and a flush, and after a merge into one segment, between which an index lies in the long run. Without replicas.
+Measures bytes, so a busy machine does not matter. A campaign runs through the whole pipeline on separate servers. Then
+the log segments of each topic are measured as files, and each index family by Elasticsearch's statistics: after refresh
+and flush, and after a merge into one segment. In the long run an index is between the two. Without replicas.
 """
 
 import signal
@@ -28,19 +28,19 @@ TOPICS: Final = (POSTS_RAW, POSTS_ENRICHED, POSTS_DEAD)
 FAMILIES: Final = (POSTS, REPLY_VOLUME, HASHTAG_VOLUME)
 SETTLE_S: Final = 600.0
 STATISTICS_S: Final = 11.0
-"""Elasticsearch tells sizes out of a cache of 10 s (indices.store.stats_refresh_interval)."""
+"""Elasticsearch caches sizes for 10 s (indices.store.stats_refresh_interval)."""
 
 CAMPAIGNS: Final = (
     ("60,000 posts over 48 h, sent at once", "2026-09-01", ("--posts=60000", "--hours=48")),
     ("60,000 posts over 1 h, sent at once", "2026-10-01", ("--posts=60000", "--hours=1")),
     ("600 posts over 1 h, sent within a minute", "2026-11-01", ("--posts=600", "--hours=1", "--speed=60")),
 )
-"""What it is called, the day that it begins on, and how it is produced."""
+"""Name, first day, and options of `produce campaign`."""
 
 
 @click.command()
 def main() -> None:
-    """Measure, and print the figures."""
+    """Measure and print the figures."""
     with tempfile.TemporaryDirectory(prefix="hashtide-disk-") as name, owned(Path(name) / "stack") as stack:
         them = Servers(stack.addresses.kafka, stack.addresses.elasticsearch, Path(name))
         them.setup()
@@ -53,12 +53,12 @@ def _measure(them: Servers, stack: Stack, what: str, day: str, how: tuple[str, .
     before, records = _logs(stack), _ends(them)
     _hashtide(them, "produce", "campaign", "--seed=1", f"--start={day}", *how)
     with Offsets(them.settings()) as offsets:
-        for topic in (POSTS_RAW, POSTS_ENRICHED):  # in this order: then nothing comes any more
+        for topic in (POSTS_RAW, POSTS_ENRICHED):  # in this order: then nothing more arrives
             until(lambda topic=topic: offsets.behind(topic) == 0, SETTLE_S, 0.5)  # type: ignore[misc]
     click.echo(f"\n{what}")
     for topic, size in _logs(stack).items():
         number = _ends(them)[topic] - records[topic]
-        each = f"{(size - before[topic]) / number:7.1f} a record" if number else ""
+        each = f"{(size - before[topic]) / number:7.1f} per record" if number else ""
         click.echo(f"  {topic:<16} {number:>8,} records {size - before[topic]:>12,} bytes   {each}")
     month = day[:7].replace("-", ".")
     patterns = {family: f"{family}-{month}*" for family in FAMILIES}
@@ -74,20 +74,20 @@ def _measure(them: Servers, stack: Stack, what: str, day: str, how: tuple[str, .
             documents, merged = _size(client, pattern)
             click.echo(
                 f"  {family:<16} {documents:>8,} documents {loose:>11,} bytes, merged {merged:>11,}   "
-                f"{loose / posts:6.1f} and {merged / posts:6.1f} a post, {merged / documents:6.1f} a document"
+                f"{loose / posts:6.1f} and {merged / posts:6.1f} per post, {merged / documents:6.1f} per document"
             )
         click.echo(f"  posts in the ledger: {posts:,}")
 
 
 def _size(client: Any, pattern: str) -> tuple[int, int]:
-    """Documents and bytes of the primaries, not out of a cache."""
+    """Documents and bytes of the primary shards. Waits for the cache to expire."""
     time.sleep(STATISTICS_S)
     total = client.indices.stats(index=pattern, metric=["docs", "store"])["_all"]["primaries"]
     return total["docs"]["count"], total["store"]["size_in_bytes"]
 
 
 def _logs(stack: Stack) -> dict[str, int]:
-    """For each topic the bytes in its log segments: what Kafka keeps beside them is allocated ahead, and sparse."""
+    """Topic -> bytes in its log segments. Kafka's other files are preallocated and sparse."""
     folder = stack.kafka.home / DATA
     return {topic: sum(file.stat().st_size for file in folder.glob(f"{topic}-*/*.log")) for topic in TOPICS}
 

@@ -1,11 +1,11 @@
-"""Posts a second through the whole pipeline, and the same job on other systems: `python -m benchmarks.end_to_end`.
+"""Posts per second through the whole pipeline, and the same job on other systems: `python -m benchmarks.end_to_end`.
 
-Two parts. *Product*: posts.raw -> enrich -> posts.enriched -> count -> Elasticsearch by a real `hashtide worker`, and
-by the same worker without the writes of its ledger; timed from outside, from the moment when its partitions are
-assigned to the last commit. *Contest*: a cheap job (benchmarks/harness/job.py) instead of the tagging, the same for
-every contestant, from the first record in hand to the last one counted, and then until Elasticsearch has every count.
-One process each, on one core, and Kafka and Elasticsearch on the others; or, with `--any-core`, all of them on any
-core, as processes usually run. Contestants alternate, for several rounds.
+Two parts. *Product*: posts.raw -> enrich -> posts.enriched -> count -> Elasticsearch with a real `hashtide worker`, and
+with the same worker without ledger writes. Timed from outside, from the assignment of its partitions to the last
+commit. *Contest*: a cheap job (benchmarks/harness/job.py) instead of the tagging, the same for all contestants. Timed
+from the first record received to the last one counted, and then until Elasticsearch has all counts. Each contestant is
+one process on one core, with Kafka and Elasticsearch on the others; with `--any-core`, all on any core, as processes
+usually run. Contestants alternate, for several rounds.
 """
 
 import statistics
@@ -32,7 +32,7 @@ BARE = (
     Contestant("bare aiokafka loop, two hops", "contest.bare_two_hops"),
 )
 LARGE = {"HASHTIDE_FETCH_BYTES": str(2 << 20), "HASHTIDE_CACHED_COUNTS": "200000"}
-"""Large batches, as the others are given, and all counts in memory, as the others keep them."""
+"""Large batches and all counts in memory, as for the other systems."""
 OURS = (
     Contestant("hashtide, two hops", "ours contest", variables=LARGE),
     Contestant("hashtide, two hops, memory", "ours counting", variables=LARGE),
@@ -44,7 +44,7 @@ PEERS = (
 
 
 def measure(posts: int, rounds: int, *, peers: bool = False, any_core: bool = False, only: str = "") -> list[Row]:
-    """All of it. `only`: contestants and parts whose names hold this. Blocks for minutes."""
+    """Measure both parts. `only`: contestants and parts whose names contain this. Blocks for minutes."""
     contestants = [c for c in (*BARE, *OURS, *PEERS) if only in c.name]
     failures: dict[str, str] = {}
     if peers:
@@ -52,15 +52,15 @@ def measure(posts: int, rounds: int, *, peers: bool = False, any_core: bool = Fa
         contestants += made
     with servers(any_core=any_core) as them:
         them.setup(partitions=str(PARTITIONS))
-        run(them, Field(them), OURS[0], posts // 4)  # not counted: the servers' JVMs get warm
+        run(them, Field(them), OURS[0], posts // 4)  # not measured: warms up the servers' JVMs
         product = _product(them, posts, rounds) if only in PRODUCT else []
         return product + _contest(them, posts, rounds, contestants, failures)
 
 
 def how(any_core: bool = False) -> str:
-    """How the figures came about, for the document."""
+    """How the figures were measured, for the document."""
     if any_core:
-        return f"Everybody on any core; {PARTITIONS} partitions."
+        return f"All processes on any core; {PARTITIONS} partitions."
     others = ", ".join(map(str, other_cores()))
     return f"Workers on core {WORKER_CORE}, Kafka and Elasticsearch on core {others}; {PARTITIONS} partitions."
 
@@ -69,7 +69,7 @@ def _product(them: Servers, posts: int, rounds: int) -> list[Row]:
     say(f"filling posts.raw with {posts:,} posts")
     produce_campaign(them, posts, streams.SEED)
     known = plan(posts, streams.SEED, streams.start_ms())
-    ways = {"hashtide worker, ledger and all": WORKER, "hashtide worker, no ledger's writes": NO_LEDGER}
+    ways = {"hashtide worker, with ledger": WORKER, "hashtide worker, no ledger writes": NO_LEDGER}
     expected = {WORKER: known.posts, NO_LEDGER: known.posts + known.duplicates}
     runs: defaultdict[str, list[Drained]] = defaultdict(list)
     wrong: dict[str, str] = {}
@@ -81,7 +81,7 @@ def _product(them: Servers, posts: int, rounds: int) -> list[Row]:
                 wrong[way] = f"WRONG: counted {counted:,} of {expected[command]:,}"
             say(f"round {number + 1}: {way}: {known.posts / done.seconds:,.0f} posts/s")
             runs[way].append(done)
-    base = [known.posts / done.seconds for done in runs["hashtide worker, ledger and all"]]
+    base = [known.posts / done.seconds for done in runs["hashtide worker, with ledger"]]
     return [
         Row(
             PRODUCT,
@@ -133,23 +133,21 @@ def _contest_notes(results: Sequence[Result], more: str) -> str:
 
 
 def _notes(cpu_s: float, peak_mb: float, posts: int, more: str) -> str:
-    return f"{cpu_s / posts * 1e6:.0f} us of processor a post, {peak_mb:.0f} MB; {more}"
+    return f"{cpu_s / posts * 1e6:.0f} us of CPU per post, {peak_mb:.0f} MB; {more}"
 
 
 say = partial(print, file=sys.stderr, flush=True)
 
 
 @click.command()
-@click.option("--posts", default=200_000, show_default=True, help="How many posts.")
+@click.option("--posts", default=200_000, show_default=True, help="Number of posts.")
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--peers", is_flag=True, help="Also Quix Streams, Bytewax, Pathway and PyFlink, each in a venv.")
-@click.option("--any-core", is_flag=True, help="Keep nobody to a core: neither workers nor servers.")
-@click.option(
-    "--only", default="", help="Only what has this in its name; 'product' is the part with the product's own tagging."
-)
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+@click.option("--peers", is_flag=True, help="Include Quix Streams, Bytewax, Pathway and PyFlink, each in a venv.")
+@click.option("--any-core", is_flag=True, help="Do not pin workers or servers to cores.")
+@click.option("--only", default="", help="Only names that contain this; 'product' is the part with the real tagging.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
 def main(posts: int, rounds: int, peers: bool, any_core: bool, only: str, write: bool) -> None:
-    """Posts a second through the whole pipeline, and the same job on other systems."""
+    """Measure posts per second through the whole pipeline, and the same job on other systems."""
     rows = measure(posts, rounds, peers=peers, any_core=any_core, only=only)
     table.show(rows)
     if write:

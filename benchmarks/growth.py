@@ -1,8 +1,8 @@
-"""What becomes of the cost when something grows: `python -m benchmarks.growth`.
+"""How cost grows with workers, backlog, campaigns and hashtags: `python -m benchmarks.growth`.
 
-Workers (one for each partition), and posts that wait, are measured on real workers. Campaigns, and hashtags in a
-window, are measured on the agents alone, in processor time, with a stand-in for Elasticsearch on another core. What
-should stay flat are the microseconds a post; docs/growth.svg shows all four.
+Workers (one per partition) and the backlog of posts are measured on real workers. Campaigns, and hashtags in a window,
+are measured on the agents alone, in CPU time, with a stand-in for Elasticsearch on another core. The microseconds per
+post should stay flat; docs/growth.svg shows all four.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from tests.fakes.kafka import Graveyard, Sent
 
 PART: Final = "growth"
 PLOT: Final = ROOT / "docs" / "growth.svg"
-HOW: Final = "Ratios: to the first of each kind. Workers share their cores with Kafka and Elasticsearch."
+HOW: Final = "Ratios: to the first row of each kind. Workers share their cores with Kafka and Elasticsearch."
 WORKERS: Final = (1, 2, 4)
 CAMPAIGNS: Final = (1, 10, 100)
 HASHTAGS: Final = (10, 100, 1_000, 10_000)
@@ -46,11 +46,11 @@ BACKLOG: Final = (0.05, 0.2, 1.0)
 WINDOW_MS: Final = 1_508_097_600_000  # 2017-10-15T20:00:00Z
 
 Figures = dict[float, list[float]]
-"""By what grew, the figure of each round."""
+"""Size -> the figure of each round."""
 
 
 def measure(posts: int, rounds: int) -> tuple[list[Row], Mapping[str, Figures]]:
-    """All four, as rows, and as figures by kind. Blocks for long."""
+    """Measure all four; returns rows, and figures by kind. Blocks for a long time."""
     kinds: dict[str, Figures] = {}
     with servers(any_core=True) as them:
         kinds["workers: posts/s"] = _rounds(WORKERS, rounds, partial(_of_workers, them, posts))
@@ -68,8 +68,8 @@ def measure(posts: int, rounds: int) -> tuple[list[Row], Mapping[str, Figures]]:
 
 
 def plot(kinds: Mapping[str, Figures], path: Path) -> None:
-    """Draw the medians of each kind, from zero on, over what grew."""
-    mpl.rcParams["svg.hashsalt"] = PART  # the same figures make the same file
+    """Draw the medians of each kind over the size, with axes from 0."""
+    mpl.rcParams["svg.hashsalt"] = PART  # deterministic output
     figure = Figure(figsize=(10, 6), layout="constrained")
     for axes, (kind, figures) in zip(figure.subplots(2, 2).flat, kinds.items(), strict=True):
         what, unit = kind.split(": ")
@@ -99,20 +99,21 @@ def _fill(them: Servers, partitions: int, posts: int) -> None:
 
 
 def _of_workers(them: Servers, posts: int, workers: int) -> float:
-    """Posts a second of so many workers, each with a partition."""
+    """Posts per second with this number of workers, each with one partition."""
     _fill(them, workers, posts)
     cores = [number % (os.cpu_count() or 1) for number in range(workers)]
     return posts / drain(them, workers, cores=cores).seconds
 
 
 def _of_backlog(them: Servers, posts: int) -> float:
-    """Processor time a post of one worker that so many wait for."""
+    """CPU time per post, in microseconds, of one worker with a backlog of this many posts."""
     _fill(them, 4, posts)
     return drain(them, 4).cpu_s / posts * 1e6
 
 
 def _of_campaigns(posts: int, count: int) -> float:
-    """Processor time a post in the enrich agent with so many campaigns: ours, and others that some posts belong to."""
+    """CPU time per post in the enrich agent, in microseconds, with `count` campaigns: ours, and others that match some
+    posts."""
     campaigns = (*packaged_campaigns(), *map(_campaign, range(count - 1)))
     agent = EnrichAgent(
         load_enricher(Campaigns(campaigns)), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms
@@ -120,7 +121,7 @@ def _of_campaigns(posts: int, count: int) -> float:
     values = [encode(post) for post in streams.contract_posts(posts)]
 
     async def run() -> float:
-        await seconds_of(agent.handle, batches(POSTS_RAW, values))  # caches get full; what is measured is the next time
+        await seconds_of(agent.handle, batches(POSTS_RAW, values))  # fills the caches; the second run is measured
         return await seconds_of(agent.handle, batches(POSTS_RAW, values))
 
     return asyncio.run(run()) / len(values) * 1e6
@@ -133,7 +134,7 @@ def _campaign(number: int) -> Campaign:
 
 
 def _of_hashtags(posts: int, count: int) -> float:
-    """Processor time a post in the count agent, client and all, with so many hashtags in one window."""
+    """CPU time per post in the count agent and its client, in microseconds, with `count` hashtags in a window."""
     draw = random.Random(streams.SEED)
     values = [enriched.encode(_tagged(number, f"tag{draw.randrange(count)}")) for number in range(posts)]
 
@@ -164,11 +165,11 @@ def _tagged(number: int, hashtag: str) -> EnrichedPost:
 
 
 @click.command()
-@click.option("--posts", default=100_000, show_default=True, help="How many posts, of a run on real workers.")
+@click.option("--posts", default=100_000, show_default=True, help="Number of posts in a run on real workers.")
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md, and the plot beside it.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md, and the plot to docs/growth.svg.")
 def main(posts: int, rounds: int, write: bool) -> None:
-    """What becomes of the cost when workers, campaigns, hashtags or the posts that wait grow."""
+    """Measure how cost grows with workers, backlog, campaigns and hashtags."""
     rows, kinds = measure(posts, rounds)
     table.show(rows)
     if write:

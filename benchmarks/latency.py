@@ -1,11 +1,10 @@
-"""How long a post takes: `python -m benchmarks.latency`.
+"""Latency of a post: `python -m benchmarks.latency`.
 
-A worker with nothing behind it; posts of the made-up campaign come at an even rate, and ten a second of
-them carry a hashtag that no other has. *Written*: from the call that publishes such a post until the worker has
-Elasticsearch's acknowledgement of the bulk with its count; the worker notes the time (benchmarks/ours.py, `stamped`).
-*Searchable*: until a search in hashtag-volume finds its tag (refresh_interval is 1 s). We look every POLL_S, and that,
-half of it on average, is in the figures; it costs a part of the machine as well, so each has runs of its own. Posts are
-published with LINGER_MS. What never came is infinitely late.
+The worker has no backlog. Posts of the made-up campaign arrive at an even rate; ten per second carry a unique hashtag.
+*Written*: from the call that publishes such a post until Elasticsearch acknowledges the bulk with its count to the
+worker, which prints the time (benchmarks/ours.py, `stamped`). *Searchable*: until a search in hashtag-volume finds its
+tag (refresh_interval is 1 s). We poll every POLL_S: the figures include half of it on average. Polling also costs CPU,
+so the two are measured in separate runs. Posts are published with LINGER_MS. Posts never seen count as infinitely late.
 """
 
 import contextlib
@@ -33,7 +32,7 @@ from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.elasticsearch.session import session
 
 PART: Final = "latency"
-HOW: Final = "Everything on all cores, this benchmark too; 4 partitions; acks=all, linger of 5 ms."
+HOW: Final = "All processes on all cores, including this benchmark; 4 partitions; acks=all, linger of 5 ms."
 PARTITIONS: Final = 4
 LINGER_MS: Final = 5
 MARKS_A_SECOND: Final = 10
@@ -47,23 +46,23 @@ RUNS: Final[tuple[tuple[int, What], ...]] = ((200, "written"), (200, "searchable
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A post that is looked for."""
+    """A post that we look for."""
 
     tag: str
     sent_s: float
 
 
 Look = Callable[[Sequence[Mark]], Mapping[str, float]]
-"""Of these tags those that are there, and since when, in seconds since the epoch."""
+"""Finds marks: tag -> time of arrival, in seconds since the epoch, for those that have arrived."""
 
 
 def measure(seconds: float, rounds: int) -> list[Row]:
-    """All rates, in turns. Blocks."""
+    """Measure all rates in turn. Blocks."""
     found: dict[tuple[int, What], list[list[float]]] = {run: [] for run in RUNS}
     with servers(any_core=True) as them:
         them.setup(partitions=str(PARTITIONS))
         produce_campaign(them, WARM_UP_POSTS, streams.SEED)
-        drain(them, PARTITIONS)  # not measured: the servers' JVMs get warm
+        drain(them, PARTITIONS)  # not measured: warms up the servers' JVMs
         them.renew(POSTS_RAW, PARTITIONS)
         them.renew(POSTS_ENRICHED, PARTITIONS)
         them.wipe()
@@ -80,7 +79,7 @@ def measure(seconds: float, rounds: int) -> list[Row]:
             f"{rate:,} posts/s, publish to {what}, {name}",
             "ms",
             [1000 * quantile(latencies, part) for latencies in of_rounds],
-            notes=f"{len(of_rounds[0])} posts looked for, a round",
+            notes=f"{len(of_rounds[0])} posts looked for per round",
         )
         for (rate, what), of_rounds in found.items()
         for name, part in (("p50", 0.5), ("p99", 0.99))
@@ -88,12 +87,12 @@ def measure(seconds: float, rounds: int) -> list[Row]:
 
 
 def quantile(values: list[float], part: float) -> float:
-    """The value that such a part of all are not above."""
+    """The quantile `part` (0 to 1) of the values."""
     return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
 def _run(them: Servers, rate: int, look: Look, seconds: float) -> list[float]:
-    """Latencies in seconds of the marked posts of one run, but for those of the warm-up."""
+    """Latencies in seconds of the marked posts of one run, without the warm-up."""
     waiting: list[Mark] = []
     ended = threading.Event()
     publisher = threading.Thread(target=_publish, args=(them, rate, WARM_UP_S + seconds, waiting, ended), daemon=True)
@@ -103,10 +102,10 @@ def _run(them: Servers, rate: int, look: Look, seconds: float) -> list[float]:
     deadline = started + WARM_UP_S + seconds + GIVE_UP_S
     while (waiting or not ended.is_set()) and time.time() < deadline:
         marks = list(waiting)
-        there = look(marks) if marks else {}
+        arrived = look(marks) if marks else {}
         for mark in marks:
-            if mark.tag in there:
-                latencies.append((mark.sent_s, there[mark.tag] - mark.sent_s))
+            if mark.tag in arrived:
+                latencies.append((mark.sent_s, arrived[mark.tag] - mark.sent_s))
                 waiting.remove(mark)
         time.sleep(POLL_S)
     ended.set()
@@ -116,7 +115,7 @@ def _run(them: Servers, rate: int, look: Look, seconds: float) -> list[float]:
 
 
 def _publish(them: Servers, rate: int, seconds: float, waiting: list[Mark], ended: threading.Event) -> None:
-    """Publish at an even rate, until all is sent or it is asked to end; now and then a post with a tag of its own."""
+    """Publish at an even rate until all posts are sent or `ended` is set. Some posts get a unique tag."""
     producer: Any = KafkaProducer(bootstrap_servers=them.kafka, acks="all", compression_type="lz4", linger_ms=LINGER_MS)
     every = rate // MARKS_A_SECOND
     run = time.time_ns()
@@ -139,7 +138,7 @@ def _publish(them: Servers, rate: int, seconds: float, waiting: list[Mark], ende
 
 
 def _posts(count: int, run: int) -> Iterator[Post]:
-    """So many posts of the campaign, none of them a duplicate of an earlier run's."""
+    """`count` posts of the campaign, without duplicates of an earlier run."""
     for number, post in enumerate(streams.contract_posts(count)):
         if number == count:
             return
@@ -148,14 +147,14 @@ def _posts(count: int, run: int) -> Iterator[Post]:
 
 
 def _written(log: Path, _: Sequence[Mark]) -> dict[str, float]:
-    """By what the worker says."""
+    """Find marks in the worker's log."""
     lines = (line.split() for line in log.read_text(errors="replace").splitlines())
     return {words[1]: float(words[2]) for words in lines if len(words) == 3 and words[0] == MARK}
 
 
 def _found(client: Any, marks: Sequence[Mark]) -> dict[str, float]:
-    """By a search for all of them."""
-    with contextlib.suppress(ApiError):  # 503: an index that is just being made
+    """Find marks with a search."""
+    with contextlib.suppress(ApiError):  # 503: the index is just being created
         answer = client.search(
             index=OURS.split(",")[1],
             query={"terms": {"hashtag": [mark.tag for mark in marks]}},
@@ -167,11 +166,11 @@ def _found(client: Any, marks: Sequence[Mark]) -> dict[str, float]:
 
 
 @click.command()
-@click.option("--seconds", default=20.0, show_default=True, help="How long each run is, after its warm-up.")
+@click.option("--seconds", default=20.0, show_default=True, help="Length of each run, after its warm-up.")
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
 def main(seconds: float, rounds: int, write: bool) -> None:
-    """How long a post takes from its publishing until it is counted, and until a search finds it."""
+    """Measure the time from publishing a post until it is counted, and until a search finds it."""
     rows = measure(seconds, rounds)
     table.show(rows)
     if write:

@@ -1,8 +1,8 @@
-"""How much memory a worker takes that is far behind, and how long its start: `python -m benchmarks.memory --posts N`.
+"""Memory of a worker with a large backlog, and its start time: `python -m benchmarks.memory --posts N`.
 
-On servers of its own it measures the start on a pipeline with one post in it (the median of some), then fills posts.raw
-with N posts at once, lets one worker with default settings handle them, for `--seconds` at most, and looks at its RSS.
-No two posts say the same, a few name coordinates, and none a language: caches fill, and everything gets loaded.
+Uses separate servers. Measures the start with one post in the pipeline (median of several starts). Then fills posts.raw
+with N posts, lets one worker with default settings process them for at most `--seconds`, and samples its RSS. All posts
+have different texts, a few have coordinates, and none has a language: caches fill up, and all data is loaded.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ from hashtide.settings import load
 from stream_jobs.settings import StreamSettings
 
 PART: Final = "memory"
-HOW: Final = "One worker with default settings and all 4 partitions, Kafka and Elasticsearch beside it."
+HOW: Final = "One worker with default settings and all 4 partitions, Kafka and Elasticsearch on the same machine."
 DIFFERENT = 200_000
-"""Posts that differ in more than id and time: more than any cache of the worker holds."""
+"""Posts that differ in more than id and time: more than any of the worker's caches can hold."""
 START_MS = 1_508_025_600_000  # 2017-10-15T00:00:00Z
 SPAN_MS = 48 * 60 * 60 * 1000
-ID, TIME = "0" * 15, 1_000_000_000_000  # are written over
+ID, TIME = "0" * 15, 1_000_000_000_000  # placeholders
 POLL_S = 0.05
 SAMPLE_S = 1.0
 MIB = 1 << 20
@@ -52,7 +52,7 @@ Halves = tuple[bytes, bytes]
 
 
 class Start(NamedTuple):
-    """Seconds from a worker's exec until it has partitions, until its first post is counted, and of processor time."""
+    """Seconds from a worker's exec until it has partitions and until its first post is counted, and its CPU seconds."""
 
     assigned: float
     counted: float
@@ -60,7 +60,7 @@ class Start(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A worker at one moment."""
+    """A worker's state at one time."""
 
     at_s: float
     enriched: int
@@ -69,12 +69,12 @@ class Sample(NamedTuple):
 
 
 @click.command()
-@click.option("--posts", default=500_000, show_default=True, help="Posts that the worker is behind.")
-@click.option("--seconds", default=3600.0, show_default=True, help="How long it may work on them.")
-@click.option("--starts", default=3, show_default=True, help="Starts that are measured.")
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+@click.option("--posts", default=500_000, show_default=True, help="Backlog of posts.")
+@click.option("--seconds", default=3600.0, show_default=True, help="Longest time to process them.")
+@click.option("--starts", default=3, show_default=True, help="Number of starts to measure.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
 def main(posts: int, seconds: float, starts: int, write: bool) -> None:
-    """How much memory a worker takes that is far behind, and how long its start."""
+    """Measure the memory of a worker with a large backlog, and its start time."""
     rows = measure(posts, seconds, starts)
     table.show(rows)
     if write:
@@ -82,7 +82,7 @@ def main(posts: int, seconds: float, starts: int, write: bool) -> None:
 
 
 def measure(posts: int, seconds: float, starts: int) -> list[Row]:
-    """Both. Blocks."""
+    """Measure both. Blocks."""
     with tempfile.TemporaryDirectory(prefix="hashtide-memory-") as name:
         folder = Path(name)
         say("starting Kafka and Elasticsearch")
@@ -96,7 +96,7 @@ def measure(posts: int, seconds: float, starts: int) -> list[Row]:
             topics.setup(settings)
             templates.setup(settings.elasticsearch)
             asyncio.run(fill(settings, pool(1), 1))
-            started = [start(environment, folder) for _ in range(starts + 1)][1:]  # the first one compiles
+            started = [start(environment, folder) for _ in range(starts + 1)][1:]  # the first start compiles bytecode
             asyncio.run(fill(settings, pool(DIFFERENT), posts))
             with worker(environment, folder) as (process, port):
                 samples = list(watch(process, port, posts, seconds))
@@ -115,7 +115,7 @@ def measure(posts: int, seconds: float, starts: int) -> list[Row]:
 
 
 def pool(size: int) -> list[Halves]:
-    """Different posts as they lie in posts.raw, each cut where its id and time go."""
+    """Different encoded posts, each split where its id and time are inserted."""
     chance = random.Random(7)
     texts, places = [text.split() for _, text in languages()], [text for _, text in profiles()]
     mark = f'"post_id":"{ID}","created_at_ms":{TIME}'.encode()
@@ -140,13 +140,13 @@ def pool(size: int) -> list[Halves]:
 
 
 async def fill(settings: StreamSettings, halves: list[Halves], posts: int) -> None:
-    """Write so many posts to posts.raw, in the order of their time, one partition after the other."""
+    """Write `posts` posts to posts.raw, in order of time, alternating between partitions."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka, compression_type="lz4", max_batch_size=settings.fetch_bytes // 4
     )
     await producer.start()
     builders = {partition: producer.create_batch() for partition in range(settings.partitions)}
-    first = random.getrandbits(40) << 20  # ids of another fill are others
+    first = random.getrandbits(40) << 20  # ids differ between fills
     for number in range(posts):
         partition, (before, after) = number % settings.partitions, halves[number % len(halves)]
         post_id = b"%d" % (first + number)
@@ -167,7 +167,7 @@ async def fill(settings: StreamSettings, halves: list[Halves], posts: int) -> No
 
 @contextmanager
 def worker(environment: dict[str, str], folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """`hashtide worker`, and the port of its metrics. Leaving ends it by SIGTERM."""
+    """Run `hashtide worker`; yields the process and its metrics port. Stops it with SIGTERM at the end."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "operations.cli", "worker", f"--metrics-port={port}"]
     with (folder / "worker.log").open("wb") as log:
@@ -184,7 +184,7 @@ def worker(environment: dict[str, str], folder: Path) -> Iterator[tuple["subproc
 
 
 def start(environment: dict[str, str], folder: Path) -> Start:
-    """Start a worker under a new group, so that it begins with the one post there is, and end it."""
+    """Start and stop a worker in a new consumer group, so that it processes the one existing post."""
     began = time.monotonic()
     assigned = None
     group = {"HASHTIDE_GROUP": f"start-{began}"}
@@ -203,7 +203,7 @@ def start(environment: dict[str, str], folder: Path) -> Start:
 
 
 def watch(process: "subprocess.Popen[bytes]", port: int, posts: int, seconds: float) -> Iterator[Sample]:
-    """Samples, one a second, until all posts are counted, or for so many seconds from the first one counted on."""
+    """Samples, one per second, until all posts are counted, or until `seconds` after the first one was counted."""
     seen, began, handled = psutil.Process(process.pid), time.monotonic(), 0
     while handled < posts and time.monotonic() - began < seconds and process.poll() is None:
         time.sleep(SAMPLE_S)
@@ -220,7 +220,7 @@ def watch(process: "subprocess.Popen[bytes]", port: int, posts: int, seconds: fl
 
 
 def metrics(port: int) -> dict[str, float]:
-    """What a worker says at /metrics; nothing as long as it doesn't."""
+    """A worker's metrics; empty while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
@@ -243,7 +243,7 @@ def metrics(port: int) -> dict[str, float]:
 
 
 def peak_rss(pid: int) -> int | None:
-    """The highest RSS of a process so far, between samples, too; None where there is no /proc."""
+    """The highest RSS of a process so far, in bytes, also between samples. None without /proc."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -252,7 +252,7 @@ def peak_rss(pid: int) -> int | None:
 
 
 def clean_environment(folder: Path) -> dict[str, str]:
-    """Ours, but without settings, and with bytecode: an installation has it, a start is not measured without."""
+    """Our environment without settings, and with bytecode caching, as in a real installation."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
     ours.pop("PYTHONDONTWRITEBYTECODE", None)
     return ours | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}

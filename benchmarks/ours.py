@@ -1,16 +1,16 @@
-"""Our own worker with a part exchanged: `python -m benchmarks.ours WAY`, in the environment of a `hashtide worker`.
+"""Our worker with one part replaced: `python -m benchmarks.ours WAY`, in the environment of a `hashtide worker`.
 
-The exchange is made in the composition root, so that all the rest is the product's: transport, agents, windows,
-documents, retries.
+Parts are replaced in the composition root. All the rest is the product's: transport, agents, windows, documents,
+retries.
 
-    no-ledger   the worker, whose ledger's documents are made but not written
-    stamped     the worker; it prints `mark TAG TIME` when Elasticsearch has acknowledged the count of a tag that begins
-                with MARK, TIME in seconds since the epoch
-    contest     the contest's job in place of the tagging, no ledger, counts written to Elasticsearch
-    counting    the same with the counts kept in memory and written at the end, as the other contestants do
+    no-ledger   the worker; ledger documents are made but not written
+    stamped     the worker; prints `mark TAG TIME` when Elasticsearch has acknowledged the count of a tag that begins
+                with MARK; TIME in seconds since the epoch
+    contest     the contest's job instead of the tagging, no ledger, counts written to Elasticsearch
+    counting    like contest, but counts are kept in memory and written at the end, as the other contestants do
 
-The contest's job counts by hashtag, language and region. In a count document of reply volume the hashtag stands where
-campaigns do, and a post with two hashtags travels as two.
+The contest's job counts by hashtag, language and region. The count documents of reply volume have the hashtag in the
+place of the campaigns, and a post with two hashtags becomes two.
 """
 
 import os
@@ -51,14 +51,14 @@ watch = Stopwatch()
 
 
 class Ledgerless(Elasticsearch):
-    """The store in Elasticsearch, but a new document is said to be done without being written."""
+    """The store in Elasticsearch, but `create` writes nothing and reports success."""
 
     async def create(self, counts: Sequence[Document]) -> list[Outcome]:
         return [DONE] * len(counts)
 
 
 class Stamped(Elasticsearch):
-    """The store in Elasticsearch, which tells when a marked hashtag's count was acknowledged."""
+    """The store in Elasticsearch; prints when a marked hashtag's count is acknowledged."""
 
     async def put(self, counts: Sequence[Document]) -> list[Outcome]:
         outcomes = await super().put(counts)
@@ -70,7 +70,7 @@ class Stamped(Elasticsearch):
 
 
 class Nowhere(Ledgerless):
-    """A store that takes every document, and keeps none."""
+    """A store that accepts every document and keeps none."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Nowhere(Ledgerless):
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """What becomes a count document, before it is made one: in place of documents.count_document."""
+    """The data of a count document, kept unencoded: replaces documents.count_document."""
 
     key: ReplyKey
     topic: str
@@ -105,7 +105,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class InMemory(Nowhere):
-    """A store that keeps counts in a dictionary: documents are made at the end, as the other contestants make them."""
+    """A store that keeps counts in a dictionary. Documents are made at the end, as by the other contestants."""
 
     held: Final[dict[tuple[ReplyKey, int], int]] = {}
 
@@ -116,7 +116,7 @@ class InMemory(Nowhere):
 
     @classmethod
     def counts(cls) -> Counter[job.Key]:
-        """What it holds, summed over partitions."""
+        """The counts, summed over partitions."""
         counts: Counter[job.Key] = Counter()
         for (key, _), count in cls.held.items():
             counts[key.window_ms, key.campaigns[0], key.language, key.region] += count
@@ -153,7 +153,7 @@ class CheapEnrich(EnrichAgent):
 
 
 class NoLedger(Ledger):
-    """Every post is new, and its document nothing: other systems have no ledger to make either."""
+    """Every post is new, and its document is empty: the other systems have no ledger either."""
 
     nothing: Final = Document(Ref("", ""), b"")
 
@@ -162,7 +162,7 @@ class NoLedger(Ledger):
 
 
 class Watched(CountAgent):
-    """The count agent, and the moment in which it has counted everything: then the worker ends."""
+    """The count agent; stops the worker when everything is counted."""
 
     left = 0
     counts_at_end = False
@@ -184,7 +184,7 @@ PRODUCT: Final = {"no-ledger": Ledgerless, "stamped": Stamped}
 
 
 def main(way: str) -> None:
-    """Work until all is counted, or a signal ends it."""
+    """Run until everything is counted, or a signal ends it."""
     settings = load(StreamSettings, os.environ)
     if way in PRODUCT:
         with patch.multiple(app, Elasticsearch=PRODUCT[way]):

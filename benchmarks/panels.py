@@ -1,8 +1,8 @@
-"""Draws some of the dashboards' panels: docs/img/kibana-panels.png, out of an Elasticsearch that holds a campaign.
+"""Draws some of the dashboards' panels, docs/img/kibana-panels.png, from a campaign in Elasticsearch.
 
-    python -m benchmarks.panels FROM TO      as 2017-10-15T12:00Z; of HASHTIDE_ELASTICSEARCH
+    python -m benchmarks.panels FROM TO      such as 2017-10-15T12:00Z; reads HASHTIDE_ELASTICSEARCH
 
-Kibana does not run here, so this is no screenshot: matplotlib draws the rows that the panels' own queries gave.
+Kibana does not run here, so this is not a screenshot: matplotlib draws the results of the panels' own queries.
 """
 
 import json
@@ -31,7 +31,7 @@ NOTE = "Drawn by matplotlib from the answers to the panels' own queries; Kibana'
 
 
 def main(from_: str, to: str) -> None:
-    """Ask, and draw."""
+    """Query and draw."""
     matplotlib.use("Agg")
     range_ = {"range": {"@timestamp": {"gte": from_, "lt": to}}}
     found = {layer.panel: layer for layer in layers([json.loads(line) for line in kibana.saved_objects().splitlines()])}

@@ -1,9 +1,9 @@
-"""Posts a second into Kafka: `python -m benchmarks.producer`.
+"""Posts per second into Kafka: `python -m benchmarks.producer`.
 
-`hashtide produce file` with all it does (format, door, hash of the author, serialising, acknowledgements), the
-publisher alone, and beneath it the bare clients with bytes that are ready. Each is a process on one core; Kafka has the
-others. All send idempotently, acknowledged by all, lz4, with the product's linger and batch size; every run is checked
-against the ends of the topic.
+Compares `hashtide produce file` with all its work (parsing, validation, hashing the author, serialising,
+acknowledgements), the publisher alone, and the bare clients with encoded bytes. Each is a process on one core; Kafka
+has the others. All are idempotent, with acks=all, lz4, and the product's linger and batch size. Every run is checked
+against the topic's end offsets.
 """
 
 import json
@@ -29,14 +29,14 @@ from hashtide.contract.names import POSTS_RAW
 from hashtide.kafka.offsets import Offsets
 
 PART: Final = "producer"
-HOW: Final = "Each on core 0, Kafka on the others; 4 partitions; ratios to the first row."
+HOW: Final = "Each process on core 0, Kafka on the others; 4 partitions; ratios: to the first row."
 PARTITIONS: Final = 4
 TIMEOUT_S: Final = 600.0
 CONFLUENT: Final = ("confluent-kafka==2.16.1", "msgspec>=0.20,<0.23")
 
 
 class Way(msgspec.Struct, frozen=True):
-    """A way of sending, and how many messages it sends of `posts` posts."""
+    """A way of sending, and the number of messages that it sends."""
 
     name: str
     command: tuple[str | Path, ...]
@@ -44,7 +44,7 @@ class Way(msgspec.Struct, frozen=True):
 
 
 def measure(posts: int, rounds: int, *, peers: bool = False) -> list[Row]:
-    """All ways, in turns. Blocks."""
+    """Measure all ways in turn. Blocks."""
     rates: defaultdict[str, list[float]] = defaultdict(list)
     notes: dict[str, str] = {}
     failures: dict[str, str] = {}
@@ -90,26 +90,26 @@ def _ways(them: Servers, posts: int, peers: bool, failures: dict[str, str]) -> l
 
 
 def _run(them: Servers, way: Way) -> tuple[float, str]:
-    """Seconds, as the process says them, and what else there is to say."""
+    """Seconds, as reported by the process, and notes."""
     them.renew(POSTS_RAW, PARTITIONS)
     log = them.folder / "producer.log"
     with pinned(way.command, them.environment(), log) as (process, usage):
         process.wait(TIMEOUT_S)
-    said = _said(log)
+    report = _report(log)
     with Offsets(them.settings()) as offsets:
         sent = sum(offsets.ends(POSTS_RAW).values())
-    true = "all there" if sent == way.expected else f"WRONG: {sent:,} of {way.expected:,} in Kafka"
-    cpu = f"{said['cpu_s'] / sent * 1e6:.0f} us of processor a post, " if "cpu_s" in said else ""
-    return said["seconds"], f"{cpu}{usage.peak_mb:.0f} MB, {true}"
+    true = "all sent" if sent == way.expected else f"WRONG: {sent:,} of {way.expected:,} in Kafka"
+    cpu = f"{report['cpu_s'] / sent * 1e6:.0f} us of CPU per post, " if "cpu_s" in report else ""
+    return report["seconds"], f"{cpu}{usage.peak_mb:.0f} MB, {true}"
 
 
-def _said(log: Path) -> Mapping[str, float]:
-    """The last line of a log that is JSON. Raises ValueError, with the log's end, where there is none."""
+def _report(log: Path) -> Mapping[str, float]:
+    """The last JSON line of a log. Raises ValueError, with the end of the log, if there is none."""
     lines = log.read_text(errors="replace").splitlines()
     for line in reversed(lines):
         if line.startswith("{"):
-            said: Mapping[str, float] = json.loads(line)
-            return said
+            report: Mapping[str, float] = json.loads(line)
+            return report
     raise ValueError("no result: " + "\n".join(lines[-5:]))
 
 
@@ -120,12 +120,12 @@ def _file(them: Servers, name: str, lines: Sequence[bytes]) -> Path:
 
 
 @click.command()
-@click.option("--posts", default=100_000, show_default=True, help="How many posts.")
+@click.option("--posts", default=100_000, show_default=True, help="Number of posts.")
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--peers", is_flag=True, help="Also confluent-kafka, in an environment of its own.")
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+@click.option("--peers", is_flag=True, help="Include confluent-kafka, in its own environment.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
 def main(posts: int, rounds: int, peers: bool, write: bool) -> None:
-    """Posts a second into Kafka, by the product and by bare clients."""
+    """Measure posts per second into Kafka, by the product and by bare clients."""
     rows = measure(posts, rounds, peers=peers)
     table.show(rows)
     if write:

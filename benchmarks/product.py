@@ -1,4 +1,4 @@
-"""The product as it is used, timed from outside: a worker on one core, and the posts that it has committed."""
+"""The real product, timed from outside: a worker on one core, and its committed offsets."""
 
 import contextlib
 import http.client
@@ -27,22 +27,22 @@ POLL_S = 0.1
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """A backlog that was worked off."""
+    """The result of processing a backlog."""
 
     seconds: float
-    """From the moment when the first worker had partitions, to the last commit."""
+    """From the first worker's assignment to the last commit."""
     cpu_s: float
-    """Of all workers, in that time."""
+    """CPU seconds of all workers in that time."""
     peak_mb: float
-    """Of all workers."""
+    """Sum of all workers' peak memory."""
 
 
 class WorkerFailed(Exception):
-    """A worker ended before its work did. The message has its log."""
+    """A worker ended before its work was done. The message has its log."""
 
 
 def produce_campaign(servers: Servers, posts: int, seed: int) -> None:
-    """Put a made-up campaign into posts.raw with `hashtide produce campaign`."""
+    """Write a made-up campaign to posts.raw with `hashtide produce campaign`. Blocks."""
     command = (*HASHTIDE, "produce", "campaign", "--posts", str(posts), "--seed", str(seed))
     subprocess.run(command, env=servers.environment(), check=True, capture_output=True)
 
@@ -55,7 +55,7 @@ def drain(
     cores: Sequence[int | None] = (WORKER_CORE,),
     **settings: str,
 ) -> Drained:
-    """Have workers, one for each of `cores`, work off all of posts.raw into an empty Elasticsearch. Blocks.
+    """Process all of posts.raw into an empty Elasticsearch, with one worker for each of `cores`. Blocks.
 
     Raises WorkerFailed, TimeoutError.
     """
@@ -66,7 +66,7 @@ def drain(
         workers = [running.enter_context(worker(servers, command, core, **settings)) for core in cores]
         until(lambda: any(each.ready() for each in workers), timeout_s=SETTLE_S, poll_s=0.02)
         started, cpu_before_s = time.monotonic(), sum(each.usage.cpu_s for each in workers)
-        # In this order: once all of posts.raw is committed, nothing comes to posts.enriched any more.
+        # In this order: once all of posts.raw is committed, nothing more arrives in posts.enriched.
         for topic in (POSTS_RAW, POSTS_ENRICHED):
             until(lambda topic=topic: offsets.behind(topic) == 0, SETTLE_S, POLL_S)  # type: ignore[misc]
             for each in workers:
@@ -78,7 +78,7 @@ def drain(
 
 
 class Worker:
-    """A worker that runs."""
+    """A running worker."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", usage: Usage, port: int, log: Path) -> None:
         self.usage = usage
@@ -97,7 +97,7 @@ class Worker:
             connection.close()
 
     def check(self) -> None:
-        """Raise WorkerFailed where it has ended."""
+        """Raise WorkerFailed if it has ended."""
         if self._process.poll() is not None:
             raise WorkerFailed(self.log.read_text(errors="replace")[-2000:])
 
@@ -106,7 +106,7 @@ class Worker:
 def worker(
     servers: Servers, command: Sequence[str] = WORKER, core: int | None = WORKER_CORE, **settings: str
 ) -> Iterator[Worker]:
-    """A worker on one core, or on any, until leaving kills it."""
+    """Run a worker on one core, or on any. Kills it at the end."""
     (port,) = free_ports(1)
     log = servers.folder / f"worker-{port}.log"
     environment = servers.environment(metrics_port=str(port), **settings)

@@ -1,4 +1,4 @@
-"""How long /metrics takes with every series that there can be: `python -m benchmarks.scrape`."""
+"""Duration of a scrape of /metrics with the maximum number of series: `python -m benchmarks.scrape`."""
 
 import json
 import statistics
@@ -18,17 +18,17 @@ from stream_jobs.health import Checks, Progress
 from stream_jobs.labels import FRESH_MS, CampaignLabels
 from stream_jobs.settings import StreamSettings
 
-ASKS: Final = {
+REQUEST_HEADERS: Final = {
     "Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5",
     "Accept-Encoding": "gzip",
 }
-"""As Prometheus asks."""
+"""Prometheus' request headers."""
 TOPICS: Final = ("posts.raw", "posts.enriched")
 OPERATIONS: Final = ("create", "put", "amend", "get", "locate", "refresh", "find", "newest", "scan")
 
 
 def fill(campaigns: int, partitions: int) -> None:
-    """Have a worker's metrics hold every series that they can, as after a long life."""
+    """Fill a worker's metrics with every possible series, as after a long run."""
     names = [f"campaign-{number}" for number in range(campaigns)]
     settings = StreamSettings()
     labels = CampaignLabels.of(settings, names)
@@ -77,13 +77,13 @@ def fill(campaigns: int, partitions: int) -> None:
 @click.option("--partitions", default=12, show_default=True)
 @click.option("--scrapes", default=100, show_default=True)
 def main(campaigns: int, partitions: int, scrapes: int) -> None:
-    """Print samples, bytes and the milliseconds of a scrape, as JSON."""
+    """Print the samples, bytes and milliseconds of a scrape as JSON."""
     fill(campaigns, partitions)
     port = health.serve("127.0.0.1", 0, Checks(Progress(), lambda: True))
     took_ms, body, processor_s = [], b"", time.process_time()
     for _ in range(scrapes):
         started = time.perf_counter()
-        with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=ASKS)) as answer:
+        with urlopen(Request(f"http://127.0.0.1:{port}/metrics", headers=REQUEST_HEADERS)) as answer:
             body = answer.read()
         took_ms.append((time.perf_counter() - started) * 1000)
     samples = sum(len(family.samples) for family in REGISTRY.collect())
@@ -92,7 +92,7 @@ def main(campaigns: int, partitions: int, scrapes: int) -> None:
         processor_ms = (time.process_time() - processor_s) * 1000 / scrapes
         slowest = sorted(took_ms)[int(len(took_ms) * 0.99)]
         found |= {"median_ms": round(statistics.median(took_ms), 1), "p99_ms": round(slowest, 1)}
-        found["processor_ms"] = round(processor_ms, 1)  # both ends of it, whoever else is on the machine
+        found["processor_ms"] = round(processor_ms, 1)  # of both ends, independent of other processes
     click.echo(json.dumps(found))
 
 

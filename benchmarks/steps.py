@@ -1,9 +1,9 @@
-"""What each step costs, in microseconds of processor time a post: `python -m benchmarks.steps`.
+"""Cost of each step, in microseconds of CPU time per post: `python -m benchmarks.steps`.
 
-The stream is the product's own campaign, and what comes again in it has been seen before, as a worker meets it: each
-round begins with empty caches. Machines differ, and so do minutes on one machine, so every figure also stands in ratio
-to a thousand turns of a loop of plain Python that runs in the same round. No server is needed: Kafka's records are made
-and read in memory, and behind the Elasticsearch client is a stand-in on another core.
+The stream is the product's made-up campaign. Each round begins with empty caches; repeated texts hit the caches, as in
+a worker. Speed varies between machines, and over time, so each figure also has a ratio to 1,000 iterations of a plain
+Python loop in the same round. No server is needed: Kafka's records are written and read in memory, and a stand-in for
+Elasticsearch runs on another core.
 """
 
 import asyncio
@@ -79,37 +79,37 @@ R = TypeVar("R")
 
 
 class Clock:
-    """Times steps over a stream of `posts` posts. `us`: microseconds a post, by step, in the order of the calls."""
+    """Times steps over a stream of `posts` posts. `us`: step -> microseconds per post, in order of the calls."""
 
     def __init__(self, posts: int) -> None:
         self.us: dict[str, float] = {}
         self._posts = posts
 
     def single(self, name: str, step: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
-        """Time a step that takes one thing at a time, whatever things there are; what it makes of them."""
+        """Time a step that takes one input at a time; returns its results."""
         seconds, made = 0.0, []
         for part in _parts(inputs):
-            gc.freeze()  # what we keep for the steps to come, a worker would have let go: the collector must not see it
+            gc.freeze()  # hides the results we keep from the collector: a worker would free them
             started = time.process_time()
-            made_now = [step(value) for value in part]
+            results = [step(value) for value in part]
             seconds += time.process_time() - started
-            made += made_now
+            made += results
         self.us[name] = seconds / len(inputs) * 1e6
         return made
 
     def batches(self, name: str, step: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
-        """Time a step that takes batches, which are the whole stream together; what it makes of them."""
+        """Time a step that takes batches, which together are the whole stream; returns its results."""
         made = self.single(name, step, inputs)
         self.us[name] *= len(inputs) / self._posts
         return made
 
     async def awaited(self, name: str, step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> None:
-        """The same for an asynchronous step."""
+        """Like `batches`, for an asynchronous step."""
         self.us[name] = await seconds_of(step, inputs) / self._posts * 1e6
 
 
 async def seconds_of(step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> float:
-    """Processor time of a step on all of its inputs, one after the other."""
+    """CPU seconds of a step on all its inputs, one after the other."""
     gc.freeze()
     started = time.process_time()
     for value in inputs:
@@ -118,7 +118,7 @@ async def seconds_of(step: Callable[[T], Awaitable[object]], inputs: Sequence[T]
 
 
 def measure(posts: int, rounds: int) -> list[Row]:
-    """All steps, in the order of the flow. Blocks."""
+    """Measure all steps, in order of the data flow. Blocks."""
     campaigns = Campaigns(packaged_campaigns())
     us: defaultdict[str, list[float]] = defaultdict(list)
     loop: list[float] = []
@@ -130,7 +130,7 @@ def measure(posts: int, rounds: int) -> list[Row]:
                 us[name].append(value)
     base = statistics.median(loop)
     rows = [Row(PART, name, "us", values, base) for name, values in us.items()]
-    return [*rows, Row(PART, "1,000 turns of a plain loop", "us", loop, base)]
+    return [*rows, Row(PART, "1,000 iterations of a plain loop", "us", loop, base)]
 
 
 async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[str, float]:
@@ -144,54 +144,56 @@ async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[
     ledger, counts = _documents(clock, made)
     values = [enriched.encode(post) for post in made]
     await clock.awaited(
-        "= count agent, but for the client", count_agent(Nowhere("", 0)).handle, batches(POSTS_ENRICHED, values)
+        "= count agent, without the client", count_agent(Nowhere("", 0)).handle, batches(POSTS_ENRICHED, values)
     )
     async with Elasticsearch(url, BULK_BYTES) as store:
         await store.create(ledger[0])  # connects
-        await clock.awaited("bulk of the ledger, all of the client", store.create, ledger)
-        await clock.awaited("bulk of the counts, all of the client", store.put, counts)
-        await clock.awaited("= count agent, client and all", count_agent(store).handle, batches(POSTS_ENRICHED, values))
+        await clock.awaited("bulk of the ledger, whole client", store.create, ledger)
+        await clock.awaited("bulk of the counts, whole client", store.put, counts)
+        await clock.awaited(
+            "= count agent, with the client", count_agent(store).handle, batches(POSTS_ENRICHED, values)
+        )
     _json(clock, ledger)
     return clock.us
 
 
 def _formats(clock: Clock) -> None:
-    """What a payload of each platform costs on the way in, and beside it the standard library's JSON alone."""
+    """Parsing a payload of each platform, compared with the standard library's JSON alone."""
     for name, payload in PAYLOADS.items():
         line = fixtures.line(payload)
         assert [type(outcome) for outcome in formats.parse(line, name)] == [Post]
-        clock.single(f"way in: {name}", partial(formats.parse, format=name), [line] * BATCH)
+        clock.single(f"parse: {name}", partial(formats.parse, format=name), [line] * BATCH)
         clock.single(f"    json.loads, {len(line):,} bytes", json.loads, [line] * BATCH)
 
 
 def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> list[EnrichedPost]:
-    """From the records of posts.raw to those of posts.enriched."""
+    """The steps from the records of posts.raw to those of posts.enriched."""
     values = [messages.encode(post) for post in posts]
-    clock.batches("Kafka's records read", _read, [_written(part) for part in _parts(values)])
+    clock.batches("read Kafka records", _read, [_written(part) for part in _parts(values)])
     clock.single("decode posts.raw", messages.decode, values)
     hashtags.counting_form.cache_clear()
     tags = clock.single("hashtags", hashtags.of_post, posts)
     clock.single("campaign", lambda pair: campaigns.match(*pair), list(zip(posts, tags, strict=True)))
-    languages, without_word, regions = load_languages(), load_languages(), load_regions()
+    languages, unlabelled, regions = load_languages(), load_languages(), load_regions()
     clock.single("language", lambda post: languages.tag(post.text, post.lang, post.lang_by), posts)
-    clock.single("    where no platform has named it", lambda post: without_word.tag(post.text, None), posts)
+    clock.single("    without the platform's label", lambda post: unlabelled.tag(post.text, None), posts)
     new = list(filter(None, (clean(text) for _, text in quality.languages())))
-    clock.single("    each text anew, by the detector", load_detector().detect, new)
-    regions.tag((0.1, 51.5), None, None)  # loads its borders, once
+    clock.single("    detector, uncached", load_detector().detect, new)
+    regions.tag((0.1, 51.5), None, None)  # loads the borders, once
     clock.single("region", lambda post: regions.tag(post.coordinates, post.place_country, post.location), posts)
     locations = list(dict.fromkeys(post.location for post in posts if post.location))
-    clock.single("    each profile anew", load_profiles().country, locations)
+    clock.single("    profile, uncached", load_profiles().country, locations)
     clock.single("    coordinates", lambda _: regions.tag((13.405, 52.52), None, None), posts)
     enricher = load_enricher(campaigns)
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
-    made = clock.single("enrich: these four and the rest", lambda pair: enricher.enrich(*pair), placed)
+    made = clock.single("enrich: all of these and the rest", lambda pair: enricher.enrich(*pair), placed)
     encoded = clock.single("encode posts.enriched", enriched.encode, made)
-    clock.batches("Kafka's records written, zstd", _written, _parts(encoded))
+    clock.batches("write Kafka records, zstd", _written, _parts(encoded))
     return made
 
 
 def _documents(clock: Clock, posts: Sequence[EnrichedPost]) -> tuple[list[list[Document]], list[list[Document]]]:
-    """From the records of posts.enriched to documents; by batch, those of the ledger and those of counts."""
+    """The steps from the records of posts.enriched to documents; returns ledger and count documents, by batch."""
     clock.single("decode posts.enriched", enriched.decode, [enriched.encode(post) for post in posts])
     clock.single("windows and count keys", lambda post: list(keys.count_keys(post)), posts)
     ledger = Ledger(streams.KEY, TOPIC_ID)
@@ -206,16 +208,16 @@ def _documents(clock: Clock, posts: Sequence[EnrichedPost]) -> tuple[list[list[D
 
 
 def _json(clock: Clock, ledger: Sequence[list[Document]]) -> None:
-    """How much of the client is JSON."""
+    """The share of JSON in the client."""
     head = b'{"create":{"_index":"posts-2017.10.15","_id":"00112233445566778899aabbccddeeff"}}'
     lines = [[part for document in entries for part in (head, document.body)] for entries in ledger]
-    clock.batches("    of the ledger's bulk: its lines joined", NdjsonSerializer().dumps, lines)
+    clock.batches("    ledger bulk: join lines", NdjsonSerializer().dumps, lines)
     answers = [standin.all_done("create", len(entries)) for entries in ledger]
-    clock.batches("    of the ledger's bulk: its answer decoded", JsonSerializer().loads, answers)
+    clock.batches("    ledger bulk: decode response", JsonSerializer().loads, answers)
 
 
 def count_agent(store: Store) -> CountAgent:
-    """The product's, as its settings are by default."""
+    """The product's count agent with default settings."""
     return CountAgent(
         store,
         Graveyard(),
@@ -243,7 +245,7 @@ def _counted(posts: Sequence[EnrichedPost]) -> dict[CountKey, Count]:
 
 
 def _written(values: Sequence[bytes]) -> bytes:
-    """A batch as it travels and lies in Kafka."""
+    """An encoded Kafka record batch."""
     builder = DefaultRecordBatchBuilder(2, ZSTD, 0, 1, 0, 0, 64 << 20)
     for offset, value in enumerate(values):
         builder.append(offset, 1_508_097_630_000, b"x:919660000000000001", value, [])
@@ -259,11 +261,11 @@ def _read(records: bytes) -> int:
 
 
 @click.command()
-@click.option("--posts", default=10_000, show_default=True, help="How many posts a round.")
+@click.option("--posts", default=10_000, show_default=True, help="Number of posts per round.")
 @click.option("--rounds", default=5, show_default=True)
-@click.option("--write", is_flag=True, help="Put the result into docs/performance.md.")
+@click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
 def main(posts: int, rounds: int, write: bool) -> None:
-    """What each step costs, in microseconds of processor time a post."""
+    """Measure the cost of each step, in microseconds of CPU time per post."""
     rows = measure(posts, rounds)
     table.show(rows)
     if write:

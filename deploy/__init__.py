@@ -1,1 +1,1 @@
-"""What surrounds the pipeline: campaigns, index templates, and the embedded stack."""
+"""Deployment: Docker, Kubernetes, Kibana, Prometheus, and the embedded stack."""

@@ -1,8 +1,8 @@
-"""`make sbom`: what Hashtide is made of, as a software bill of materials (CycloneDX 1.6), into dist/hashtide.cdx.json.
+"""`make sbom`: writes a software bill of materials (CycloneDX 1.6) to dist/hashtide.cdx.json.
 
-The Python packages are those of deploy/docker/requirements.lock, as cyclonedx-py reads them; the jars are those that
-`hashtide up` fetches, of deploy/local/jars.lock. Each has its package URL and the SHA-256 of its files. The same locks
-make the same bytes. What the image's base holds is not in it: docs/supply-chain.md.
+It lists the Python packages of deploy/docker/requirements.lock, as read by cyclonedx-py, and the jars of
+deploy/local/jars.lock, which `hashtide up` fetches, each with its package URL and the SHA-256 of its files.
+Deterministic. The content of the base image is not included: docs/supply-chain.md.
 """
 
 import json
@@ -40,11 +40,11 @@ IMAGE: Final = {
     "python_version": "3.13",
     "sys_platform": "linux",
 }
-"""What the lock's conditions are decided by: Python in the image (deploy/docker/Dockerfile)."""
+"""The environment for evaluating the lock's markers: Python in the image (deploy/docker/Dockerfile)."""
 
 
 def of_the_image(lock: str) -> str:
-    """The requirements of a lock, hashes and all, that the image installs."""
+    """The requirements of a lock that the image installs, with their hashes."""
     entries = [entry for entry in lock.replace("\\\n", " ").splitlines() if entry.strip() and entry[0] != "#"]
     kept = []
     for entry in entries:
@@ -57,7 +57,7 @@ def of_the_image(lock: str) -> str:
 
 
 def python_packages(requirements: str) -> Bom:
-    """The bill of pinned requirements, by cyclonedx-py. Raises CalledProcessError."""
+    """The bill of materials of pinned requirements, by cyclonedx-py. Blocks. Raises CalledProcessError."""
     command = [
         sys.executable,
         "-m",
@@ -71,7 +71,7 @@ def python_packages(requirements: str) -> Bom:
     done = subprocess.run(command, input=requirements, check=True, stdout=subprocess.PIPE, text=True)
     bom: Bom = Bom.from_json(json.loads(done.stdout))  # type: ignore[attr-defined]
     for each in bom.components:
-        each.description = None  # the whole line of the lock, which the rest says already
+        each.description = None  # the whole line of the lock: redundant
     return bom
 
 
@@ -91,10 +91,10 @@ def jar(each: Jar) -> Component:
 
 
 def bill(lock: str, jars_lock: str) -> str:
-    """The bill as JSON. Raises ValueError where the schema of CycloneDX has anything against it."""
+    """The bill of materials as JSON. Blocks. Raises ValueError if it does not match CycloneDX's schema."""
     bom = python_packages(of_the_image(lock))
     packages = list(bom.components)
-    # Both servers have some of the same jars.
+    # Some jars belong to both servers.
     found = list({each.coordinate: jar(each) for each in parse_lock(jars_lock)}.values())
     bom.components.update(found)
     bom.metadata.component = product = Component(
@@ -109,7 +109,7 @@ def bill(lock: str, jars_lock: str) -> str:
         Dependency(product.bom_ref, [Dependency(each.bom_ref) for each in (*packages, *found)]),
     )
     bom.serial_number = uuid5(NAMESPACE_URL, lock + jars_lock)
-    bom.metadata.timestamp = None  # type: ignore[assignment]  # it may be left out
+    bom.metadata.timestamp = None  # type: ignore[assignment]  # optional
     text = JsonV1Dot6(bom).output_as_string(indent=2)
     if problem := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(f"not CycloneDX 1.6: {problem}")

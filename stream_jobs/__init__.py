@@ -1,1 +1,1 @@
-"""The way through: posts are enriched, counted exactly once, and indexed."""
+"""Stream processing: posts are enriched, counted exactly once, and indexed."""

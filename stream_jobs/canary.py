@@ -1,7 +1,7 @@
-"""The canary: a message that goes the whole way of a post and is counted nowhere, to see that the way is open.
+"""The canary: a message that follows the same path as a post but is not counted. It shows that the pipeline works.
 
-Each worker sends one a minute into posts.raw, to another partition each time, and then searches for the document that
-the count agent makes of it. It lives in the worker (docs/decisions/0008-the-canary-lives-in-the-worker.md).
+Each worker sends one a minute to posts.raw, to another partition each time, and then searches for the document that the
+count agent writes for it. Why it runs in the worker: docs/decisions/0008-the-canary-lives-in-the-worker.md.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ LOOK_EVERY_S: Final = 0.25
 
 
 def register() -> None:
-    """Show the canary's metrics in /metrics, once."""
+    """Add the canary's metrics to /metrics. Call once."""
     for metric in (metrics.CANARY_SENT, metrics.CANARY_LOST, metrics.CANARY_LATENCY, metrics.CANARY_LAST_SEEN):
         REGISTRY.register(metric)
 
 
 class CanarySender:
-    """Sends canaries until cancelled. `send(topic, partition, records)` is back when Kafka has them."""
+    """Sends canaries until cancelled. `send(topic, partition, records)` returns when Kafka has acknowledged them."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class CanarySender:
         self._clock_ms, self._lost_after_s = clock_ms, lost_after_s
 
     async def run(self) -> None:
-        """Send one a minute, each when the one before it came back or was lost. Returns never."""
+        """Send one a minute, each after the previous one was seen or lost. Never returns."""
         metrics.CANARY_LAST_SEEN.set(self._clock_ms() / 1000)
-        number = secrets.randbelow(self._partitions)  # else all workers of a group would begin with the same one
+        number = secrets.randbelow(self._partitions)  # random, so that workers do not all start with the same partition
         while True:
             started = time.monotonic()
             await self.once(number % self._partitions)
@@ -59,7 +59,7 @@ class CanarySender:
             await asyncio.sleep(max(0.0, started + EVERY_S - time.monotonic()))
 
     async def once(self, partition: int) -> bool:
-        """Send one to a partition of posts.raw; whether it came back in time. Ends no worker: it is lost, at worst."""
+        """Send one to a partition of posts.raw; returns whether it was seen in time. Server errors count as lost."""
         canary = Canary(id=secrets.token_hex(8), sent_at_ms=self._clock_ms())
         metrics.CANARY_SENT.inc()
         started = time.monotonic()
@@ -70,8 +70,8 @@ class CanarySender:
                     await asyncio.sleep(LOOK_EVERY_S)
         except (TimeoutError, ApiError, KafkaError) as error:
             metrics.CANARY_LOST.inc()
-            why = str(error) or f"no search found it within {self._lost_after_s:.0f} s"
-            log.warning("the canary sent to partition %d of %s is lost: %s", partition, POSTS_RAW, why)
+            why = str(error) or f"not found in Elasticsearch within {self._lost_after_s:.0f} s"
+            log.warning("lost the canary sent to partition %d of %s: %s", partition, POSTS_RAW, why)
             return False
         metrics.CANARY_LATENCY.observe(time.monotonic() - started)
         metrics.CANARY_LAST_SEEN.set(self._clock_ms() / 1000)

@@ -1,7 +1,7 @@
-"""What Prometheus is told of campaigns: fresh, live posts, under labels that no input can make more of.
+"""Campaign metrics: fresh, live posts only, with a bounded set of labels for any input.
 
-An alert must tell that many post now from a lot being read again. So the counters here leave out all that is counted
-late, whatever the reason: replays, backfills, made-up posts, and what waited while a worker or a source was away.
+An alert must distinguish many posts now from many posts being read again. So these counters exclude all posts counted
+late for any reason: replays, backfills, made-up posts, and posts that waited while a worker or source was down.
 """
 
 from collections import Counter
@@ -20,13 +20,13 @@ from stream_jobs.enriched import EnrichedPost, Kind
 from stream_jobs.settings import StreamSettings
 
 FRESH_MS: Final = 5 * 60 * 1000
-"""How far a post's own time may be from the clock, either way: no more than a clock may be wrong (contract.py)."""
+"""Largest difference between a post's time and the clock, either way: the clock error that contract/ allows."""
 OTHER: Final = "other"
-"""The label of what has none of its own."""
+"""The label for all values without their own label."""
 
 
 class CampaignLabels:
-    """The campaigns, platforms, languages and regions with a label of their own; all else shares OTHER."""
+    """The campaigns, platforms, languages and regions that have their own label. All others share OTHER."""
 
     def __init__(
         self, campaigns: Iterable[str], platforms: Iterable[str], languages: Iterable[str], regions: Iterable[str]
@@ -37,12 +37,12 @@ class CampaignLabels:
 
     @classmethod
     def of(cls, settings: StreamSettings, campaigns: Iterable[str]) -> Self:
-        """Those of the settings. Raises WrongSetting for a language or region that no post is ever tagged with."""
+        """The labels named in the settings. Raises WrongSetting for a language or region that no post can have."""
         languages, regions = settings.metric_languages.split(","), settings.metric_regions.split(",")
         for code in languages:
             if (normal := normal_code(code)) != code:
-                instead = "" if normal == UNDETERMINED else f": {normal!r} is meant, perhaps"
-                raise WrongSetting(f"HASHTIDE_METRIC_LANGUAGES: posts are never tagged {code!r}{instead}")
+                hint = "" if normal == UNDETERMINED else f": did you mean {normal!r}?"
+                raise WrongSetting(f"HASHTIDE_METRIC_LANGUAGES: posts are never tagged {code!r}{hint}")
         countries = Locale("en").territories
         for code in regions:
             if code not in countries:
@@ -52,12 +52,12 @@ class CampaignLabels:
         return cls(campaigns, settings.metric_platforms.split(","), languages, regions)
 
     def use(self, campaigns: Campaigns) -> None:
-        """Have labels for these campaigns, too. Those from before keep theirs: their posts may still come."""
+        """Add labels for these campaigns. Previous campaigns keep theirs: their posts may still arrive."""
         self._campaigns |= {campaign.name for campaign in campaigns.all}
         self.begin()
 
     def begin(self) -> None:
-        """Have all counters of campaigns begin at 0: of one that was not there, nobody sees the first increase."""
+        """Start all campaign counters at 0: Prometheus misses the first increase of a counter that just appeared."""
         for campaign in self._campaigns:
             for platform in self._platforms:
                 for kind in get_args(Kind):
@@ -68,11 +68,11 @@ class CampaignLabels:
                 metrics.CAMPAIGN_REGIONS.labels(campaign, region)
 
     def platform(self, name: str) -> str:
-        """The label of a platform: a file can name any."""
+        """The label of a platform. A bounded set: a file can contain any platform name."""
         return name if name in self._platforms else OTHER
 
     def count(self, posts: Iterable[EnrichedPost], now_ms: int) -> None:
-        """Count those of the posts that are live and fresh, in each of their campaigns."""
+        """Count the live and fresh posts, in each of their campaigns."""
         oldest_ms, newest_ms = now_ms - FRESH_MS, now_ms + FRESH_MS
         of_kind: Counter[tuple[str, ...]] = Counter()
         of_language: Counter[tuple[str, ...]] = Counter()

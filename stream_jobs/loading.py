@@ -1,4 +1,4 @@
-"""What is read from files before the first post is tagged: campaigns, the language model, and the tables of places."""
+"""Loads what tagging needs: campaigns, the language model, and the place tables. Reads files."""
 
 import tomllib
 from collections.abc import Callable
@@ -23,33 +23,33 @@ from stream_jobs.settings import StreamSettings
 
 
 def load_enricher(campaigns: Campaigns, *, repair_hashtags: bool = False, store_text: bool = False) -> Enricher:
-    """What tags posts. Reads files: about a second, 75 MB."""
+    """The enricher. Reads files: about 1 s, 75 MB."""
     return Enricher(campaigns, load_languages(), load_regions(), repair_hashtags=repair_hashtags, store_text=store_text)
 
 
 def load_languages() -> Languages:
-    """What tags languages. Reads the language model: 0.7 s, 55 MB."""
+    """The language tagger. Reads the language model: 0.7 s, 55 MB."""
     return Languages(load_detector())
 
 
 def load_detector() -> Detector:
-    """The language detector. Reads its model."""
+    """The language detector. Reads its model file."""
     return Detector(LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True))
 
 
 def load_regions() -> Regions:
-    """What tags countries. Reads the table of place names: 0.2 s, 20 MB."""
+    """The country tagger. Reads the place name table: 0.2 s, 20 MB."""
     return Regions(load_profiles(), country_of_zone())
 
 
 def load_profiles() -> Profiles:
-    """What finds countries in profiles' texts. Reads the table of place names."""
+    """The finder of countries in profile texts. Reads the place name table."""
     return Profiles(read_table())
 
 
 def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) -> Campaigns:
-    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example; `called` as in Campaigns. Reads files. Raises
-    WrongSetting, WrongCampaign."""
+    """The campaigns of HASHTIDE_CAMPAIGNS, or the packaged example if unset. `called`: as for Campaigns. Reads files.
+    Raises WrongSetting, WrongCampaign."""
     if settings.campaigns is None:
         return Campaigns(packaged_campaigns(), called)
     if not settings.campaigns.exists():
@@ -58,13 +58,14 @@ def load_campaigns(settings: StreamSettings, called: Callable[[str, str], str]) 
 
 
 def packaged_campaigns() -> tuple[Campaign, ...]:
-    """The example that ships with Hashtide: #MeToo, October 2017. Reads a file."""
+    """The packaged example: #MeToo, October 2017. Reads a file."""
     with as_file(files("stream_jobs.data") / "campaigns" / "metoo.toml") as path:
         return read_campaigns(path)
 
 
 def read_campaigns(path: Path) -> tuple[Campaign, ...]:
-    """The campaigns of a TOML file, or of every *.toml in a folder, by file name. Reads files. Raises WrongCampaign."""
+    """The campaigns of a TOML file, or of all *.toml in a folder, sorted by file name. Reads files. Raises
+    WrongCampaign."""
     files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
     if not files:
         raise WrongCampaign(f"{path}: no *.toml in this folder")
@@ -72,7 +73,7 @@ def read_campaigns(path: Path) -> tuple[Campaign, ...]:
     for file in files:
         campaign = _read(file)
         if campaign.name in campaigns:
-            raise WrongCampaign(f"{file}: name: {campaign.name!r} is taken by another file")
+            raise WrongCampaign(f"{file}: name: {campaign.name!r} is already used by another file")
         campaigns[campaign.name] = campaign
     return tuple(campaigns.values())
 
@@ -90,10 +91,10 @@ def _read(file: Path) -> Campaign:
     for key, tags in (("tags", campaign.tags), ("counter_tags", campaign.counter_tags)):
         for tag in tags:
             if hashtags.extract("#" + tag.lstrip("#＃")) != (tag.lstrip("#＃"),):
-                raise WrongCampaign(f"{file}: {key}: {tag!r} can't be a hashtag")
+                raise WrongCampaign(f"{file}: {key}: {tag!r} is not a valid hashtag")
     for phrase in campaign.phrases:
         if not words(phrase).strip():
-            raise WrongCampaign(f"{file}: phrases: {phrase!r} must have a word")
+            raise WrongCampaign(f"{file}: phrases: {phrase!r} must contain a word")
     if not (
         campaign.roots or campaign.tags or campaign.counter_tags or (campaign.phrases and campaign.phrases_anywhere)
     ):

@@ -1,1 +1,1 @@
-"""How good the spike rules are, on made-up series: `python -m benchmarks.alerts`."""
+"""Quality of the spike rules on made-up series: `python -m benchmarks.alerts`."""

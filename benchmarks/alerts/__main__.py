@@ -1,5 +1,5 @@
-"""The shipped rules over made-up series, in the real Prometheus: `python -m benchmarks.alerts` prints the score and
-alerts a day of each regime, and writes them into docs/alert-tuning.md."""
+"""Runs the shipped rules on made-up series in a real Prometheus. `python -m benchmarks.alerts` prints the score and the
+alerts per day of each regime, and writes them to docs/alert-tuning.md."""
 
 import sys
 from datetime import datetime
@@ -16,15 +16,15 @@ from operations.backtest.run import CAMPAIGN, backtest
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "alert-tuning.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 FIRST_SEED: Final = 900_000
-"""Rules were tuned on series of other seeds."""
+"""The rules were tuned on series with other seeds."""
 
 
 @click.command()
-@click.option("--series", "count", default=4, show_default=True, help="How many series of each regime.")
-@click.option("--write/--no-write", default=True, help="Into docs/alert-tuning.md.")
+@click.option("--series", "count", default=4, show_default=True, help="Number of series of each regime.")
+@click.option("--write/--no-write", default=True, help="Write the result to docs/alert-tuning.md.")
 def main(count: int, write: bool) -> None:
-    """Blocks for minutes."""
-    lines = ["| regime | score | windows hit | alerts a day |", "| --- | ---: | ---: | ---: |"]
+    """Score the spike rules on made-up series. Takes minutes."""
+    lines = ["| regime | score | windows hit | alerts per day |", "| --- | ---: | ---: | ---: |"]
     scores = []
     for number, (name, regime) in enumerate(REGIMES.items()):
         made = [make(regime, FIRST_SEED + 1000 * number + i) for i in range(count)]
@@ -51,7 +51,7 @@ def main(count: int, write: bool) -> None:
 
 
 def starts_of(made: list[Series]) -> list[list[float]]:
-    """The samples at which ReplyVolumeSpike began to fire, of each series: all in one run."""
+    """For each series, the samples at which ReplyVolumeSpike began to fire. One run for all series."""
     step_ms, start_ms = history.STEP_MS, round(START.timestamp() * 1000)
     past = [
         history.TimeSeries(

@@ -1,4 +1,4 @@
-"""The score: 0 is silence, 100 an alert at the beginning of every labelled window and none elsewhere."""
+"""The score: 0 for no alerts; 100 for an alert at the start of every labelled window and none elsewhere."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,20 +7,20 @@ from typing import Final
 FALSE_ALARM: Final = 0.1
 MISS: Final = 1.0
 UNSCORED: Final = 0.15
-"""The share of a series at its beginning in which nothing counts: there a detector may learn."""
+"""The first part of a series is not scored: the detector may learn there."""
 
 
 def worth(start: float, window: tuple[float, float]) -> float:
-    """Of the first alert in a window: about 1 at its beginning, 0.85 in its middle, about 0 at its end."""
+    """The value of the first alert in a window: about 1 at its start, 0.85 in the middle, about 0 at its end."""
     first, last = window
-    position = (start - last) / max(last - first, 1)  # -1 at the beginning, 0 at the end
+    position = (start - last) / max(last - first, 1)  # -1 at the start, 0 at the end
     return 2 / (1 + math.exp(5 * position)) - 1
 
 
 def score(starts: Iterable[float], windows: Sequence[tuple[float, float]], length: float) -> tuple[float, int]:
-    """The sum over windows and false alarms, a window's best being 1, and how many windows are scored.
+    """The sum over windows (at most 1 each) and false alarms, and the number of scored windows.
 
-    `starts` and `windows` are in the same unit as `length`, from the series' beginning on.
+    `starts`, `windows` and `length` have the same unit, counted from the start of the series.
     """
     begin = UNSCORED * length
     scored = [window for window in windows if window[1] > begin]
@@ -34,5 +34,5 @@ def score(starts: Iterable[float], windows: Sequence[tuple[float, float]], lengt
 
 
 def scaled(total: float, windows: int) -> float:
-    """From 0 (silence) to 100 (perfect); false alarms alone can bring it below 0."""
+    """The score from 0 (no alerts) to 100 (perfect). Only false alarms can make it negative."""
     return 100 * (total + MISS * windows) / ((1 + MISS) * windows)

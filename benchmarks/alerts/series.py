@@ -1,8 +1,8 @@
-"""Made-up series of 5-minute mention counts with labelled events, for tuning and judging the spike rules.
+"""Made-up series of 5-minute mention counts with labelled events, for tuning and scoring the spike rules.
 
-Nothing here is taken from published data. What goes on around a label is drawn to be unkind: counts scatter more than
-Poisson's, days and weeks have their shapes, the level wanders, machines post on the hour, and bursts of all sizes come
-without being labelled, one often setting off the next. A label is a window around an event that was put in on purpose.
+Nothing is taken from published data. The background is difficult on purpose: counts are overdispersed compared with
+Poisson, days and weeks have seasons, the level drifts, bots post on the hour, and there are unlabelled bursts of all
+sizes, which often trigger further bursts. A label is a window around an event that was added on purpose.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,34 +15,34 @@ from numpy.typing import NDArray
 STEP: Final = timedelta(minutes=5)
 DAY: Final = 288
 DAYS: Final = 55
-START: Final = datetime(2031, 2, 26, 21, 42, 53, tzinfo=UTC)  # nobody's series begins on a full hour
+START: Final = datetime(2031, 2, 26, 21, 42, 53, tzinfo=UTC)  # real series do not begin on a full hour
 
 Floats = NDArray[np.float64]
 Kind = Literal["spike", "burst", "shift", "ramp", "dip"]
 
 
 class Regime(msgspec.Struct, frozen=True):
-    """One sort of company. Pairs are bounds that each series draws its own value from."""
+    """One kind of series. Pairs are bounds; each series draws a value between them."""
 
     level: tuple[float, float]
-    """Posts in 5 minutes, in the mean, without bursts."""
+    """Mean posts in 5 minutes, without bursts."""
     day: tuple[float, float] = (0.3, 0.9)
-    """How far day and night lie apart, as the amplitude of the logarithm."""
+    """Difference between day and night: amplitude of the logarithm."""
     weekend: tuple[float, float] = (0.5, 1.0)
-    """The weekend's share of a weekday."""
+    """Weekend level as a share of a weekday's."""
     dispersion: tuple[float, float] = (4, 20)
-    """Of the negative binomial: variance is mean + mean^2 / dispersion."""
+    """Of the negative binomial distribution: variance is mean + mean^2 / dispersion."""
     wander: float = 0.15
     """Standard deviation of the slow, correlated noise of the level's logarithm."""
     bursts_a_day: tuple[float, float] = (0.5, 3)
     tail: tuple[float, float] = (1.3, 2.2)
-    """Pareto index of the size of bursts without a label: the lower, the wilder."""
+    """Pareto index of the size of unlabelled bursts: lower is wilder."""
     hourly: float = 0.0
-    """Posts of machines at the full hour, as a multiple of the level."""
+    """Bot posts at the full hour, as a multiple of the level."""
     strength: tuple[float, float] = (0.7, 6.0)
-    """Labelled events, as a multiple of the tenth largest burst without a label."""
+    """Size of labelled events, as a multiple of the tenth largest unlabelled burst."""
     by_size: bool = False
-    """Labels are put on what turned out largest, over an hour, instead of on what was put in."""
+    """Label the largest rises over an hour, instead of the added events."""
 
 
 REGIMES: Final[dict[str, Regime]] = {
@@ -60,7 +60,7 @@ REGIMES: Final[dict[str, Regime]] = {
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What was put in on purpose. Indices count samples."""
+    """An event added on purpose. Indices count samples."""
 
     kind: Kind
     at: int
@@ -69,14 +69,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Counts a sample, and what is labelled in them."""
+    """Counts per sample, and the labelled events."""
 
     values: NDArray[np.int64]
     events: tuple[Event, ...]
 
 
 def make(regime: Regime, seed: int) -> Series:
-    """A series of DAYS days; the same seed makes the same one."""
+    """A series of DAYS days. Deterministic by seed."""
     rng = np.random.default_rng(seed)
     n = DAYS * DAY
     rate = _level(regime, rng, n)
@@ -94,7 +94,7 @@ def make(regime: Regime, seed: int) -> Series:
 
 
 def _level(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
-    """The mean without bursts: level, day, week, and a slow wandering."""
+    """The mean without bursts: level, daily and weekly seasons, and slow drift."""
     hours = np.arange(n) / 12.0
     phase = rng.uniform(0, 24)
     day = np.cos((hours - phase) / 24 * 2 * np.pi) + 0.35 * np.cos((hours - phase) / 12 * 2 * np.pi + rng.uniform(0, 6))
@@ -110,7 +110,7 @@ def _level(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
 
 
 def _background(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
-    """Bursts without a label, as a multiple of the level: Pareto in size, and each may set off others."""
+    """Unlabelled bursts, as a multiple of the level. Sizes are Pareto-distributed; each may trigger others."""
     boost = np.zeros(n)
     tail = rng.uniform(*regime.tail)
     first = np.flatnonzero(rng.random(n) < rng.uniform(*regime.bursts_a_day) / DAY)
@@ -127,18 +127,18 @@ def _background(regime: Regime, rng: np.random.Generator, n: int) -> Floats:
 
 
 def _burst(boost: Floats, at: int, size: float, decay: float) -> None:
-    """Up at once, and down exponentially with `decay` samples."""
+    """Add a burst: immediate rise, exponential decay over `decay` samples."""
     length = min(len(boost) - at, int(decay * 6) + 1)
     boost[at : at + length] += size * np.exp(-np.arange(length) / decay)
 
 
 def _peaks(boost: Floats) -> Floats:
-    """The largest value of each quarter of a day."""
+    """The maximum of each quarter of a day."""
     return np.asarray(boost[: len(boost) // 72 * 72].reshape(-1, 72).max(axis=1))
 
 
 def _events(rng: np.random.Generator, n: int) -> tuple[Event, ...]:
-    """Two to five, apart from each other; their windows cover about a tenth of the series together."""
+    """Two to five separate events. Together their windows cover about a tenth of the series."""
     count = int(rng.integers(2, 6))
     width = n // 10 // count
     starts: list[int] = []
@@ -155,10 +155,10 @@ def _events(rng: np.random.Generator, n: int) -> tuple[Event, ...]:
 
 
 def _largest(values: NDArray[np.int64], count: int) -> tuple[Event, ...]:
-    """Windows around the steepest rises to the largest hours, as somebody would label who sees the whole series."""
+    """Windows around the steepest rises to the largest hours, as a person labels who sees the whole series."""
     n = len(values)
     hour = np.convolve(values, np.ones(12) / 12, "full")[:n]
-    rise = hour - np.concatenate([np.full(DAY, np.inf), hour[:-DAY]])  # over the same time of the day before
+    rise = hour - np.concatenate([np.full(DAY, np.inf), hour[:-DAY]])  # compared with the same time on the previous day
     rise[: int(n * 0.16)] = 0
     width = n // 10 // count
     events: list[Event] = []
@@ -172,7 +172,7 @@ def _largest(values: NDArray[np.int64], count: int) -> tuple[Event, ...]:
 
 
 def _put(event: Event, strength: float, rng: np.random.Generator, rate: Floats, boost: Floats) -> None:
-    """Changes `rate` or `boost` by an event."""
+    """Add an event to `rate` or `boost`, in place."""
     at, n = event.at, len(rate)
     match event.kind:
         case "spike":

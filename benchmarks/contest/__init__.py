@@ -1,1 +1,1 @@
-"""The same job on several systems: each module is one contestant, run as a process of its own on one core."""
+"""The same job on several systems. Each module is one contestant, run as a separate process on one core."""

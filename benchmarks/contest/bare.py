@@ -1,4 +1,4 @@
-"""No framework: one aiokafka loop and a dictionary. What Python can do at most."""
+"""No framework: one aiokafka loop and a dictionary. The upper limit for Python."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ async def main() -> None:
 
 
 def reading(task: Task, *topics: str) -> AIOKafkaConsumer:
-    """A consumer of whole topics, to be started."""
+    """A consumer of whole topics, not started."""
     return AIOKafkaConsumer(
         *topics,
         bootstrap_servers=task.brokers,

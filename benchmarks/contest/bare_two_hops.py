@@ -1,7 +1,7 @@
-"""No framework, but two hops: what Python can do at most where posts go through a second topic.
+"""No framework, but two hops: the upper limit for Python where posts go through a second topic.
 
-One aiokafka consumer reads both topics. What a payload counts for goes on as the smallest message there is, without the
-post; nothing is committed, retried or asked for twice.
+One aiokafka consumer reads both topics. The second topic has the smallest possible messages: only the keys to count,
+without the post. Nothing is committed or retried.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(job.Key).decode
 
 
 async def main() -> None:
-    """Count the topic by way of another."""
+    """Count the topic through a second topic."""
     task, watch = Task.given(), Stopwatch()
     counts: Counter[job.Key] = Counter()
     producer = AIOKafkaProducer(

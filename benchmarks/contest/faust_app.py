@@ -1,4 +1,4 @@
-"""What both ways of stock Faust share: an app set up to be as fast as its settings let it."""
+"""Shared by both stock Faust contestants: an app with the fastest settings."""
 
 from typing import Any
 
@@ -30,5 +30,5 @@ def application(task: Task) -> tuple[Any, Any, Stopwatch]:
 
 
 def run(app: Any) -> None:
-    """Work until a signal ends it."""
+    """Run until a signal ends it."""
     faust.Worker(app, loglevel="WARNING").execute_from_commandline()

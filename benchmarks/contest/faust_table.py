@@ -9,7 +9,7 @@ from benchmarks.harness import job
 
 task = Task.given()
 app, posts, watch = application(task)
-window_s = [0.0]  # of the event in hand: the table asks for it
+window_s = [0.0]  # of the current event; the table reads it
 table = (
     app.Table("counts", default=int, partitions=task.partitions)
     .tumbling(timedelta(milliseconds=job.WINDOW_MS), expires=timedelta(days=5))
@@ -18,7 +18,7 @@ table = (
 
 
 async def count(stream: Any) -> None:
-    """Count each event as it comes."""
+    """Count each event on arrival."""
     seen = 0
     async for payload in stream:
         watch.first()

@@ -29,7 +29,7 @@ COUNT = """
 
 
 def increments(payload: bytes) -> Iterator[job.Key]:
-    """What Flink's table function yields."""
+    """Flink's table function."""
     yield from job.keys(bytes(payload))
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     path = Path(task.folder) / "counts"
     tables.execute_sql(POSTS.format(topic=task.topic, brokers=task.brokers, group=task.group))
     tables.execute_sql(COUNTS.format(path=path))
-    watch.first()  # with the job's submission, a second or two: the JVM tells nothing of a first record
+    watch.first()  # includes the job's submission, 1-2 s: the JVM does not report the first record
     tables.execute_sql(COUNT).wait()
     watch.counted()
     counts: dict[job.Key, int] = {}

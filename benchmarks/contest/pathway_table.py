@@ -9,7 +9,7 @@ from benchmarks.harness import job
 
 
 def increments(payload: bytes) -> list[tuple[int, str]]:
-    """What Pathway's columns take: windows and joined keys."""
+    """Windows and joined keys, for Pathway's columns."""
     return [(key[0], job.joined(key)) for key in job.keys(payload)]
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Count the topic."""
     task, watch = Task.given(), Stopwatch()
     counts: dict[job.Key, int] = {}
-    # Its columns' types are read out of annotations at run time.
+    # Pathway reads the column types from annotations at run time.
     explode = pw.udf(increments, deterministic=True)
     settings = {"bootstrap.servers": task.brokers, "group.id": task.group, "auto.offset.reset": "earliest"}
     raw = pw.io.kafka.read(settings, task.topic, format="raw", mode="static", autocommit_duration_ms=1500)
@@ -31,7 +31,7 @@ def main() -> None:
             counts[job.split(row["window"], row["key"])] = row["count"]
 
     pw.io.subscribe(counted, on_change=grown)
-    watch.first()  # its reader runs ahead of any code of ours
+    watch.first()  # its reader starts before any of our code runs
     pw.run(monitoring_level=pw.MonitoringLevel.NONE)
     watch.counted()
     watch.finish(task, counts)

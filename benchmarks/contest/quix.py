@@ -1,4 +1,4 @@
-"""Quix Streams: increments go through a topic keyed by what they count, into tumbling windows with running counts."""
+"""Quix Streams: increments go through a topic keyed by count key, into tumbling windows with running counts."""
 
 from typing import Any
 

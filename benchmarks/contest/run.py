@@ -1,4 +1,4 @@
-"""One run of one contestant: its topic and index, its process on one core, and whether its counts are true."""
+"""One run of one contestant: its topic and index, its process on one core, and a check of its counts."""
 
 import json
 import sys
@@ -20,33 +20,33 @@ TIMEOUT_S: Final = 600.0
 
 
 class Contestant(msgspec.Struct, frozen=True):
-    """A system, and how it is run."""
+    """A system and how it is run."""
 
     name: str
     module: str
-    """Below `benchmarks`, with its arguments."""
+    """Module below `benchmarks`, with its arguments."""
     share: float = 1.0
-    """Of the posts: slow ones get fewer, so that a round takes minutes."""
+    """Share of the posts. Slow systems get fewer, so that a round takes minutes."""
     grace_ms: int = 49 * 3_600_000
-    """Lateness that it is told to allow; by default all that there is."""
+    """Allowed lateness. The default drops nothing."""
     python: Path = Path(sys.executable)
     variables: Mapping[str, str] = {}
     notes: str = ""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What came of a run."""
+    """The result of a run."""
 
     messages: int
     count_s: float
     sink_s: float
     late: int
     missing: int
-    """Increments that are in no count; below 0: too many."""
+    """Increments missing from the counts; below 0: too many were counted."""
     exact: bool
-    """Whether Elasticsearch holds every count, and each is right."""
+    """Whether all counts are in Elasticsearch and correct."""
     cpu_s: float
-    """Of the process itself, while it counted."""
+    """CPU seconds of the process while it counted."""
     peak_mb: float
 
 
@@ -55,14 +55,14 @@ class ContestantFailed(Exception):
 
 
 class Field:
-    """The topics that contestants read, made where they are first asked for, and the truth about each."""
+    """The topics that contestants read, made on first use, and the correct result of each."""
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
         self._truths: dict[int, Truth] = {}
 
     def topic(self, posts: int) -> tuple[str, Truth]:
-        """A topic of so many posts, and what must come out of it."""
+        """A topic with this number of posts, and its correct result."""
         name = f"payloads-{posts}"
         if posts not in self._truths:
             messages = list(hashtag_payloads(posts))
@@ -72,7 +72,7 @@ class Field:
 
 
 def run(servers: Servers, field: Field, contestant: Contestant, posts: int) -> Result:
-    """Have a contestant count its share of the posts. Blocks. Raises ContestantFailed."""
+    """Let a contestant count its share of the posts. Blocks. Raises ContestantFailed."""
     topic, true = field.topic(int(posts * contestant.share))
     servers.wipe()
     servers.renew(POSTS_ENRICHED, PARTITIONS)
@@ -106,16 +106,16 @@ def run(servers: Servers, field: Field, contestant: Contestant, posts: int) -> R
             raise ContestantFailed(f"{contestant.name}: {error}: {_end(log)}") from None
     if not result.exists():
         raise ContestantFailed(f"{contestant.name} ended without a result: {_end(log)}")
-    said = json.loads(result.read_text())
+    report = json.loads(result.read_text())
     counts = servers.counts(f"{index},reply-volume-*")
     return Result(
         messages=true.messages,
-        count_s=said["count_s"],
-        sink_s=said["sink_s"],
-        late=said["late"],
+        count_s=report["count_s"],
+        sink_s=report["sink_s"],
+        late=report["late"],
         missing=true.counted - sum(counts.values()),
         exact=digest(counts) == true.digest,
-        cpu_s=said["cpu_s"],
+        cpu_s=report["cpu_s"],
         peak_mb=usage.peak_mb,
     )
 

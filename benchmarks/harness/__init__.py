@@ -1,1 +1,1 @@
-"""What the benchmarks share: posts, servers, the common job, and tables."""
+"""Shared by the benchmarks: posts, servers, the common job, and tables."""

@@ -1,7 +1,7 @@
-"""The contest's job, the same for every contestant: what a post of X adds to which counts. Cheap on purpose.
+"""The contest's job, the same for all contestants: the counts that a post of X adds to. Cheap on purpose.
 
-It is what anyone would write in ten minutes, so that the systems around it are compared, not the tagging. Pure, and
-needs msgspec and pycld2 alone: contestants import it in environments of their own.
+It is simple, so that the contest compares the systems, not the tagging. Pure. Needs only msgspec and pycld2:
+contestants import it in their own environments.
 """
 
 import re
@@ -35,7 +35,7 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 def keys(payload: bytes) -> list[Key]:
-    """The counts that a payload of X API v2 adds one to: one for each distinct hashtag; none where it is no post."""
+    """The counts that an X API v2 payload increments: one for each distinct hashtag; none if it is not a post."""
     try:
         return _keys(_decode(payload))
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -43,7 +43,7 @@ def keys(payload: bytes) -> list[Key]:
 
 
 def event_ms(payload: bytes) -> int | None:
-    """When the post was made, for systems that want to know it before the job; None where it is no post."""
+    """The post's creation time, for systems that need it before the job; None if it is not a post."""
     try:
         return _created_ms(_decode(payload)["data"])
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -51,12 +51,12 @@ def event_ms(payload: bytes) -> int | None:
 
 
 def joined(key: Key) -> str:
-    """All but the window, as one text: what systems partition by."""
+    """The key without the window, as one text: systems partition by it."""
     return "|".join(key[1:])
 
 
 def split(window_ms: int, text: str) -> Key:
-    """A key out of its window and what `joined` made of the rest."""
+    """The key from its window and the text of `joined`."""
     tag, language, region = text.split("|")
     return window_ms, tag, language, region
 
@@ -81,7 +81,7 @@ def _keys(document: Any) -> list[Key]:
 def _detected(text: str) -> str:
     try:
         language = pycld2.detect(text.replace("#", " "), bestEffort=True)[2][0][1]
-    except pycld2.error:  # a character that it knows nothing of
+    except pycld2.error:  # an unknown character
         return "und"
     return "und" if language == "un" else language
 

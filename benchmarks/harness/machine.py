@@ -1,4 +1,4 @@
-"""The machine under the benchmarks: who runs on which core, what a process took, and what it all was."""
+"""The benchmark machine: pinning to cores, resource usage, and a description."""
 
 import contextlib
 import os
@@ -23,14 +23,14 @@ PACKAGES: Final = ("aiokafka", "kafka-python", "faust-streaming", "elasticsearch
 
 
 class Usage(msgspec.Struct):
-    """What a process and its children took."""
+    """Resources used by a process and its children."""
 
     cpu_s: float = 0.0
     peak_mb: float = 0.0
 
 
 def pin(pid: int, cores: Sequence[int]) -> None:
-    """Keep all threads of a process on these cores, and those that they will start. Does nothing but on Linux."""
+    """Pin a process's threads, and threads started later, to these cores. Does nothing except on Linux."""
     if not hasattr(os, "sched_setaffinity"):
         return
     for thread in psutil.Process(pid).threads():
@@ -39,7 +39,7 @@ def pin(pid: int, cores: Sequence[int]) -> None:
 
 
 def other_cores() -> list[int]:
-    """All cores but the worker's; on a machine with one, that one."""
+    """All cores except the worker's; on a one-core machine, that core."""
     return [core for core in range(os.cpu_count() or 1) if core != WORKER_CORE] or [WORKER_CORE]
 
 
@@ -47,13 +47,13 @@ def other_cores() -> list[int]:
 def pinned(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path, core: int | None = WORKER_CORE
 ) -> Iterator[tuple["subprocess.Popen[bytes]", Usage]]:
-    """A process on one core, or any, and what it takes while it runs. Leaving kills it, and all that it started."""
+    """Run a process on one core, or on any; yields it and its resource usage. Kills it and its children at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
         )
     if core is not None:
-        pin(process.pid, [core])  # before it has started a thread or a child
+        pin(process.pid, [core])  # before it starts threads or children
     usage, ended = Usage(), threading.Event()
     sampler = threading.Thread(target=_sample, args=(psutil.Process(process.pid), usage, ended), daemon=True)
     sampler.start()
@@ -82,7 +82,7 @@ def _sample(root: psutil.Process, usage: Usage, ended: threading.Event) -> None:
 
 
 def calibration_us() -> float:
-    """Processor time of a thousand turns of a plain loop: what other figures are put into relation to."""
+    """CPU time of 1,000 iterations of a plain loop, in microseconds: the base of the ratios."""
     started = time.process_time()
     total = 0
     for number in range(1_000_000):
@@ -91,7 +91,7 @@ def calibration_us() -> float:
 
 
 def described() -> str:
-    """The machine, the versions and the day, in a line."""
+    """Date, machine and versions, in one line."""
     memory_gb = psutil.virtual_memory().total / (1 << 30)
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (

@@ -1,4 +1,4 @@
-"""Made-up streams that the benchmarks read: the product's own campaign of 48 hours, in the shapes they need."""
+"""Made-up input streams: the product's campaign of 48 hours, in the formats that the benchmarks need."""
 
 import hashlib
 import time
@@ -23,7 +23,7 @@ KEY: Final = b"a key for benchmarks, no secret."
 NAMES: Final = Pseudonyms(Keys(KEY))
 
 BROKEN: Final = b"x:broken"
-"""The key of a payload that is no post."""
+"""The key of a payload that is not a post."""
 
 _HOUR_MS: Final = 3_600_000
 _decode: Final = msgspec.json.Decoder().decode
@@ -31,28 +31,28 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What must come out of a stream, however it is counted."""
+    """The correct result of a stream."""
 
     messages: int
     counted: int
-    """The sum over all counts."""
+    """The sum of all counts."""
     counts: int
-    """How many counts there are."""
+    """The number of counts."""
     digest: str
 
 
 def start_ms() -> int:
-    """When the campaign begins: it ends with the last full hour, since brokers drop old records of some contestants."""
+    """Start of the campaign. It ends at the last full hour, because brokers drop old records of some contestants."""
     return (int(time.time() * 1000) // _HOUR_MS - HOURS) * _HOUR_MS
 
 
 def lines(posts: int, seed: int = SEED) -> Iterator[bytes]:
-    """The campaign's lines in the native format: disorder, duplicates, late posts and broken lines included."""
+    """The campaign's lines in the native format, including disorder, duplicates, late posts and broken lines."""
     return campaign.payloads(posts, seed, start_ms(), HOURS)
 
 
 def contract_posts(posts: int, seed: int = SEED) -> Iterator[Post]:
-    """The campaign as the enrich agent meets it: the posts in `lines` that the door lets through."""
+    """The campaign as the enrich agent reads it: the posts in `lines` that pass validation, pseudonymised."""
     now_ms = int(time.time() * 1000)
     for line in lines(posts, seed):
         for outcome in formats.parse(line, "native"):
@@ -68,16 +68,16 @@ def contract_posts(posts: int, seed: int = SEED) -> Iterator[Post]:
 
 
 def x_payloads(posts: int, seed: int = SEED) -> Iterator[tuple[bytes, bytes]]:
-    """The campaign as X API v2 would send it: key (platform:id) and payload of about 900 bytes. Broken ones stay so."""
+    """The campaign in X API v2's format: key (platform:id) and payload of about 900 bytes. Broken lines stay broken."""
     for line, native in _natives(posts, seed):
         yield (BROKEN, line) if native is None else _x_v2(native)
 
 
 def hashtag_payloads(posts: int) -> Iterator[tuple[bytes, bytes]]:
-    """The same as a rule for hashtags gets it: `posts` payloads with a hashtag, or broken ones.
+    """`posts` payloads that have a hashtag, or are broken, as from a hashtag rule.
 
-    Half of the campaign's replies have no hashtag, since they answer the root: systems would be measured on nothing.
-    Three of ten name no language, as on platforms that know none.
+    Half of the campaign's replies have no hashtag, because they answer the root: systems would have nothing to count.
+    Three of ten have no language, as on platforms without languages.
     """
 
     def tagged() -> Iterator[tuple[bytes, bytes]]:
@@ -93,7 +93,7 @@ def hashtag_payloads(posts: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _natives(posts: int, seed: int) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """The lines, and what is in them; None in a broken one."""
+    """Each line with its decoded content; None for a broken line."""
     for line in lines(posts, seed):
         try:
             native = _decode(line)
@@ -103,7 +103,7 @@ def _natives(posts: int, seed: int) -> Iterator[tuple[bytes, dict[str, Any] | No
 
 
 def truth(payloads: Iterable[bytes]) -> Truth:
-    """What the contest's job makes of payloads."""
+    """The correct result of the contest's job."""
     counts: Counter[job.Key] = Counter()
     messages = 0
     for payload in payloads:
@@ -113,7 +113,7 @@ def truth(payloads: Iterable[bytes]) -> Truth:
 
 
 def digest(counts: Mapping[job.Key, int]) -> str:
-    """One for each set of counts, in any order."""
+    """A hash of the counts, independent of their order."""
     rows = sorted([*key, count] for key, count in counts.items())
     return hashlib.sha256(_encode(rows)).hexdigest()
 

@@ -1,7 +1,7 @@
-"""One way of sending posts to Kafka, as a process of its own: `python -m benchmarks.harness.send WAY FILE BROKERS`.
+"""Sends posts to Kafka in one way, in a separate process: `python -m benchmarks.harness.send WAY FILE BROKERS`.
 
-FILE holds messages of the contract, one a line, which are read beforehand. The result is a line of JSON on stdout: from
-the first send to the last acknowledgement. Needs msgspec, and the client of its way alone.
+FILE has one contract message per line and is read in advance. Prints the time from the first send to the last
+acknowledgement as a JSON line on stdout. Needs only msgspec and the Kafka client of its way.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Any
 from hashtide.contract.messages import Sent, decode, encode, key
 from hashtide.contract.names import POSTS_RAW
 
-LINGER_MS, BATCH_BYTES = 50, 256 * 1024  # as the product's settings are by default
+LINGER_MS, BATCH_BYTES = 50, 256 * 1024  # the product's defaults
 
 Send = Callable[[Sequence[Sent]], None]
 
 
 def publisher(brokers: str) -> Send:
-    """The product's own publisher: serialises, sends, and minds every acknowledgement."""
+    """The product's publisher: serialises, sends, and checks every acknowledgement."""
     from producers.publisher import Publisher
     from producers.settings import ProducerSettings
 
@@ -39,7 +39,7 @@ def publisher(brokers: str) -> Send:
 
 
 def kafka_python(brokers: str) -> Send:
-    """kafka-python alone: its bytes are ready."""
+    """kafka-python alone, with encoded bytes."""
     from kafka import KafkaProducer
 
     def send(messages: Sequence[Sent]) -> None:
@@ -65,7 +65,7 @@ def kafka_python(brokers: str) -> Send:
 
 
 def confluent(brokers: str) -> Send:
-    """confluent-kafka alone, which is librdkafka: its bytes are ready."""
+    """confluent-kafka (librdkafka) alone, with encoded bytes."""
     from confluent_kafka import Producer  # type: ignore[import-not-found]
 
     def send(messages: Sequence[Sent]) -> None:
@@ -96,7 +96,7 @@ def confluent(brokers: str) -> Send:
 
 
 def timed(send: Callable[[], object], flush: Callable[[], object]) -> None:
-    """Send, wait for all acknowledgements, and say how long it took."""
+    """Send, wait for all acknowledgements, and print the time taken."""
     started, cpu = time.perf_counter(), time.process_time()
     send()
     flush()

@@ -1,4 +1,4 @@
-"""Kafka and Elasticsearch for the benchmarks: a stack of their own, and what is put into it and read out of it."""
+"""Kafka and Elasticsearch for the benchmarks: a separate stack, with helpers to fill and read it."""
 
 import contextlib
 import os
@@ -45,15 +45,15 @@ _INDEX: dict[str, Any] = {
 
 
 class Servers:
-    """Both servers, with an empty folder for whoever works on them."""
+    """Both servers, with an empty folder for the benchmark."""
 
     def __init__(self, kafka: str, elasticsearch: str, folder: Path, core: int | None = WORKER_CORE) -> None:
         self.kafka, self.elasticsearch, self.folder = kafka, elasticsearch, folder
         self.core = core
-        """For whoever is measured; None: any."""
+        """The core for the measured process; None: any."""
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """For `hashtide` commands: the addresses, a state folder, and HASHTIDE_* settings by their short names."""
+        """The environment for `hashtide` commands: addresses, a state folder, and HASHTIDE_* settings by short name."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
         named = {f"HASHTIDE_{name.upper()}": value for name, value in settings.items()}
         return {
@@ -68,12 +68,12 @@ class Servers:
         return load(StreamSettings, self.environment(**settings))
 
     def setup(self, **settings: str) -> None:
-        """What `hashtide setup` does."""
+        """Does what `hashtide setup` does."""
         topics.setup(self.settings(**settings))
         templates.setup(self.elasticsearch)
 
     def fill(self, topic: str, partitions: int, messages: Iterable[tuple[bytes, bytes]]) -> None:
-        """Make a topic of keys and values, set up as posts.raw is."""
+        """Create a topic with the configuration of posts.raw, and fill it with keys and values."""
         self._admin("create_topics", {topic: _topic(partitions, CONFIGS["posts.raw"])})
         producer: Any = KafkaProducer(
             bootstrap_servers=self.kafka, acks="all", compression_type="lz4", linger_ms=50, batch_size=256 * 1024
@@ -84,33 +84,33 @@ class Servers:
         producer.close()
 
     def renew(self, topic: str, partitions: int) -> None:
-        """Begin another life of one of the product's topics."""
+        """Delete and recreate one of the product's topics: a new incarnation."""
         if topic in self._admin("list_topics"):
             self._admin("delete_topics", [topic])
             until(lambda: topic not in self._admin("list_topics"))
         self._admin("create_topics", {topic: _topic(partitions, CONFIGS[topic])})
 
     def wipe(self) -> None:
-        """Remove what was written to Elasticsearch."""
+        """Delete all indices that were written."""
         with session(self.elasticsearch) as client:
             found = client.indices.get(index=f"{OURS},{CONTEST}-*", ignore_unavailable=True)
             if names := list(found.body):
                 client.indices.delete(index=names)
 
     def index(self, name: str) -> None:
-        """Make an index for a contestant's counts."""
+        """Create an index for a contestant's counts."""
         with session(self.elasticsearch) as client:
             client.indices.create(index=name, **_INDEX)
 
     def sum(self, pattern: str) -> int:
-        """The sum of all counts there."""
+        """The sum of all counts in these indices."""
         with session(self.elasticsearch) as client:
             client.indices.refresh(index=pattern)
             answer = client.search(index=pattern, size=0, aggs={"posts": {"sum": {"field": "count"}}})
             return int(answer["aggregations"]["posts"]["value"])
 
     def counts(self, pattern: str) -> Counter[job.Key]:
-        """Every count that a contestant has written, ours or another."""
+        """All counts written by a contestant, ours or another."""
         counts: Counter[job.Key] = Counter()
         with session(self.elasticsearch) as client:
             client.indices.refresh(index=pattern)
@@ -127,13 +127,13 @@ class Servers:
 
 @contextlib.contextmanager
 def servers(*, any_core: bool = False) -> Iterator[Servers]:
-    """Start both; they and this process keep off the worker's core, unless all are to use `any_core`. Leaving removes
-    everything.
+    """Run both servers; they and this process stay off the worker's core, except with `any_core`. Removes everything at
+    the end.
 
-    They run as servers that stay do: their JVMs compile for long, which `deploy.local.stack.owned` does without.
+    They run like long-lived servers, with the optimising compiler that `deploy.local.stack.owned` turns off.
     """
     with tempfile.TemporaryDirectory(prefix="hashtide-bench-", ignore_cleanup_errors=True) as name:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that they are stopped
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` stops them
         stack = Stack(Path(name) / "stack", short_lived=False)
         try:
             stack.start()
@@ -147,11 +147,11 @@ def servers(*, any_core: bool = False) -> Iterator[Servers]:
 
 
 def until(true: Callable[[], bool], timeout_s: float = 60.0, poll_s: float = 0.1) -> None:
-    """Wait for something to become true. Raises TimeoutError."""
+    """Wait for a condition. Blocks. Raises TimeoutError."""
     deadline = time.monotonic() + timeout_s
     while not true():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"did not come about in {timeout_s:.0f} s")
+            raise TimeoutError(f"condition not met within {timeout_s:.0f} s")
         time.sleep(poll_s)
 
 

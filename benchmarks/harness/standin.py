@@ -1,6 +1,6 @@
-"""Stands in for Elasticsearch where its client's cost is measured: takes every bulk at once, and holds no document.
+"""Stands in for Elasticsearch to measure its client's cost: accepts every bulk at once and stores nothing.
 
-`python -m benchmarks.harness.standin` prints its address and answers until its standard input ends.
+`python -m benchmarks.harness.standin` prints its address and answers until its standard input closes.
 """
 
 import contextlib
@@ -44,25 +44,25 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing to log."""
+        """Log nothing."""
 
 
 @lru_cache(maxsize=256)
 def all_done(action: str, documents: int) -> bytes:
-    """The answer to a bulk, under the filter path that our store asks for."""
+    """The response to a bulk, with our store's filter path."""
     return json.dumps({"items": [{action: {"status": 201}}] * documents}, separators=(",", ":")).encode()
 
 
 @lru_cache(maxsize=256)
 def nothing_found(documents: int) -> bytes:
-    """The answer to a multi get."""
+    """The response to a multi get."""
     missing = {"_index": "reply-volume-2017.10.15", "_id": "00112233445566778899aabbccddeeff", "found": False}
     return json.dumps({"docs": [missing] * documents}, separators=(",", ":")).encode()
 
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """One as a process of its own, off the worker's core; its URL."""
+    """Run the stand-in in a separate process, off the worker's core; yields its URL."""
     command = (sys.executable, "-m", "benchmarks.harness.standin")
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdin is not None
@@ -72,7 +72,7 @@ def running() -> Iterator[str]:
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Answer until standard input closes."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

@@ -1,4 +1,4 @@
-"""One kind of row for every benchmark, the table on the terminal, and the last one in docs/performance.md."""
+"""Result rows of all benchmarks: printed as a table, and written to docs/performance.md."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from benchmarks.harness.machine import described
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "performance.md"
 STEP_WITHIN: Final = "    "
-"""What the name of a figure begins with that is a part of the one above, or belongs to it."""
+"""Prefix of a figure's name that is part of, or belongs to, the figure above."""
 HEAD: Final = ("what", "median", "range", "unit", "ratio", "notes")
 
 
@@ -24,9 +24,9 @@ class Row(msgspec.Struct, frozen=True):
     what: str
     unit: str
     values: Sequence[float]
-    """One a round; none: it could not be measured, and the notes say why."""
+    """One value per round. Empty: it could not be measured; the notes give the reason."""
     base: float | None = None
-    """The median that this one is put into relation to."""
+    """The median that the ratio is relative to."""
     notes: str = ""
 
     @property
@@ -42,7 +42,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print the table, a section for each part."""
+    """Print the table, with a section for each part."""
     table = Table(box=None, pad_edge=False)
     for name in ("part", *HEAD):
         table.add_column(name, justify="right" if name in ("median", "range", "ratio") else "left", overflow="fold")
@@ -54,7 +54,7 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def write(part: str, rows: Sequence[Row], how: str) -> None:
-    """Put the rows of a part into docs/performance.md, in place of those that were measured before."""
+    """Replace the rows of a part in docs/performance.md. Raises ValueError if the part has no marks there."""
     lines = [f"{how} Measured {described()}.", "", _line(HEAD), _line(("---", "---:", "---:", "---", "---:", "---"))]
     lines += [_line(_named(part, row)) for row in rows]
     begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
@@ -66,7 +66,7 @@ def write(part: str, rows: Sequence[Row], how: str) -> None:
 
 
 def _named(part: str, row: Row) -> Sequence[str]:
-    """The cells of a row in the table of a part, which may have parts of its own."""
+    """The cells of a row in a part's table. The row may belong to a sub-part, which is then named."""
     what, *others = row.cells()
     what = what.replace(STEP_WITHIN, "… ")
     return what if row.part == part else f"{row.part}: {what}", *others

@@ -1,4 +1,4 @@
-"""How right the tags are: `python -m benchmarks.quality` prints the tables and writes them into docs/quality.md."""
+"""Accuracy of the tags: `python -m benchmarks.quality` prints the tables and writes them to docs/quality.md."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def languages() -> str:
-    """A table of the steps from the bare detector to what ships, on whole posts, on pieces of them, and on junk."""
+    """A table of the steps from the bare detector to the product, on whole posts, parts of posts, and junk."""
     posts, junk = sets.languages(), sets.junk()
     inputs = {"posts": posts, "5 words": pieces(posts, 5), "3 words": pieces(posts, 3)}
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
@@ -38,17 +38,17 @@ def languages() -> str:
     def tagged(text: str) -> str:
         return shipped.tag(text, None).code
 
-    rows = [language_row("py3langid, all its languages, text as it is", bare, inputs, junk)]
-    rows.append(language_row("the text cleaned", lambda text: bare(clean(text)), inputs, junk))
+    rows = [language_row("py3langid, all its languages, raw text", bare, inputs, junk)]
+    rows.append(language_row("cleaned text", lambda text: bare(clean(text)), inputs, junk))
     model.set_languages(LANGUAGES)
     rows.append(language_row(f"{len(LANGUAGES)} languages", lambda text: bare(clean(text)), inputs, junk))
     shipped = load_languages()
-    rows.append(language_row("phrases with edges and prior: as it ships", tagged, inputs, junk))
+    rows.append(language_row("phrases with word boundaries and prior: as shipped", tagged, inputs, junk))
     heads = [f"{name} ({len(cases):,})" for name, cases in inputs.items()]
     spoken = len({label for label, _ in posts})
     return "\n".join(
         (
-            f"Language, {spoken} languages: answered / right of these / English or not right of these",
+            f"Language, {spoken} languages: answered / of these correct / of these correct as English or not",
             "",
             *table(("step", *heads, f"junk answered ({len(junk)})"), rows),
         )
@@ -69,12 +69,12 @@ def language_row(
 
 
 def same_language(label: str, answer: str) -> bool:
-    """Norwegian's two written forms are one language here."""
+    """Whether two codes match. Norwegian's two written forms count as one language."""
     return label == answer or {label, answer} <= {"nb", "nn"}
 
 
 def pieces(posts: Iterable[tuple[str, str]], size: int) -> list[tuple[str, str]]:
-    """Every run of so many words, each starting two words behind the last: short posts as there are many."""
+    """All runs of `size` words, starting every two words: many posts are this short."""
     found = []
     for label, text in posts:
         words = clean(text).split()
@@ -83,7 +83,7 @@ def pieces(posts: Iterable[tuple[str, str]], size: int) -> list[tuple[str, str]]
 
 
 def regions() -> str:
-    """A table of what profiles and points are tagged with, by what was known of them."""
+    """A table of the accuracy for points and profiles, by the kind of name found."""
     known = load_regions()
     cases = sets.profiles()
     places = [(label, text) for label, text in cases if label != "-"]
@@ -104,7 +104,7 @@ def regions() -> str:
             [(label, tag_or_none(known, text)) for label, text in cases if label == "-"],
         )
     )
-    return "\n".join(("Region", "", *table(("set", "cases", "answered", "right of these"), rows)))
+    return "\n".join(("Region", "", *table(("set", "cases", "answered", "of these correct"), rows)))
 
 
 def tag_or_none(known: Regions, text: str) -> str:
@@ -115,7 +115,7 @@ def tag_or_none(known: Regions, text: str) -> str:
 def region_row(name: str, answers: list[tuple[str, str]]) -> tuple[str, ...]:
     given = [(label, answer) for label, answer in answers if answer != "-"]
     right = sum(label == answer for label, answer in given)
-    share = f"{right / len(given):.1%}" if given else "none given"
+    share = f"{right / len(given):.1%}" if given else "no answers"
     return (name, f"{len(answers)}", f"{len(given) / len(answers):.1%}", share)
 
 

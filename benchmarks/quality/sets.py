@@ -1,4 +1,4 @@
-"""The labelled sets: texts and places made up for this project. One case a line, label and text with a tab between."""
+"""The labelled sets: texts and places made up for this project. One case per line: label, tab, text."""
 
 from importlib.resources import files
 
@@ -9,12 +9,12 @@ def languages() -> list[tuple[str, str]]:
 
 
 def junk() -> list[str]:
-    """Posts that are in no language, or in any: names, cries, emoji, bare tags."""
+    """Posts without a specific language: names, exclamations, emoji, only tags."""
     return [line for line in _lines("junk.txt") if line]
 
 
 def profiles() -> list[tuple[str, str]]:
-    """What profiles say of where people are, each with its country, or `-` where there's no answer."""
+    """Locations from profiles, each with its country, or `-` if there is no answer."""
     return _cases("profiles.tsv")
 
 

@@ -1,8 +1,8 @@
-"""The accounts of docker-compose.yml in Elasticsearch: one for each job, which may do that and no more.
+"""Elasticsearch accounts of docker-compose.yml: one per job, with the least privileges.
 
-Run as `python -m deploy.docker.accounts FOLDER` by its superuser (HASHTIDE_ELASTICSEARCH_*), once before the others
-start, and again after a password was changed: each password is the file NAME_password in the folder. Names of
-privileges: Elasticsearch's reference, "Elasticsearch privileges"; of roles: "Built-in roles".
+Run `python -m deploy.docker.accounts FOLDER` as Elasticsearch's superuser (HASHTIDE_ELASTICSEARCH_*), before the other
+services start, and again after a password changes. Each password is in the file NAME_password of the folder. Privilege
+names: Elasticsearch's reference, "Elasticsearch privileges"; role names: "Built-in roles".
 """
 
 import logging
@@ -24,42 +24,42 @@ from hashtide.settings import PipelineSettings, load
 log = logging.getLogger(__name__)
 
 KIBANA: Final = "kibana_system"
-"""Built in, and Kibana's own: only its password is ours."""
+"""Kibana's built-in user. We set only its password."""
 
 PATTERNS: Final = sorted(
     pattern for template in packaged_templates().values() for pattern in template["index_patterns"]
 )
-LOOK: Final = ["read", "view_index_metadata", "maintenance"]  # maintenance: a reader refreshes, to be up to date
+READ: Final = ["read", "view_index_metadata", "maintenance"]  # maintenance: readers refresh indices to see new data
 
 ROLES: Final[dict[str, dict[str, Any]]] = {
-    # Which templates are there is told to nobody who may not also change them.
+    # Elasticsearch has no privilege to read templates without also changing them: hence manage_index_templates.
     "hashtide_setup": {
         "cluster": ["monitor", "manage_index_templates"],
-        # manage: an upgrade adds fields to the mappings of indices that are there
+        # manage: an upgrade adds fields to the mappings of existing indices
         "indices": [{"names": PATTERNS, "privileges": ["view_index_metadata", "create_index", "manage"]}],
     },
     "hashtide_worker": {
         "cluster": ["monitor", "manage_index_templates"],
-        "indices": [{"names": PATTERNS, "privileges": [*LOOK, "write", "auto_configure"]}],
+        "indices": [{"names": PATTERNS, "privileges": [*READ, "write", "auto_configure"]}],
     },
     "hashtide_retention": {
         "cluster": ["monitor", "manage_index_templates"],
-        "indices": [{"names": PATTERNS, "privileges": [*LOOK, "monitor", "delete", "delete_index"]}],
+        "indices": [{"names": PATTERNS, "privileges": [*READ, "monitor", "delete", "delete_index"]}],
     },
-    "hashtide_watch": {"cluster": ["monitor"], "indices": [{"names": PATTERNS, "privileges": LOOK}]},
+    "hashtide_watch": {"cluster": ["monitor"], "indices": [{"names": PATTERNS, "privileges": READ}]},
 }
 
 USERS: Final[dict[str, list[str]]] = {
-    "hashtide_setup": ["hashtide_setup", "kibana_admin"],  # it imports the dashboards
+    "hashtide_setup": ["hashtide_setup", "kibana_admin"],  # imports the dashboards
     "hashtide_worker": ["hashtide_worker"],
     "hashtide_retention": ["hashtide_retention"],
     "hashtide_watch": ["hashtide_watch"],
 }
-"""Every user, and its roles."""
+"""User -> roles."""
 
 
 def make(client: Elasticsearch, passwords: dict[str, str]) -> None:
-    """Put roles, users and passwords. Harmless again and again. Blocks; raises what the client raises."""
+    """Create or update roles, users and passwords. Idempotent. Blocks. Raises what the client raises."""
     client.security.change_password(username=KIBANA, password=passwords["kibana"])
     for name, role in ROLES.items():
         client.security.put_role(name=name, **role)
@@ -68,13 +68,13 @@ def make(client: Elasticsearch, passwords: dict[str, str]) -> None:
 
 
 def passwords(folder: Path) -> dict[str, str]:
-    """Every password, by what its file is named after. Reads the disk. Raises WrongSetting."""
+    """Account name -> password. Reads files. Raises WrongSetting."""
     files = {name: f"{name}_password" for name in ("kibana", *USERS)}
     return {name: one_word(file, read_secret(file, folder / file).strip()) for name, file in files.items()}
 
 
 def main(folder: str) -> None:
-    """Make them all, or end with what is wrong and exit status 1 or 2."""
+    """Create all accounts. On an error, print it and exit with status 1 or 2."""
     settings = load(PipelineSettings, os.environ)
     logs.setup(settings)
     try:
@@ -84,7 +84,7 @@ def main(folder: str) -> None:
     except HashtideError as error:
         print(f"accounts: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
-    log.info("accounts: %s are as they must be", ", ".join((KIBANA, *USERS)))
+    log.info("accounts: %s are up to date", ", ".join((KIBANA, *USERS)))
 
 
 if __name__ == "__main__":

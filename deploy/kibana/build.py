@@ -1,9 +1,9 @@
-"""Compiles the dashboards: *.yaml beside this file to dashboards.ndjson, which is committed and goes into the wheel.
+"""Compiles the dashboards: *.yaml in this folder -> dashboards.ndjson, which is committed and packaged in the wheel.
 
     make kibana
 
-kb-dashboard-cli needs Python 3.12, so it has an environment of its own (requirements.txt); this runs on the project's.
-The same sources give the same bytes.
+kb-dashboard-cli needs Python 3.12, so it has its own environment (requirements.txt). This script runs in the project's.
+Deterministic: the same sources give the same bytes.
 """
 
 import json
@@ -24,19 +24,19 @@ COMPILE_S: Final = 120.0
 
 
 class NotCompiled(HashtideError):
-    """The dashboards' sources can't be compiled; the message has the compiler's words."""
+    """The dashboards cannot be compiled. The message has the compiler's output."""
 
 
 def compiled(compiler: Path = COMPILER) -> str:
-    """What dashboards.ndjson must hold. Blocks. Raises NotCompiled."""
+    """The content of dashboards.ndjson. Blocks. Raises NotCompiled."""
     for source in sorted(HERE.glob("*.yaml")):
         if re.search(r"^[^#\n]*\bfilter:", source.read_text(encoding="utf-8"), re.MULTILINE):
             raise NotCompiled(f"{source.name}: the compiler would lose `filter:`; write a formula with kql='...'")
     with tempfile.TemporaryDirectory(prefix="hashtide-kibana-") as folder:
-        places = ["--input-dir", str(HERE), "--output-dir", folder, "--output-file", "all.ndjson"]
+        options = ["--input-dir", str(HERE), "--output-dir", folder, "--output-file", "all.ndjson"]
         try:
             done = subprocess.run(
-                [str(compiler), "compile", *places], capture_output=True, text=True, timeout=COMPILE_S, check=False
+                [str(compiler), "compile", *options], capture_output=True, text=True, timeout=COMPILE_S, check=False
             )
         except OSError as error:
             raise NotCompiled(f"{compiler}: {error.strerror}: run `make kibana`") from error
@@ -49,7 +49,7 @@ def compiled(compiler: Path = COMPILER) -> str:
 
 
 def main() -> None:
-    """Write dashboards.ndjson anew."""
+    """Write dashboards.ndjson."""
     try:
         text = compiled()
     except NotCompiled as error:

@@ -1,7 +1,7 @@
-"""Pure: what kb-dashboard-cli compiled, with what it can't say. Data views, a region map, gaps as annotations.
+"""Pure: adds what kb-dashboard-cli cannot express: data views, a region map, and gaps as annotations.
 
-The shapes are Kibana 9's: a dashboard is a saved object whose panels are JSON in a string; a Lens panel has a data
-source (layers of columns) and a visualization, and names its data views by references.
+The format is Kibana 9's. A dashboard is a saved object; its panels are JSON in a string. A Lens panel has a data source
+(layers of columns) and a visualization, and refers to its data views by references.
 """
 
 import json
@@ -16,23 +16,23 @@ DATA_VIEWS: Final = {
     "hashtide-posts": ("posts-*", "Hashtide: posts (the ledger)"),
     "hashtide-ingest-gaps": ("ingest-gaps", "Hashtide: gaps"),
 }
-"""Every data view by id: its index pattern, and its name. All have their time in @timestamp."""
+"""Data views: id -> index pattern, name. The time field of all is @timestamp."""
 
 GAPS: Final = "hashtide-ingest-gaps"
 REGION_MAP: Final = "region-map"
-"""The panel that becomes a region map; it is written as a table of regions and their posts."""
+"""The panel that becomes a region map. Its source is a table of regions and posts."""
 
 GAP_FIELDS: Final = ["source", "event.reason", "estimated_posts"]
-"""What an annotation's tooltip tells of a gap."""
+"""The fields shown in a gap annotation's tooltip."""
 
 
 def finished(compiled: Iterable[SavedObject]) -> list[SavedObject]:
-    """Data views, then the dashboards, each finished: in the order in which references want them."""
+    """Data views, then the finished dashboards: referenced objects come first."""
     return [*map(_data_view, DATA_VIEWS), *map(_dashboard, compiled)]
 
 
 def ndjson(objects: Iterable[SavedObject]) -> str:
-    """Saved objects as Kibana imports them: one on a line."""
+    """Saved objects in Kibana's import format: one per line."""
     return "".join(_dumps(each) + "\n" for each in objects)
 
 
@@ -44,7 +44,7 @@ def panels(dashboard: SavedObject) -> list[dict[str, Any]]:
 
 def _data_view(id_: str) -> SavedObject:
     pattern, name = DATA_VIEWS[id_]
-    # allowNoIndex: before the first post there is no index, and the data view is wanted all the same
+    # allowNoIndex: the data view must work before the first post creates an index
     attributes = {"title": pattern, "name": name, "timeFieldName": "@timestamp", "allowNoIndex": True}
     return {
         "type": "index-pattern",
@@ -78,14 +78,14 @@ def _layers(lens: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _rank_over_all_time(lens: dict[str, Any]) -> None:
-    """Terms before time, as Lens has it: the largest of the whole range, and not others in each of its bars."""
+    """Order terms before time, as Lens does: rank terms over the whole range, not separately in each bar."""
     for layer in _layers(lens).values():
         operations = {id_: column["operationType"] for id_, column in layer["columns"].items()}
         layer["columnOrder"].sort(key=lambda id_: {"terms": 0, "date_histogram": 1}.get(operations[id_], 2))
 
 
 def _free_gaps_of_filters(lens: dict[str, Any]) -> None:
-    """A gap has neither campaign nor platform: the controls would hide every one."""
+    """Exclude gaps from the controls: a gap has no campaign or platform, so the controls would hide all gaps."""
     ids = {reference["name"]: reference["id"] for reference in lens["references"]}
     for id_, layer in _layers(lens).items():
         layer["ignoreGlobalFilters"] = ids[f"indexpattern-datasource-layer-{id_}"] == GAPS
@@ -112,7 +112,7 @@ def _is_over_time(lens: dict[str, Any]) -> bool:
 
 
 def _annotate_gaps(panel: str, lens: dict[str, Any]) -> dict[str, str]:
-    """Marks where gaps begin and end; the reference that the dashboard needs for it."""
+    """Add markers where gaps begin and end. Returns the reference that the dashboard needs."""
     layer = f"{panel}-gaps"
     common = {
         "type": "query",

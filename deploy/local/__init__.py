@@ -1,5 +1,5 @@
-"""The embedded stack: real Kafka and real Elasticsearch as child processes, with no Docker, Java or Maven installed.
+"""The embedded stack: real Kafka and Elasticsearch as child processes, without installing Docker, Java or Maven.
 
-`stack` is the way in: `running` for one that lives as long as its caller, `up`, `down` and `status` for one that stays.
-What it runs on is the extra `local`, which an installation for production can do without.
+Start with `stack`: `running` for a stack that ends with its caller; `up`, `down` and `status` for one that stays.
+Needs the extra `local`, which production installations do not need.
 """

@@ -1,4 +1,4 @@
-"""Certificates for the embedded Kafka, by an authority of its own."""
+"""Certificates for the embedded Kafka, signed by its own certificate authority."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,12 +15,12 @@ from deploy.local.private import write
 from hashtide.ports import HOST
 
 DAYS: Final = 825
-"""How long a certificate is good for. An older one is made anew at the next start."""
+"""Validity of a certificate. It is replaced at the next start when it ends within RENEW_BEFORE."""
 RENEW_BEFORE: Final = timedelta(days=30)
 
 
 def lasts(certificate: Path) -> bool:
-    """Whether there is one that is good for some time yet."""
+    """Whether the certificate exists and is valid for longer than RENEW_BEFORE. Reads a file."""
     if not certificate.exists():
         return False
     ends = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
@@ -28,7 +28,7 @@ def lasts(certificate: Path) -> bool:
 
 
 def certify(made: Secrets) -> None:
-    """An authority that signs two certificates, and whose key is kept nowhere: nobody can ever sign another."""
+    """Write a CA certificate and two certificates signed by it. The CA's key is not stored: it never signs another."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("The authority of Hashtide's embedded stack")
     usage = {"digital_signature", "key_cert_sign", "crl_sign"}
@@ -60,7 +60,7 @@ def certify(made: Secrets) -> None:
         else:
             write(made.key, private)
             write(made.certificate, pem)
-    write(made.ca, ca.public_bytes(serialization.Encoding.PEM))  # last: it says that all is there
+    write(made.ca, ca.public_bytes(serialization.Encoding.PEM))  # last: its existence means that all files are complete
 
 
 def _name(common: str) -> x509.Name:

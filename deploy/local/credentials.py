@@ -1,4 +1,4 @@
-"""Makes the credentials of the secure embedded Kafka: a password, and certificates."""
+"""Makes the credentials of the secure embedded Kafka: a password and certificates."""
 
 import secrets
 from pathlib import Path
@@ -9,7 +9,7 @@ from deploy.local.private import write
 
 
 def make(folder: Path) -> Secrets:
-    """Makes what is missing, and certificates that are about to end. The same password for as long as it lies there."""
+    """Make missing credentials, and replace certificates that end soon. Keeps an existing password. Writes files."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     made = Secrets(folder)

@@ -1,4 +1,4 @@
-"""Elasticsearch: one node, everything on the loopback interface. What runs in its process: `elasticsearch_node`."""
+"""Elasticsearch: one node, on the loopback interface only. Its process runs `elasticsearch_node`."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ NODE_OPTIONS: Final = ("-Dlog4j2.disable.jmx=true",)
 
 
 def settings(port: int, transport_port: int) -> str:
-    """The text of elasticsearch.yml. Names and meanings: Elasticsearch's reference, "Configuring Elasticsearch"."""
+    """The content of elasticsearch.yml. Settings: Elasticsearch's reference, "Configuring Elasticsearch"."""
     values = {
         "cluster.name": "hashtide-local",
         "node.name": "local",
@@ -24,7 +24,7 @@ def settings(port: int, transport_port: int) -> str:
         "http.port": port,
         "transport.port": transport_port,
         "discovery.type": "single-node",
-        # It would make indices read-only on a disk that is 95 % full, as a developer's own disk often is.
+        # The threshold makes indices read-only on a disk that is 95 % full, as developers' disks often are.
         "cluster.routing.allocation.disk.threshold_enabled": "false",
         "cluster.max_shards_per_node": 10_000,  # years of daily indices of several kinds, without retention
     }
@@ -32,7 +32,7 @@ def settings(port: int, transport_port: int) -> str:
 
 
 def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
-    """Writes the configuration and returns the node's command line. Raises JarsError."""
+    """Write the configuration; returns the node's command line. Raises JarsError."""
     config = home / "config"
     config.mkdir(exist_ok=True)
     (config / "elasticsearch.yml").write_text(settings(*ports))
@@ -49,11 +49,11 @@ def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
 
 
 def answers(port: int) -> bool:
-    """Whether the node answers and has all its documents at hand. Blocks for two seconds at most.
+    """Whether the node answers and all primary shards are assigned. Blocks for at most 2 s.
 
-    "Yellow" is every primary shard assigned: more a single node can't be, where an index asks for replicas.
+    "Yellow" is the best state of a single node if an index asks for replicas.
     """
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)  # goes by no proxy, as urllib would
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)  # never uses a proxy, unlike urllib
     try:
         connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
         response = connection.getresponse()

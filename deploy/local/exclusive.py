@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""A lock between processes."""
 
 import fcntl
 import logging
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Blocks while another process is in here with the same path. That ends with the process, however it ends.
+    """Hold a lock file. Blocks while another process holds it. The system releases it when its process ends.
 
-    The file stays: removing it would let a third process in. Raises OSError if it can't be written.
+    The file is not removed: removing it would let a third process in. Raises OSError if it cannot be written.
     """
     with path.open("w") as file:
         try:

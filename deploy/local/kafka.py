@@ -1,6 +1,7 @@
-"""Kafka: one process, broker and controller in one (KRaft), everything on the loopback interface.
+"""Kafka: one process, broker and controller (KRaft), on the loopback interface only.
 
-Open to whoever is on this machine, or secure: by TLS and a login alone. What is secret lies in files of the owner's.
+Open to all users of this machine, or secure: only by TLS with a login. Secrets are in files that only the owner can
+read.
 """
 
 import subprocess
@@ -18,24 +19,22 @@ from deploy.local.jvm import LOG4J, child_environment, jvm_options
 from deploy.local.server import Kind, StackError
 from hashtide.ports import HOST, listens
 
-CONFIG: Final = "server.properties"  # these are relative to the home, where the process runs: any name will do for it
+CONFIG: Final = "server.properties"  # relative to the home, the working folder: so the home may have any name
 DATA: Final = "data"
-CLUSTER_ID: Final = "aGFzaHRpZGUtbG9jYWwtMQ"  # 16 bytes in base64: a name, not a secret
+CLUSTER_ID: Final = "aGFzaHRpZGUtbG9jYWwtMQ"  # 16 bytes in base64; not a secret
 TIMEOUT_MS: Final = 2000
-MAX_MESSAGE_BYTES: Final = (
-    3 << 20
-)  # a dead letter carries up to 1 MiB, in base64; 2 MiB messages fit with room to spare
+MAX_MESSAGE_BYTES: Final = 3 << 20  # a dead letter carries up to 1 MiB in base64; 2 MiB messages fit easily
 
 JVM_OPTIONS: Final = (
     "-Xms128m",
     "-Xmx512m",
     "-Dlog4j2.configurationFile=log4j2.properties",
-    "--sun-misc-unsafe-memory-access=allow",  # Kafka unmaps its index files with it, and the JVM warns
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka uses it to unmap index files; without this the JVM warns
 )
 
 
 def open_to_all(port: int, controller_port: int) -> dict[str, str]:
-    """The settings of listeners that ask for nothing."""
+    """The listener settings of an open Kafka: no TLS, no login."""
     return {
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
@@ -44,7 +43,7 @@ def open_to_all(port: int, controller_port: int) -> dict[str, str]:
 
 
 def properties(controller_port: int, listeners: Mapping[str, str]) -> str:
-    """The text of server.properties. Names and meanings: Kafka's documentation, "Broker Configs"."""
+    """The content of server.properties. Settings: Kafka's documentation, "Broker Configs"."""
     values = {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -54,24 +53,24 @@ def properties(controller_port: int, listeners: Mapping[str, str]) -> str:
         "log.dirs": DATA,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": "0",
-        # A broker killed with -9 can't come back before its old session has ended: 9 s by default.
+        # A broker killed with -9 cannot restart before its old session ends: 9 s by default.
         "broker.session.timeout.ms": "6000",
         "broker.heartbeat.interval.ms": "1000",
-        # One broker: what is replicated by default can't be.
+        # One broker: replication is not possible.
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
-        # Kafka's own topics have 50 partitions by default, each with files and threads' time.
+        # Kafka's internal topics have 50 partitions by default. Each costs files and CPU time.
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.num.partitions": "2",
         "share.coordinator.state.topic.num.partitions": "2",
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
         "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
         "log.retention.hours": "168",
-        "log.segment.bytes": str(128 << 20),  # a segment is deleted whole: small ones give space back sooner
-        "log.cleaner.dedupe.buffer.size": str(16 << 20),  # by default a quarter of this heap
+        "log.segment.bytes": str(128 << 20),  # segments are deleted whole: small ones free space sooner
+        "log.cleaner.dedupe.buffer.size": str(16 << 20),  # the default is a quarter of this heap
         "num.network.threads": "2",
         "num.io.threads": "4",
     }
@@ -79,7 +78,7 @@ def properties(controller_port: int, listeners: Mapping[str, str]) -> str:
 
 
 def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
-    """Writes the configuration, formats the data folder if it is new, and returns the broker's command line.
+    """Write the configuration, format a new data folder, and return the broker's command line. Blocks.
 
     Raises JarsError or StackError.
     """
@@ -89,7 +88,7 @@ def prepare(home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
 def prepared(
     home: Path, controller_port: int, listeners: Mapping[str, str], users: list[str], short_lived: bool
 ) -> list[str]:
-    """The same, with other listeners, and with users in the form of `--add-scram`."""
+    """Like `prepare`, with these listener settings, and users in the format of `--add-scram`."""
     private.write(home / CONFIG, properties(controller_port, listeners).encode())
     (home / "log4j2.properties").write_text(LOG4J)
     class_path = str(fetch() / "kafka" / "*")
@@ -108,7 +107,7 @@ def prepared(
 
 
 def _format(tool: list[str], users: list[str], home: Path) -> None:
-    # By a file, which the tool knows by its @: no password stands on a command line.
+    # Arguments are passed in a file (@file): no password appears on a command line.
     arguments = ["--ignore-formatted", "--cluster-id", CLUSTER_ID, "--config", CONFIG]
     arguments += [argument for user in users for argument in ("--add-scram", user)]
     file = home / "format.arguments"
@@ -120,12 +119,12 @@ def _format(tool: list[str], users: list[str], home: Path) -> None:
     finally:
         file.unlink()
     if done.returncode:
-        raise StackError(f"Kafka's data folder can't be set up:\n{done.stdout}{done.stderr}")
+        raise StackError(f"can't format Kafka's data folder:\n{done.stdout}{done.stderr}")
 
 
 def answers(port: int, login: Mapping[str, Any] | None = None) -> bool:
-    """Whether the broker answers a metadata request. Blocks for a few seconds at most."""
-    if not listens(port):  # the client would log that at length
+    """Whether the broker answers a metadata request. Blocks for at most a few seconds."""
+    if not listens(port):  # the client would log many lines about it
         return False
     try:
         admin = KafkaAdminClient(

@@ -1,4 +1,4 @@
-"""Kafka as `kafka` has it, but secure: by TLS and a login alone, for its own parts, too."""
+"""A secure Kafka: like `kafka`, but only with TLS and a login, also between its own parts."""
 
 import base64
 import json
@@ -19,10 +19,10 @@ MODULES: Final = "org.apache.kafka.common.security"
 
 
 def kind(folder: Path, every_way: bool) -> Kind:
-    """Kafka whose certificates and password lie in this folder, made where they are missing.
+    """A secure Kafka. Its certificates and password are stored in this folder; missing ones are made.
 
-    `every_way`, for tests: OAUTHBEARER, too, by tokens that anybody can write (`unsigned`), and mutual TLS without a
-    login on a port of its own, the third; and ACLs, though whatever has none is everybody's.
+    `every_way`, for tests, adds: OAUTHBEARER with unsigned tokens (`unsigned`); mutual TLS without a login, on a third
+    port; and ACLs, where a resource without ACLs is open to all.
     """
     return Kind(
         "kafka",
@@ -34,7 +34,7 @@ def kind(folder: Path, every_way: bool) -> Kind:
 
 
 def exports(folder: Path) -> dict[str, str]:
-    """The settings to log in by, beside the address. They name files."""
+    """The login settings of a client, without the address. Their values are file paths."""
     secrets = Secrets(folder)
     return {
         "HASHTIDE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
@@ -45,7 +45,7 @@ def exports(folder: Path) -> dict[str, str]:
 
 
 def unsigned(user: str, seconds: int = 3600) -> str:
-    """A token that says who we are, and nobody can check: an unsecured JWS (RFC 7515, appendix A.5)."""
+    """A token that names a user without a signature: an unsecured JWS (RFC 7515, appendix A.5)."""
     now = int(time.time())
     parts = {"alg": "none"}, {"sub": user, "iat": now, "exp": now + seconds}
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
@@ -53,13 +53,14 @@ def unsigned(user: str, seconds: int = 3600) -> str:
 
 def _prepare(folder: Path, every_way: bool, home: Path, ports: tuple[int, ...], short_lived: bool) -> list[str]:
     secrets = credentials.make(folder)
-    home.chmod(0o700)  # its data hold what passwords are checked by
+    home.chmod(0o700)  # its data contain SCRAM credentials
     users = [f"{mechanism}=[name={USER},password={secrets.password}]" for mechanism in SCRAM]
     return kafka.prepared(home, ports[1], _listeners(secrets, every_way, ports), users, short_lived)
 
 
 def _listeners(secrets: Secrets, every_way: bool, ports: tuple[int, ...]) -> dict[str, str]:
-    """Relative to the home, where the process runs: a file of properties is in Latin-1, and a path need not be."""
+    """The listener settings. Paths are relative to the home, the process's working folder: a properties file is
+    Latin-1, and an absolute path may not be."""
     here, password = f"../{secrets.folder.name}", secrets.password
     addresses, protocols = {"SECURE": ports[0], "CONTROLLER": ports[1]}, "SECURE:SASL_SSL,CONTROLLER:SSL"
     mechanisms = [*SCRAM, "PLAIN"]
@@ -71,7 +72,7 @@ def _listeners(secrets: Secrets, every_way: bool, ports: tuple[int, ...]) -> dic
         more = {
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "allow.everyone.if.no.acl.found": "true",
-            "super.users": f"User:{USER};User:CN=kafka",  # the second is the broker, at the controller
+            "super.users": f"User:{USER};User:CN=kafka",  # the second is the broker's user at the controller
             "listener.name.mutual.ssl.client.auth": "required",
             "listener.name.secure.oauthbearer.sasl.jaas.config": f"{module} required;",
             "listener.name.secure.oauthbearer.sasl.server.callback.handler.class": (

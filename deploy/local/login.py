@@ -1,4 +1,4 @@
-"""The login of the embedded Kafka, where it is secure: what lies in its folder of secrets."""
+"""The login of the secure embedded Kafka: the files in its secrets folder."""
 
 from pathlib import Path
 from typing import Final
@@ -9,23 +9,23 @@ USER: Final = "hashtide"
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """The folder, which its owner alone may enter, and the files in it."""
+    """The secrets folder, accessible only to its owner, and its files."""
 
     folder: Path
 
     @property
     def ca(self) -> Path:
-        """The certificate of our own authority: what clients trust."""
+        """The certificate of our own authority. Clients trust it."""
         return self.folder / "ca.crt"
 
     @property
     def server(self) -> Path:
-        """Key and certificate of the broker, in one file, as Kafka wants a PEM key store."""
+        """Key and certificate of the broker in one file: Kafka's PEM key store format."""
         return self.folder / "server.pem"
 
     @property
     def certificate(self) -> Path:
-        """The certificate of a client, for mutual TLS."""
+        """The client certificate, for mutual TLS."""
         return self.folder / "client.crt"
 
     @property

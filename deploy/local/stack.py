@@ -1,4 +1,5 @@
-"""The stack of both servers: `running` while the caller lives; `up`, `down` and `status` for one that stays."""
+"""The stack of both servers: `running` for a stack that ends with its caller; `up`, `down` and `status` for one that
+stays."""
 
 import shutil
 import subprocess
@@ -18,42 +19,42 @@ from deploy.local.server import Kind, Server, StackError
 from deploy.local.watchdog import DONE
 
 FOLDER: Final = "stack"  # below the state folder
-SECURE: Final = "stack-secure"  # ... of the one with TLS and a login: other topics, so other counts
+SECURE: Final = "stack-secure"  # the stack with TLS and a login; it has its own topics and counts
 SECRETS: Final = "secrets"
 
 
 class Addresses(msgspec.Struct, frozen=True):
-    """Where clients reach the servers."""
+    """The servers' addresses for clients."""
 
     kafka: str
     """127.0.0.1:PORT"""
     elasticsearch: str
     """http://127.0.0.1:PORT"""
     login: dict[str, str] = {}
-    """Settings that Kafka asks for beside its address, in a secure stack. They name files."""
+    """Kafka's login settings in a secure stack. Their values include file paths."""
 
     @property
     def exports(self) -> dict[str, str]:
-        """The settings of a client."""
+        """The settings for a client."""
         return {"HASHTIDE_KAFKA": self.kafka, "HASHTIDE_ELASTICSEARCH": self.elasticsearch} | self.login
 
 
 class Status(msgspec.Struct, frozen=True):
-    """One server, as `status` finds it."""
+    """The state of one server."""
 
     name: str
     running: bool
     pid: int | None
     address: str | None
-    """Where it answers if it runs. None if it was never started."""
+    """Its address for clients. None if it was never started."""
     answers: bool
 
 
 class Stack:
-    """Both servers below one folder. Each can be started, stopped and killed on its own, too.
+    """Both servers below one folder. Each can also be started, stopped and killed separately.
 
-    `short_lived` makes them start faster, and work more slowly after some minutes of load. `secure`: Kafka by TLS and a
-    login alone; the embedded Elasticsearch has no such module. `every_way`: see kafka_secure.
+    `short_lived`: they start faster, but are slower after some minutes of load. `secure`: Kafka only by TLS with a
+    login; the embedded Elasticsearch has no security module. `every_way`: see kafka_secure.
     """
 
     def __init__(self, folder: Path, short_lived: bool, *, secure: bool = False, every_way: bool = False) -> None:
@@ -61,7 +62,7 @@ class Stack:
         self.secrets = self.folder / SECRETS if secure else None
         self.kafka = Server(_kafka(self.secrets, every_way), self.folder / "kafka", short_lived)
         self.elasticsearch = Server(elasticsearch.KIND, self.folder / "elasticsearch", short_lived)
-        self.servers = (self.elasticsearch, self.kafka)  # the one that takes longer to start comes first
+        self.servers = (self.elasticsearch, self.kafka)  # the slower one starts first
 
     @property
     def addresses(self) -> Addresses:
@@ -76,22 +77,22 @@ class Stack:
         return kafka_secure.exports(self.secrets)
 
     def start(self) -> None:
-        """Starts what does not run, and blocks until both answer. Raises JarsError or StackError."""
-        fetch()  # with its progress bar, before anything runs
+        """Start the servers that do not run. Blocks until both answer. Raises JarsError or StackError."""
+        fetch()  # downloads with a progress bar, before any server starts
         for server in self.servers:
             server.start()
         for server in self.servers:
             server.wait()
 
     def stop(self) -> None:
-        """Stops both at once, cleanly. What has not stopped after some seconds is killed."""
+        """Stop both at the same time, cleanly. Blocks. A server that does not stop within some seconds is killed."""
         for server in self.servers:
             process.terminate(server.home)
         for server in self.servers:
             server.stop()
 
     def remove(self, keep_logs: bool = False) -> None:
-        """Removes what the servers have on the disk, and the folder if nothing else lies in it."""
+        """Remove the servers' files, and the folder if it is then empty."""
         for server in self.servers:
             for path in server.home.glob("*"):
                 if path.is_dir():
@@ -107,7 +108,7 @@ class Stack:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Addresses]:
-    """A stack of the caller's own, empty at first: see `owned`."""
+    """A new, empty stack for the caller: see `owned`."""
     with owned(folder) as stack:
         yield stack.addresses
 
@@ -120,14 +121,14 @@ def _kafka(secrets: Path | None, every_way: bool) -> Kind:
 
 @contextmanager
 def owned(folder: Path, *, secure: bool = False, every_way: bool = False) -> Iterator[Stack]:
-    """Starts both servers below this folder. Stops them and removes all of it at the end: return, Ctrl-C, kill -9.
+    """Start both servers below this folder. Stops and removes everything at the end, by return, Ctrl-C or kill -9.
 
-    Blocks until both answer. Raises JarsError; or StackError if one does not start, and then the logs are kept, or if
-    the folder holds a stack already.
+    Blocks until both answer. Raises JarsError. Raises StackError if the folder already contains a stack, or if a server
+    does not start: then the logs are kept.
     """
     stack = Stack(folder, short_lived=True, secure=secure, every_way=every_way)
     if any(server.home.exists() for server in stack.servers):
-        raise StackError(f"{stack.folder} holds a stack already. Remove it, or name another folder.")
+        raise StackError(f"{stack.folder} already contains a stack. Remove it, or name another folder.")
     fetch()
     stack.folder.mkdir(parents=True, exist_ok=True)
     with _watchdog(stack) as done:
@@ -146,10 +147,10 @@ def owned(folder: Path, *, secure: bool = False, every_way: bool = False) -> Ite
 
 @contextmanager
 def _watchdog(stack: Stack) -> Iterator[Callable[[], None]]:
-    """A process that cleans up for us if we end before we have said that it is done."""
+    """A process that cleans up if we end before calling the yielded function."""
     homes = [str(server.home) for server in stack.servers] + [str(stack.secrets)] * (stack.secrets is not None)
     command = [sys.executable, "-m", "deploy.local.watchdog", str(stack.folder), *homes]
-    # Of a session of its own, so that Ctrl-C does not reach it.
+    # In its own session, so that Ctrl-C does not reach it.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, env=child_environment(), cwd="/", bufsize=0, start_new_session=True
     ) as watchdog:
@@ -157,36 +158,36 @@ def _watchdog(stack: Stack) -> Iterator[Callable[[], None]]:
         assert pipe
 
         def done() -> None:
-            with suppress(BrokenPipeError):  # somebody killed it
+            with suppress(BrokenPipeError):  # the watchdog was killed
                 pipe.write(DONE)
 
         yield done
 
 
 def up(state_dir: Path, secure: bool = False) -> Addresses:
-    """Starts what does not run of the stack below the state folder, with the data and on the ports that it had before.
+    """Start the servers that do not run of the stack below the state folder, with their previous data and ports.
 
-    The secure one is another stack, with data of its own; there is one at a time, for they take memory.
-    The servers outlive the caller. Blocks until both answer, and while another `up` or `down` is at work. Raises
-    JarsError or StackError, after stopping those servers that this call has started.
+    The secure stack is separate and has its own data. Only one of the two runs at a time, to save memory. The servers
+    outlive the caller. Blocks until both answer, and while another `up` or `down` runs. Raises JarsError or StackError,
+    after stopping the servers that this call started.
     """
     plain, safe = _both(state_dir)
     stack, other = (safe, plain) if secure else (plain, safe)
     with _one_at_a_time(state_dir):
         if any(server.pid for server in other.servers):
-            raise StackError(f"the stack in {other.folder} runs: `hashtide down` first")
-        ours = [server for server in stack.servers if not server.pid]
+            raise StackError(f"the stack in {other.folder} is running: run `hashtide down` first")
+        stopped = [server for server in stack.servers if not server.pid]
         try:
             stack.start()
         except BaseException:
-            for server in ours:
+            for server in stopped:
                 server.stop()
             raise
         return stack.addresses
 
 
 def down(state_dir: Path, purge: bool = False) -> None:
-    """Stops the stack below the state folder, if it runs. Keeps its data, or with `purge` removes them."""
+    """Stop the stack below the state folder, if it runs. Blocks. Keeps its data; `purge` removes them."""
     with _one_at_a_time(state_dir):
         for stack in _both(state_dir):
             stack.stop()
@@ -195,7 +196,7 @@ def down(state_dir: Path, purge: bool = False) -> None:
 
 
 def status(state_dir: Path) -> list[Status]:
-    """What runs of the stack below the state folder, and what answers. Blocks for a few seconds at most."""
+    """The state of the servers of the stack below the state folder. Blocks for at most a few seconds."""
     plain, safe = _both(state_dir)
     stack = safe if any(server.pid for server in safe.servers) else plain
     return [
@@ -205,7 +206,7 @@ def status(state_dir: Path) -> list[Status]:
 
 
 def _both(state_dir: Path) -> tuple[Stack, Stack]:
-    """The open one and the secure one."""
+    """The open stack and the secure stack."""
     return (
         Stack(state_dir / FOLDER, short_lived=False),
         Stack(state_dir / SECURE, short_lived=False, secure=True),

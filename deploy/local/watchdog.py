@@ -1,9 +1,9 @@
-"""What cleans up when a stack's owner is killed: ends the servers and removes the folder.
+"""Cleans up when a stack's owner is killed: ends the servers and removes the folder.
 
     python -m deploy.local.watchdog FOLDER HOME...
 
-The owner holds the other end of stdin and writes `DONE` when it has cleaned up itself. However it ends, the system
-closes that pipe.
+The owner holds the other end of stdin and writes `DONE` after it has cleaned up itself. When it ends, for any reason,
+the system closes the pipe.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from typing import Final
 from deploy.local.process import kill
 
 DONE: Final = b"done"
-LATECOMER_S: Final = 0.5  # a server that the owner was just starting when it was killed shows within this time
+LATE_SERVER_S: Final = 0.5  # a server that was starting when the owner was killed appears within this time
 
 
 def main(folder: Path, homes: list[Path]) -> None:
@@ -25,7 +25,7 @@ def main(folder: Path, homes: list[Path]) -> None:
     for _ in range(2):
         for home in homes:
             kill(home)
-        time.sleep(LATECOMER_S)
+        time.sleep(LATE_SERVER_S)
     for home in homes:
         shutil.rmtree(home, ignore_errors=True)
     if folder.exists() and not any(folder.iterdir()):

@@ -1,1 +1,1 @@
-"""Data that ships with the stream jobs, and what makes it: place names, and the packaged example of a campaign."""
+"""Packaged data: place names with the script that makes them, and the example campaign."""

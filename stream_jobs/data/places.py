@@ -1,7 +1,7 @@
-"""Tables of places, read from package data and from the time zone database. Reads files.
+"""Place tables, read from package data and the time zone database. Reads files.
 
-The table of names is made by `make_place_table` and shipped as `place_names.txt.xz`: one line for each value, the value
-first, then its keys, tab-separated. `domain/place_names.py` says what a value means.
+`make_place_table` makes the name table, shipped as `place_names.txt.xz`: one line per value, with the value and then
+its keys, tab-separated. `domain/place_names.py` explains the values.
 """
 
 import lzma
@@ -12,7 +12,7 @@ TABLE: Final = "place_names.txt.xz"
 
 
 def read_table() -> dict[str, str]:
-    """All keys with their values. Reads the shipped file: 0.2 s, 20 MB."""
+    """Key -> value, for all names. Reads the shipped file: 0.2 s, 20 MB."""
     table: dict[str, str] = {}
     with (files(__package__) / TABLE).open("rb") as packed, lzma.open(packed) as lines:
         for line in lines:
@@ -22,7 +22,7 @@ def read_table() -> dict[str, str]:
 
 
 def write_table(table: dict[str, str]) -> bytes:
-    """The bytes of the file that `read_table` reads, the same for the same table."""
+    """The file content for `read_table`. Deterministic."""
     keys_of: dict[str, list[str]] = {}
     for key in sorted(table):
         keys_of.setdefault(table[key], []).append(key)
@@ -31,7 +31,7 @@ def write_table(table: dict[str, str]) -> bytes:
 
 
 def country_of_zone() -> dict[str, str]:
-    """The country of every time zone that lies in one: the table `zone.tab` of the time zone database."""
+    """Time zone -> country, for every zone inside a country: `zone.tab` of the time zone database."""
     table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
     return {row[2]: row[0] for row in rows}

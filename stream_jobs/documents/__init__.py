@@ -1,1 +1,1 @@
-"""Pure: what is written to Elasticsearch. A value becomes an index, an id and a body."""
+"""The documents written to Elasticsearch: pure functions that turn a value into an index, an id and a body."""

@@ -1,4 +1,4 @@
-"""Count documents: one for each key and partition, in `reply-volume-*` and `hashtag-volume-*`."""
+"""Count documents: one per key and partition, in `reply-volume-*` and `hashtag-volume-*`."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,24 +16,24 @@ from stream_jobs.enriched import Kind
 
 
 def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
-    """Where the count of a key lies, for one partition of one life of posts.enriched: it has one writer at a time."""
+    """Index and id of a key's count, for one partition of one incarnation of posts.enriched: one writer at a time."""
     return Ref(f"{key.family}-{day(key.window_ms)}", digest((*astuple(key), topic, partition)))
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
-    """A count as the store has it, or will."""
+    """A count, as stored or about to be stored."""
 
     total: int = 0
     version: int = 0
-    """The last offset that it includes, plus one; 0: none."""
+    """The last offset included, plus one; 0: none."""
     status: Status = "provisional"
     revision: int = 0
-    """How often it was corrected."""
+    """Number of corrections."""
 
     def including(self, offsets: Sequence[int], *, late: bool, closed: bool) -> "Count":
-        """With the events at `offsets` (rising) counted in; the same object where all of them are in already.
+        """The count with the events at `offsets` (ascending) added; the same object if all are included already.
 
-        `late`: whether any of them came after the watermark had closed the window; `closed`: whether it is closed now.
+        `late`: any of them arrived after the watermark closed the window. `closed`: the window is closed now.
         """
         new = offsets
         if offsets[0] < self.version:
@@ -79,7 +79,7 @@ class _HashtagBody(msgspec.Struct, frozen=True, gc=False, rename={"timestamp": "
 
 
 def count_document(key: CountKey, topic: str, partition: int, count: Count) -> Document:
-    """A count document; its version is the count's."""
+    """A count document. Its version is the count's version."""
     by = astuple(key)[1:]
     counted: tuple[Any, ...] = (count.total, count.status, count.revision, _kafka(topic, partition))
     body = _ReplyBody(*by, *counted) if isinstance(key, ReplyKey) else _HashtagBody(*by, *counted)
@@ -92,7 +92,7 @@ def _kafka(topic: str, partition: int) -> _Kafka:
 
 
 def count_of(found: Found | None) -> Count:
-    """The count that a document holds; of no document, nothing counted."""
+    """The count in a document; an empty count without a document."""
     if found is None:
         return Count()
     source = found.source
@@ -100,7 +100,7 @@ def count_of(found: Found | None) -> Count:
 
 
 def recounted(found: Found, total: int, version: int) -> Document:
-    """A count document with another total, counted again as of `version`: after its window was closed, a correction."""
+    """A count document with the total of a recount up to `version`. If its window is closed, this is a correction."""
     closed = found.source["status"] != "provisional"
     changed = {"count": total, "revision": found.source["revision"] + closed}
     if closed:
@@ -109,15 +109,15 @@ def recounted(found: Found, total: int, version: int) -> Document:
 
 
 def counts_of(topic: str, partition: int) -> dict[str, str | int]:
-    """What every count document of a partition says: for store.newest."""
+    """Field values shared by all count documents of a partition: for store.newest."""
     return {"kafka.topic": topic, "kafka.partition": partition}
 
 
 def open_counts(topic: str, partition: int) -> dict[str, str | int]:
-    """What a count document of a partition says as long as it may still grow: for store.find."""
+    """Field values of a partition's count documents that may still grow: for store.find."""
     return {"status": "provisional"} | counts_of(topic, partition)
 
 
 def finalised(found: Found) -> Document:
-    """A count document whose window is closed: the same count, so the same version."""
+    """A count document marked final. The count is the same, so the version is too."""
     return Document(found.ref, to_json(found.source | {"status": "final"}), found.version)

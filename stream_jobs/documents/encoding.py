@@ -1,4 +1,4 @@
-"""How documents become JSON, and how their ids are made."""
+"""JSON and ids of documents."""
 
 import hashlib
 from typing import Final
@@ -9,5 +9,5 @@ to_json: Final = msgspec.json.Encoder().encode
 
 
 def digest(value: tuple[object, ...]) -> str:
-    """The id of a document: BLAKE2b of 16 bytes over all that tells it from others, in hex."""
+    """The id of a document: a 16-byte BLAKE2b hash, in hex, of everything that identifies it."""
     return hashlib.blake2b(to_json(value), digest_size=16).hexdigest()

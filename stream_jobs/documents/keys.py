@@ -1,4 +1,4 @@
-"""Keys of counts: the dimensions by which posts are counted."""
+"""Count keys: the dimensions that posts are counted by."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -11,10 +11,10 @@ from stream_jobs.domain.windows import window_start_ms
 from stream_jobs.enriched import EnrichedPost, Kind
 
 
-# A struct is made in a third of a named tuple's time, and the garbage collector never has to look at it: a worker holds
-# tens of thousands of keys and counts.
+# A worker holds tens of thousands of keys and counts. A struct takes a third of a named tuple's time to create, and the
+# garbage collector ignores it.
 class ReplyKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """One count document of reply volume, but for the partition: every post falls into exactly one."""
+    """Identifies one reply-volume count, apart from the partition. Every post has exactly one."""
 
     family: Literal["reply-volume"]
     window_ms: int
@@ -28,7 +28,7 @@ class ReplyKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
 
 
 class HashtagKey(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
-    """One count document of hashtag volume, but for the partition: a post falls into one for each distinct tag."""
+    """Identifies one hashtag-volume count, apart from the partition. A post has one for each distinct tag."""
 
     family: Literal["hashtag-volume"]
     window_ms: int
@@ -42,7 +42,7 @@ CountKey = ReplyKey | HashtagKey
 
 
 def count_keys(post: EnrichedPost) -> list[CountKey]:
-    """Where a post counts: once in reply volume, and once for each of its hashtags."""
+    """The keys a post counts under: one for reply volume, and one for each of its hashtags."""
     reply = ReplyKey(
         REPLY_VOLUME,
         window_start_ms(post.created_at_ms),
@@ -58,7 +58,7 @@ def count_keys(post: EnrichedPost) -> list[CountKey]:
 
 
 def ledger_keys(source: dict[str, Any]) -> list[CountKey]:
-    """Where the post of a ledger document counts; empty where the document was emptied, which no longer says it."""
+    """The keys that the post of a ledger document counts under. Empty for an emptied document: its fields are gone."""
     if "deleted_at" in source:
         return []
     reply = ReplyKey(

@@ -1,4 +1,4 @@
-"""Documents of the ledger: one for each post, in `posts-*`."""
+"""Ledger documents: one per post, in `posts-*`."""
 
 import hashlib
 from typing import Any, Literal
@@ -31,9 +31,9 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={
     author: str | None
     ledger: "_Positions"
     edited_at: int | None = None
-    """Of an edit that stands in for a post that was never seen."""
+    """Set when an edit arrived and the original post was never seen."""
     text: str | None = None
-    """Where the texts of posts are stored."""
+    """Set only when post texts are stored."""
 
 
 class _Positions(msgspec.Struct, frozen=True, gc=False):
@@ -42,25 +42,25 @@ class _Positions(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ledger:
-    """Makes the ledger's documents: one for each post, under a keyed hash of what it is called.
+    """Makes ledger documents: one per post. The id is a keyed hash of platform and post id.
 
-    `key` is the ledger's own (hashtide.identity.Keys.ledger), of 32 bytes.
+    `key`: the ledger key (hashtide.identity.Keys.ledger), 32 bytes.
     """
 
     def __init__(self, key: bytes, topic: str) -> None:
         self._key, self._topic = key, topic
 
     def id(self, message: EnrichedPost | DeletedPost) -> str:
-        """The same for every copy of a post within one life of the topic, and for nothing else."""
+        """The ledger id: the same for every copy of a post within one incarnation of the topic, and unique to it."""
         name = f"{self._topic}\n{message.platform}:{message.post_id}".encode()
         return hashlib.blake2b(name, digest_size=16, key=self._key).hexdigest()
 
     def ref(self, post: EnrichedPost) -> Ref:
-        """Where a post's ledger document lies: by its time cut to the second, the precision that all formats share."""
+        """Index and id of a post's ledger document. The time is cut to the second: the precision all formats share."""
         return Ref(f"{POSTS}-{day(post.created_at_ms // 1000 * 1000)}", self.id(post))
 
     def document(self, post: EnrichedPost, position: Position) -> Document:
-        """The entry of a post met at `position` of posts.enriched, with what people drill down by."""
+        """The ledger document of a post read at `position` of posts.enriched, with the fields for drill-down."""
         entry = _Entry(
             post.created_at_ms,
             post.platform,
@@ -84,16 +84,16 @@ class Ledger:
 
 
 def ledger_position(source: dict[str, Any], which: Literal["at", "raw"]) -> Position | None:
-    """A position that a ledger document holds: of the post in posts.enriched (`at`), or in posts.raw."""
+    """The post's position in posts.enriched (`at`) or posts.raw (`raw`), from its ledger document."""
     value = source["ledger"][which]
     return None if value is None else Position(**value)
 
 
 def edited(source: dict[str, Any], post: EnrichedPost) -> bytes | None:
-    """The ledger document with an edit noted; None where that edit, or a later one, is noted already.
+    """The ledger document with an edit recorded; None if that edit, or a later one, is recorded already.
 
-    What was counted stays as it was: an edit moves no count, and drill-down agrees with the counts. But of the text,
-    where it is stored, only the newest is kept: what its author took back is not ours.
+    An edit changes no count, so the counted fields stay: drill-down must agree with the counts. Of a stored text only
+    the newest version is kept: a text that the author withdrew is not ours to keep.
     """
     if "deleted_at" in source or (source.get("edited_at") or 0) >= (post.edited_at_ms or 0):
         return None
@@ -103,14 +103,14 @@ def edited(source: dict[str, Any], post: EnrichedPost) -> bytes | None:
 
 
 def emptied(source: dict[str, Any], deleted_at_ms: int | None) -> bytes | None:
-    """The ledger document with nothing left but what dedupes the post; None where it is empty already."""
+    """The ledger document reduced to what deduplication needs; None if it is emptied already."""
     if "deleted_at" in source:
         return None
     return to_json(
         {
             "@timestamp": source["@timestamp"],
             "ledger": source["ledger"],
-            # Of a time that no calendar has, the document would be refused, and what is deleted would stay.
+            # Elasticsearch refuses an impossible date, and the deleted post would stay.
             "deleted_at": deleted_at_ms if 0 < (deleted_at_ms or 0) <= LATEST_MS else source["@timestamp"],
         }
     )

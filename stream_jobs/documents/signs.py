@@ -1,4 +1,4 @@
-"""Documents of gaps and canaries."""
+"""Gap and canary documents."""
 
 from hashtide.contract.messages import Canary, Gap
 from hashtide.contract.names import CANARIES, INGEST_GAPS
@@ -7,7 +7,7 @@ from stream_jobs.documents.encoding import digest, to_json
 
 
 def gap_document(gap: Gap) -> Document:
-    """A gap; its id is made of all it says, so that telling it again makes no second one."""
+    """A gap document. Its id covers all its fields, so reporting a gap again is idempotent."""
     body = {
         "@timestamp": gap.from_ms,
         "event": {"start": gap.from_ms, "end": gap.to_ms, "reason": gap.reason},
@@ -18,6 +18,6 @@ def gap_document(gap: Gap) -> Document:
 
 
 def canary_document(canary: Canary) -> Document:
-    """A canary; one of 4,096 places, by the beginning of its random id, so that the index does not grow without end."""
+    """A canary document. Only the first 3 hex digits of its id name it: 4,096 ids, so the index stays bounded."""
     body = {"@timestamp": canary.sent_at_ms, "id": canary.id}
     return Document(Ref(CANARIES, canary.id[:3]), to_json(body), canary.sent_at_ms)

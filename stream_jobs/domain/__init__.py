@@ -1,1 +1,1 @@
-"""Pure rules: what a post says, where it counts, and how; no I/O, no clock."""
+"""Pure rules for tagging and counting posts. No I/O, no clock."""

@@ -1,4 +1,4 @@
-"""What the enrich step makes of a post: its tags, and nothing more of its text, unless texts are to be stored."""
+"""The enrich step: replaces a post's text with tags. The text is kept only when texts are stored."""
 
 from hashtide.contract.messages import Post
 from stream_jobs.domain import hashtags
@@ -24,11 +24,11 @@ class Enricher:
         self._languages, self._regions = languages, regions
 
     def use(self, campaigns: Campaigns) -> None:
-        """Tag posts by these campaigns from now on."""
+        """Use these campaigns from now on."""
         self._campaigns = campaigns
 
     def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
-        """The post with its tags. Pure, and raises nothing for any post that the contract lets through."""
+        """The post with its tags. Pure. Never raises for a post that passed the contract's validation."""
         tags = hashtags.of_post(post, repair=self._repair)
         language = self._languages.tag(post.text, post.lang, post.lang_by)
         why = {match.campaign: match.why for match in self._campaigns.match(post, tags)}
@@ -59,7 +59,7 @@ class Enricher:
 
 
 def kind_of(post: Post) -> Kind:
-    """One kind a post: a repost is one whatever it reposts, and a reply that quotes is a reply."""
+    """The one kind of a post. A repost of anything is a repost; a reply that quotes is a reply."""
     if post.reposted is not None:
         return "repost"
     if post.in_reply_to is not None:

@@ -1,4 +1,4 @@
-"""Hashtags: where one starts and ends (twitter-text's rules), and the form under which it's counted."""
+"""Hashtags: where one starts and ends (twitter-text's rules), and the form it is counted in."""
 
 import re
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from hashtide.contract.messages import Post
 from stream_jobs.domain.text import DIGITS, LETTERS_AND_MARKS, fold
 
 MAX_TAGS: Final = 100
-"""Distinct tags of one post that count. 280 characters hold at most 93 ("#a #b …"); more is abuse of a longer field."""
+"""Most distinct tags counted for one post. 280 characters hold at most 93 ("#a #b …"); more abuses a longer field."""
 MAX_TAG_CHARS: Final = 279
-"""Longest tag, as written and as counted: what fits into 280 characters behind its '#'. A longer one is dropped, not
-cut, because a cut tag is another tag."""
+"""Longest tag, as written and as counted: what fits into 280 characters after its '#'. A longer tag is dropped, not
+cut: a cut tag is a different tag."""
 
 _HASHES: Final = "#＃"
-# Characters of a tag that are neither letters, marks nor digits: underscore, joiners, and punctuation inside words of
-# Cyrillic, Hebrew, Japanese, Tibetan and Catalan (twitter-text, "hashtagSpecialChars").
+# Characters of a tag that are not letters, marks or digits: underscore, joiners, and punctuation inside Cyrillic,
+# Hebrew, Japanese, Tibetan and Catalan words (twitter-text, "hashtagSpecialChars").
 _SPECIAL: Final = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 
 
@@ -24,13 +24,13 @@ _LETTER: Final = re.compile(f"[{LETTERS_AND_MARKS}]")
 _TAG_CHARS: Final = LETTERS_AND_MARKS + DIGITS + _SPECIAL
 _TAG: Final = re.compile(
     rf"[{_HASHES}](?![\ufe0f\u20e3])"  # not the keycap emoji
-    rf"(?:(?<![&{_TAG_CHARS}].)|(?<=[\ufe0e\ufe0f].))"  # no HTML entity (&#39;), not glued to a word, but to an emoji
+    rf"(?:(?<![&{_TAG_CHARS}].)|(?<=[\ufe0e\ufe0f].))"  # not an HTML entity (&#39;); not joined to a word, except emoji
     rf"([{_TAG_CHARS}]++)(?![{_HASHES}]|://)",
     re.DOTALL,
 )
-# A '#' belongs to a URL only behind the URL's '/' or '?'. Quantifiers are possessive and a name is tried at its first
-# character only, so hostile text costs linear time. Any two letters or more pass for a top-level domain: the list
-# changes every month.
+# A '#' belongs to a URL only after the URL's '/' or '?'. Quantifiers are possessive and a host name is tried only at
+# its first character, so hostile text costs linear time. Any two or more letters are accepted as a top-level domain:
+# the list changes every month.
 _HOST_CHARS: Final = "a-z0-9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
 _PATH_CHARS: Final = _HOST_CHARS + "\u0300-\u036f\u1e00-\u1eff\u0400-\u04ff!*';:=+,.$/%#\\[\\]\u2013_~|&@-"
 _URL: Final = re.compile(
@@ -43,16 +43,16 @@ _URL: Final = re.compile(
 )
 _MAYBE_IN_URL: Final = re.compile(rf"[/?][^\s/?{_HASHES}]*+[{_HASHES}]")
 _NOT_AT_END_OF_URL: Final = "!*';:,.$%[]~|&@?()"
-# Scrapers that read the page's text out of its elements put a space behind '#'.
+# Scrapers that extract text from page elements put a space after '#'.
 _SPLIT: Final = re.compile(rf"(?<![^\s])([{_HASHES}])[ \u00a0](?=[{_TAG_CHARS}])")
 
 
 def extract(text: str, *, repair: bool = False) -> tuple[str, ...]:
-    """The hashtags of `text` as written, without '#', in order, repeats included. Linear in the length of `text`.
+    """The hashtags of `text` as written, without '#', in order, with repeats. Linear in the length of `text`.
 
-    The rules are those of twitter-text's conformance suite (its `extract.yml`, hashtags): letters and marks of every
-    script, at least one of them; none in a URL, glued to a word, or before "://". With `repair`, `# MeToo` as some
-    scrapers write it counts as `#MeToo`.
+    Follows twitter-text's conformance suite (`extract.yml`, hashtags): letters and marks of every script, at least one
+    of them; no tag in a URL, joined to a word, or before "://". With `repair`, `# MeToo`, as some scrapers write it,
+    is read as `#MeToo`.
     """
     if "#" not in text and "＃" not in text:
         return ()
@@ -65,7 +65,7 @@ def extract(text: str, *, repair: bool = False) -> tuple[str, ...]:
 
 
 def _outside_urls(tags: list[re.Match[str]], text: str) -> Iterator[re.Match[str]]:
-    """The tags that don't begin inside a URL. Punctuation that ends a URL belongs to the sentence around it."""
+    """The tags that do not begin inside a URL. Punctuation at the end of a URL belongs to the sentence."""
     urls = ((found.start(), found.start() + len(found[0].rstrip(_NOT_AT_END_OF_URL))) for found in _URL.finditer(text))
     start, end = next(urls, (len(text), len(text)))
     for tag in tags:
@@ -77,14 +77,14 @@ def _outside_urls(tags: list[re.Match[str]], text: str) -> Iterator[re.Match[str
 
 @lru_cache(maxsize=16_384)
 def counting_form(tag: str) -> str:
-    """The form that makes #MeToo, #METOO and ＃ＭｅＴｏｏ one tag: `fold`, remembered, because tags repeat."""
+    """The form in which #MeToo, #METOO and ＃ＭｅＴｏｏ are one tag: `fold`, cached, because tags repeat."""
     return fold(tag)
 
 
 def of_post(post: Post, *, repair: bool = False) -> tuple[str, ...]:
-    """The distinct counting forms of a post's tags, in order, at most MAX_TAGS of at most MAX_TAG_CHARS characters.
+    """The distinct counting forms of a post's tags, in order: at most MAX_TAGS of at most MAX_TAG_CHARS characters.
 
-    The platform's own list wins where it gave one and none of its tags is cut ("#FuoriSal…").
+    The platform's own list takes precedence, unless one of its tags is cut ("#FuoriSal…").
     """
     written = post.hashtags
     if written is None or any(tag.endswith("…") for tag in written):

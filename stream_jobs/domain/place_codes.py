@@ -1,4 +1,4 @@
-"""Abbreviations of states and countries in capitals: what "TX" means alone, and what it means behind a city."""
+"""Capital-letter abbreviations of states and countries: what "TX" means alone, and what it means after a city."""
 
 from typing import Final
 
@@ -50,7 +50,7 @@ _THREE: Final = {
 
 
 def _meanings() -> dict[str, tuple[str, ...]]:
-    """Every abbreviation with all that it means, a state of the United States first."""
+    """Every abbreviation with all its meanings. States of the United States come first."""
     meanings: dict[str, dict[str, None]] = {}
     for country, codes in (
         ("US", _US), ("CA", _CANADA), ("AU", _AUSTRALIA), ("", _COUNTRIES),
@@ -64,10 +64,10 @@ def _meanings() -> dict[str, tuple[str, ...]]:
 
 
 BEHIND_PLACE: Final = _meanings()
-"""What an abbreviation can mean behind a city: "Perth, WA" is in Australia, "Seattle, WA" is not. Likeliest first."""
+"""Meanings of an abbreviation after a city: "Perth, WA" is in Australia, "Seattle, WA" is not. Most likely first."""
 
 _WORDS: Final = frozenset("AM AS AT BE BY CO DO GO HI IN IS IT ME MY NO OK ON OR PA SO TO UP".split())  # noqa: SIM905
-# Taken for something else more often than for the country.
+# Means something else more often than the country.
 _OTHERS: Final = frozenset(
     {"IRL", "DEN", "COL", "PHL", "IND", "SA", "PR", "SC", "MS", "TS", "AP", "AC", "SE", "MP", "PE"}
 )
@@ -77,4 +77,4 @@ ALONE: Final = {
     for code, countries in BEHIND_PLACE.items()
     if code not in _WORDS | _OTHERS and (len(code) == 3 or code in (*_US, *_COUNTRIES, "BC", "QC", "AB", "UK"))
 }
-"""What an abbreviation can mean where nothing stands before it. More than one meaning is no answer: "CA", "DE"."""
+"""Meanings of an abbreviation with nothing before it. With more than one meaning ("CA", "DE") there is no answer."""

@@ -1,11 +1,11 @@
-"""The key under which a spelling of a place's name is looked up.
+"""The look-up key of a place name.
 
-The table (`data/places.py`) maps keys to values. A value is what a name can mean:
+The table (`data/places.py`) maps keys to values. A value lists what a name can mean:
 
-    2GB CA US    countries, likeliest first; the digit is how much the name is worth on its own
-    2?GE US      the same, but none of them is likely enough without more to go by
+    2GB CA US    countries, most likely first; the digit is the name's worth on its own
+    2?GE US      the same, but no country is likely enough without further evidence
 
-Worth: 3 a country or a name that is nothing else, 2 a state, province or large city, 1 a smaller city.
+Worth: 3 a country or a name with no other meaning, 2 a state, province or large city, 1 a smaller city.
 """
 
 import re
@@ -21,7 +21,7 @@ _SAME: Final = str.maketrans(
 
 
 def key_of(name: str) -> str:
-    """The key of a name: small letters without accents, dots and apostrophes; one form for each letter of Arabic."""
+    """The key of a name: lower case, without accents, dots and apostrophes; one form for each Arabic letter."""
     if name.isascii():
         return " ".join(_SPACED.sub(" ", _DROPPED.sub("", name.lower().replace("&", " and "))).split())
     folded = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold().translate(_SAME)

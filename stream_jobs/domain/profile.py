@@ -1,8 +1,8 @@
-"""The country that a profile's free text names: "Lagos, Nigeria", "ATL", "🇧🇷", "東京都渋谷区". No guesses, no jokes.
+"""The country named in a profile's free text: "Lagos, Nigeria", "ATL", "🇧🇷", "東京都渋谷区". No guesses, no jokes.
 
-A text is cut into places ("London | Lagos" are two), a place into parts ("Austin, TX" is one of two parts). A part
-means one or more countries. A place's country is the one that all its known parts can mean; a text's country is the one
-that all its places have. Where more than one is left, or none, there is no answer.
+A text is split into places ("London | Lagos" has two), a place into parts ("Austin, TX" has two). A part means one or
+more countries. A place's country is the one that all its known parts can mean. A text's country is the one that all
+its places share. If no country or more than one is left, there is no answer.
 """
 
 import re
@@ -16,9 +16,9 @@ from stream_jobs.domain.place_names import key_of
 from stream_jobs.domain.text import LINK_OR_MENTION
 
 READ_CHARS: Final = 120
-"""How much of a text is read. Platforms end the field before that."""
+"""Characters of a text that are read. Platforms limit the field to fewer."""
 MOST_WORDS: Final = 7
-"""Words of a part that are taken apart: more make a sentence."""
+"""Most words of a part that is split into names. More words are a sentence."""
 
 _FLAG: Final = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _BRITISH_FLAG: Final = re.compile("\U0001f3f4\U000e0067\U000e0062[\U000e0061-\U000e007a]{3}\U000e007f")
@@ -33,7 +33,7 @@ _INVISIBLE: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufe0e\u
 _CODE: Final = re.compile("[A-Z]{2,3}\\Z")
 _BEHIND_NAME: Final = re.compile("(.*[a-z].*) ([A-Z]{2,3})\\Z")
 _UNSPACED: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-# Words around a name that leave it what it is: "Greater London", "Lagos state", "born in Lima".
+# Words around a name that do not change its meaning: "Greater London", "Lagos state", "born in Lima".
 _AROUND: Final = frozenset(
     """
     the in from between entre at of my near around outside just somewhere living live lives based born raised made
@@ -47,8 +47,8 @@ _AROUND: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 _SMALL: Final = frozenset({"uk", "q8", "ny", "nz", "hk", "sg", "tx", "dc", "nj", "kl", "sf"})
-"""Names of two letters that people also write small. Others in small letters are words."""
-# Places that have a code of their own, and are also in a country: "Hong Kong, China" is no contradiction.
+"""Two-letter names that people also write in lower case. Any other two lower-case letters are a word."""
+# Places with their own code that also belong to a country: "Hong Kong, China" is not a contradiction.
 _PART_OF: Final = (
     dict.fromkeys(("HK", "MO"), "CN") | dict.fromkeys(("PR", "GU", "VI", "AS", "MP"), "US")
     | dict.fromkeys(("RE", "GP", "MQ", "GF", "YT", "NC", "PF"), "FR") | dict.fromkeys(("AW", "CW", "SX", "BQ"), "NL")
@@ -57,24 +57,24 @@ _PART_OF: Final = (
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What a name can mean."""
+    """The possible meanings of a name."""
 
     countries: tuple[str, ...]
-    """Likeliest first. Empty: its parts contradict each other."""
+    """Most likely first. Empty: its parts contradict each other."""
     sure: bool
-    """Whether the first is likely enough to stand alone."""
+    """The first country is likely enough without further evidence."""
     worth: int
-    """1 a smaller city, 2 a large one or a state, 3 a country or a name that's nothing else, 4 two names that agree."""
+    """1 a smaller city, 2 a large city or state, 3 a country or a name with no other meaning, 4 two agreeing names."""
 
 
 class Profiles:
-    """Finds the country that a profile's text names. `names` is the table of `data/places.py`."""
+    """Finds the country named in a profile's text. `names`: the table of `data/places.py`."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names: Final = names
 
     def country(self, text: str) -> tuple[str, int] | None:
-        """The country, and what the name is worth (`Meaning.worth`). None where there's no answer. Never raises."""
+        """The country and the name's worth (`Meaning.worth`). None if there is no answer. Never raises."""
         text = text[:READ_CHARS]
         found = {_code_of_flag(flag) for flag in _FLAG.findall(text)}
         if _BRITISH_FLAG.search(text):
@@ -92,15 +92,15 @@ class Profiles:
         return (found.pop(), worth) if len(found) == 1 else None
 
     def _place(self, text: str) -> Meaning | None:
-        """What all the known parts of a place can mean together. None: none of them is known."""
+        """What all known parts of a place can mean together. None: no part is known."""
         meanings: list[Meaning] = []
         parts = [part for part in map(str.strip, _BETWEEN_PARTS.split(text)) if part]
         for number, part in enumerate(parts):
             meanings += self._part(part, behind=number > 0)
-        return _together(meanings)
+        return _combine(meanings)
 
     def _part(self, text: str, behind: bool) -> list[Meaning]:
-        """What a part of a place means. Several names in a row are several meanings; an unknown part is none."""
+        """The meanings of a part of a place: one for each name in a row of names; none for an unknown part."""
         if _CODE.match(text) and (codes := (BEHIND_PLACE if behind else ALONE).get(text)):
             return [Meaning(codes, behind or len(codes) == 1, 2)]
         if name := self._name(text):
@@ -124,7 +124,7 @@ class Profiles:
         return Meaning(tuple(value[1:].lstrip("?").split()), value[1] != "?", int(value[0]))
 
     def _unspaced(self, text: str) -> list[Meaning]:
-        """Chinese, Japanese and Korean write the largest part first: the longest beginning that is a name."""
+        """The longest prefix that is a name: Chinese, Japanese and Korean write the largest part first."""
         key = key_of(text)
         for end in range(min(len(key), 12), 1, -1):
             if meaning := self._meaning(key[:end]):
@@ -132,7 +132,7 @@ class Profiles:
         return []
 
     def _row(self, words: list[str]) -> list[Meaning]:
-        """The names that a row of words is made of, if it has nothing else: "lagos nigeria", "sunny california"."""
+        """The names in a row of words, if it contains nothing else: "lagos nigeria", "sunny california"."""
         if len(words) > MOST_WORDS:
             return []
         meanings: list[Meaning] = []
@@ -152,15 +152,15 @@ class Profiles:
         return meanings
 
 
-def _together(meanings: list[Meaning]) -> Meaning | None:
+def _combine(meanings: list[Meaning]) -> Meaning | None:
     if len(meanings) < 2:
         return meanings[0] if meanings else None
     first, *others = meanings
     left = [code for code in first.countries if all(_can_be(code, other.countries) for other in others)]
-    for other in others:  # "China, Hong Kong": the part is behind the whole
+    for other in others:  # "China, Hong Kong": the part follows the whole
         left += [code for code in other.countries if _PART_OF.get(code) in first.countries and code not in left]
     if not left and any(meaning.worth == 1 for meaning in meanings):
-        return _together([meaning for meaning in meanings if meaning.worth > 1]) or Meaning((), False, 1)
+        return _combine([meaning for meaning in meanings if meaning.worth > 1]) or Meaning((), False, 1)
     likeliest = {meaning.countries[0] for meaning in meanings if meaning.sure}
     agreed = len(left) == 1 or (len(likeliest) == 1 and left[:1] == list(likeliest))
     return Meaning(tuple(left), bool(left) and agreed, 4)

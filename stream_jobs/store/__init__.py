@@ -1,1 +1,1 @@
-"""Where counts, ledger entries and gaps are written and read again."""
+"""The document store for counts, ledger entries and gaps."""

@@ -1,8 +1,8 @@
-"""Bulks that wait for Elasticsearch travel together: what a group commit is to a database's log.
+"""Merges bulks that wait for Elasticsearch, like a database's group commit.
 
-A request to Elasticsearch costs it milliseconds, however few documents are in it. With a trickle of posts, each
-partition of a worker would send small bulks of its own, which keep each other waiting. So, while one bulk of an
-operation is on its way, the next ones gather, and go as one. With nothing on its way, a bulk goes at once.
+A request costs Elasticsearch milliseconds, even with few documents. With few posts, each partition of a worker would
+send its own small bulks, and they would delay each other. So, while one bulk of an operation is in flight, the next
+ones are collected and sent as one. With none in flight, a bulk is sent at once.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 Line = tuple[bytes, bytes]
-"""One document of a bulk: action and source."""
+"""One document of a bulk: action line and source line."""
 
 Send = Callable[[Sequence[Line]], Awaitable[Sequence[Any]]]
-"""Sends a bulk; an answer for each of its lines."""
+"""Sends a bulk; returns one result per line."""
 
 
 class _WaitingBulk(NamedTuple):
@@ -24,9 +24,9 @@ class _WaitingBulk(NamedTuple):
 
 
 class BulkCoalescer:
-    """Joins the bulks of one operation, up to `most_bytes` and `most_lines`; one larger than that goes alone.
+    """Merges bulks of one operation, up to `most_bytes` and `most_lines`. A larger bulk is sent alone.
 
-    Where `send` raises `too_large` of bulks that it joined, each of them is sent by itself.
+    If `send` raises `too_large` for merged bulks, each of them is sent separately.
     """
 
     def __init__(self, send: Send, most_bytes: int, most_lines: int, too_large: type[Exception]) -> None:
@@ -35,10 +35,10 @@ class BulkCoalescer:
         self._sending: asyncio.Task[None] | None = None
 
     async def __call__(self, lines: Sequence[Line], size: int) -> Sequence[Any]:
-        """The answers to these lines, of `size` bytes at most.
+        """The results of these lines, in order. `size`: their size in bytes, at most.
 
-        What sending raises is raised to everyone whose lines were in it. Cancelled while it waits, it takes its lines
-        back; while they are on their way, they stay in.
+        Raises what `send` raises, in every caller whose lines were in that request. A call cancelled before its lines
+        are sent withdraws them; lines in flight cannot be withdrawn.
         """
         waiting = _WaitingBulk(lines, size, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
@@ -47,7 +47,7 @@ class BulkCoalescer:
         return await waiting.answer
 
     async def close(self) -> None:
-        """Give up what is on its way and what waits: whoever waits for it is cancelled."""
+        """Abandon the bulks in flight and waiting: their callers are cancelled."""
         if self._sending is not None and not self._sending.done():
             self._sending.cancel()
             await asyncio.wait({self._sending})
@@ -58,7 +58,7 @@ class BulkCoalescer:
         while taken := self._take():
             try:
                 await self._do(taken)
-            finally:  # cancelled: so is whoever has no answer yet
+            finally:  # on cancellation, cancel the callers that have no result yet
                 for waiting in taken:
                     waiting.answer.cancel()
 
@@ -81,7 +81,7 @@ class BulkCoalescer:
             start += len(waiting.lines)
 
     def _take(self) -> list[_WaitingBulk]:
-        """Those that go next, in the order in which they came."""
+        """The bulks to send next, in order of arrival."""
         taken: list[_WaitingBulk] = []
         size = count = 0
         while self._waiting:

@@ -1,4 +1,4 @@
-"""The store in Elasticsearch: bulks of bounded size, one layer of retries, and an answer for every document."""
+"""The store in Elasticsearch: bulks of bounded size, one layer of retries, and a result for every document."""
 
 import asyncio
 import time
@@ -25,15 +25,15 @@ from stream_jobs.store.store import ScanLost
 REQUEST_TIMEOUT_S = 30.0
 CLOCK_EVERY_S = 30.0
 CLOCK_TIMEOUT_S = 5.0
-MAX_DOCUMENTS = 5_000  # of one request: what bounds the answer, too
-LOCATED_AT_ONCE = 100
-MAX_HITS = 10_000  # index.max_result_window's default
-SCAN_KEPT = "10m"  # how long a scan may wait for its next page
+MAX_DOCUMENTS = 5_000  # per request; this bounds the response too
+IDS_PER_SEARCH = 100
+MAX_HITS = 10_000  # default of index.max_result_window
+SCAN_KEEP_ALIVE = "10m"  # longest pause between two pages of a scan
 T = TypeVar("T")
 
 
 class _Json(JsonSerializer):
-    """Answers by msgspec: a fifth of the time of the standard library's decoder, which was 5 % of the worker's."""
+    """Decodes responses with msgspec, in a fifth of the standard library's time, which was 5 % of the worker's."""
 
     mimetype = "application/vnd.elasticsearch+json"
 
@@ -47,8 +47,8 @@ class _Json(JsonSerializer):
 class Elasticsearch:
     """store.Store on a real Elasticsearch. An async context manager.
 
-    All retrying is done here, by tenacity, and without end: the client's own is off. What is neither done nor passing
-    (403, a mapping error of a whole request) is raised as elasticsearch.ApiError.
+    Retries transient errors here, with tenacity, without limit; the client's own retries are off. Permanent errors of a
+    whole request (403, a mapping error) are raised as elasticsearch.ApiError.
     """
 
     def __init__(self, where: Where, bulk_bytes: int) -> None:
@@ -69,7 +69,7 @@ class Elasticsearch:
         await self._client.close()
 
     async def watch_clock(self) -> None:
-        """Compare our clock with that of the node that answers, again and again until cancelled."""
+        """Compare our clock with the answering node's clock, every CLOCK_EVERY_S, until cancelled."""
         while True:
             await self._compare_clocks()
             await asyncio.sleep(CLOCK_EVERY_S)
@@ -105,7 +105,7 @@ class Elasticsearch:
         found: list[Found | None] = []
         for start in range(0, len(refs), MAX_DOCUMENTS):
             docs = [{"_index": ref.index, "_id": ref.id} for ref in refs[start : start + MAX_DOCUMENTS]]
-            found += await self._ask("get", partial(self._get, docs))
+            found += await self._request("get", partial(self._get, docs))
         return found
 
     async def _get(self, docs: list[dict[str, str]]) -> list[Found | None]:
@@ -114,10 +114,10 @@ class Elasticsearch:
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         if not ids:
             return []
-        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern))
+        await self._request("refresh", partial(self._client.indices.refresh, index=pattern))
         found: list[Found] = []
-        for start in range(0, len(ids), LOCATED_AT_ONCE):
-            part = list(ids[start : start + LOCATED_AT_ONCE])
+        for start in range(0, len(ids), IDS_PER_SEARCH):
+            part = list(ids[start : start + IDS_PER_SEARCH])
             found += await self._search("locate", pattern, {"ids": {"values": part}}, MAX_HITS)
         return found
 
@@ -126,30 +126,32 @@ class Elasticsearch:
         return await self._search("find", pattern, {"bool": {"filter": filters}}, most)
 
     async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
-        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern))
+        await self._request("refresh", partial(self._client.indices.refresh, index=pattern))
         query, aggs = {"bool": {"filter": _terms(values)}}, {"newest": {"max": {"field": "@timestamp"}}}
         search = partial(self._client.search, index=pattern, query=query, size=0, aggs=aggs, **WHOLE)
-        found = (await self._ask("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
+        found = (await self._request("newest", search)).get("aggregations", {}).get("newest", {}).get("value")
         return -1 if found is None else int(found)
 
     async def made(self, pattern: str) -> dict[str, int]:
         ask = partial(self._client.indices.get_settings, index=pattern, name="index.creation_date")
-        found = (await self._ask("made", ask)).body
+        found = (await self._request("made", ask)).body
         return {index: int(held["settings"]["index"]["creation_date"]) for index, held in found.items()}
 
     async def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[list[Found]]:
-        await self._ask("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
-        opened = await self._ask(
+        await self._request("refresh", partial(self._client.indices.refresh, index=pattern, ignore_unavailable=True))
+        opened = await self._request(
             "scan",
-            partial(self._client.open_point_in_time, index=pattern, ignore_unavailable=True, keep_alive=SCAN_KEPT),
+            partial(
+                self._client.open_point_in_time, index=pattern, ignore_unavailable=True, keep_alive=SCAN_KEEP_ALIVE
+            ),
         )
         query = {"range": {"@timestamp": {"gte": from_ms, "lt": to_ms, "format": "epoch_millis"}}}
         page: dict[str, Any] = {"query": query, "size": MAX_DOCUMENTS, "sort": [{"_shard_doc": "asc"}], "version": True}
         page |= {"seq_no_primary_term": True, "track_total_hits": False}
-        pit = {"id": opened["id"], "keep_alive": SCAN_KEPT}
+        pit = {"id": opened["id"], "keep_alive": SCAN_KEEP_ALIVE}
         try:
             while True:
-                answer = await self._ask("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
+                answer = await self._request("scan", partial(self._client.search, pit=pit, **page, **WHOLE))
                 hits, pit["id"] = answer["hits"]["hits"], answer["pit_id"]
                 if hits:
                     yield [responses.hit(hit) for hit in hits]
@@ -166,16 +168,16 @@ class Elasticsearch:
         search = partial(
             self._client.search, index=pattern, query=query, size=most, seq_no_primary_term=True, version=True, **WHOLE
         )
-        return [responses.hit(hit) for hit in (await self._ask(operation, search))["hits"]["hits"]]
+        return [responses.hit(hit) for hit in (await self._request(operation, search))["hits"]["hits"]]
 
     async def _bulk(self, operation: str, lines: list[Line]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for part, size in _parts(lines, self._bulk_bytes):
-            outcomes += await self._whole(operation, part, size)
+            outcomes += await self._bulk_part(operation, part, size)
         return outcomes
 
-    async def _whole(self, operation: str, lines: list[Line], size: int) -> list[Outcome]:
-        """An outcome for each line: those that were only turned away for now go into the next try, alone."""
+    async def _bulk_part(self, operation: str, lines: list[Line], size: int) -> list[Outcome]:
+        """An outcome for each line. Only lines that were rejected for the moment are sent again."""
         outcomes: list[Outcome | None] = [None] * len(lines)
 
         async def attempt() -> None:
@@ -191,41 +193,41 @@ class Elasticsearch:
                 raise responses.retryable_error(busy)
 
         try:
-            await self._patiently(operation, attempt)
+            await self._retry(operation, attempt)
         except responses.TooLarge:
             if len(lines) == 1:
                 metrics.REFUSED.inc()
-                return [responses.refused("413", "the document is larger than Elasticsearch takes")]
+                return [responses.refused("413", "the document is larger than Elasticsearch accepts")]
             middle = len(lines) // 2
             halves = lines[:middle], lines[middle:]
-            return [outcome for half in halves for outcome in await self._whole(operation, half, size)]
+            return [outcome for half in halves for outcome in await self._bulk_part(operation, half, size)]
         done = [outcome for outcome in outcomes if outcome is not None]
         metrics.REFUSED.inc(len([outcome for outcome in done if outcome.status == "refused"]))
         return done
 
     async def _send(self, operation: str, lines: Sequence[Line]) -> list[dict[str, Any]]:
-        """One bulk; what the server says of each line."""
+        """Send one bulk; the server's result for each line."""
         bulk = partial(
             self._client.bulk,
-            operations=cast(Any, [part for line in lines for part in line]),  # bytes go through as they are
+            operations=cast(Any, [part for line in lines for part in line]),  # bytes are sent unchanged
             filter_path="items.*.status,items.*.error.type,items.*.error.reason",
         )
-        answer = await self._once(operation, bulk)
+        answer = await self._request_once(operation, bulk)
         if not answer:
-            raise responses.Passing("empty-answer", "an answer without a body")
+            raise responses.Passing("empty-answer", "a response without a body")
         return [result for item in answer["items"] for result in item.values()]
 
-    async def _ask(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        """The call's answer, however long it takes; cancel to give up."""
-        return await self._patiently(operation, partial(self._once, operation, call))
+    async def _request(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The call's response. Retries until it succeeds; cancel to give up."""
+        return await self._retry(operation, partial(self._request_once, operation, call))
 
-    async def _patiently(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """What an attempt returns in the end; while Elasticsearch is down, slow or busy, it is tried again."""
+    async def _retry(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of the first successful attempt. Retries while Elasticsearch is down, slow or busy."""
 
         def describe(error: BaseException) -> tuple[str, str]:
             reason = getattr(error, "reason", "")
             metrics.BULK_RETRIES.labels(reason).inc()
-            return f"Elasticsearch does not do {operation} ({error})", reason
+            return f"Elasticsearch request failed: {operation} ({error})", reason
 
         return await until_done(
             attempt,
@@ -234,7 +236,7 @@ class Elasticsearch:
             describe=describe,
         )
 
-    async def _once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def _request_once(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """One request, timed. Raises responses.Passing, responses.TooLarge, ApiError."""
         started = time.perf_counter()
         try:
@@ -254,12 +256,12 @@ def _terms(values: Mapping[str, str | int]) -> list[dict[str, Any]]:
 
 
 def _action(operation: str, ref: Ref, options: str) -> bytes:
-    # Index names and ids are made by documents.py of nothing that JSON would escape.
+    # documents/ makes index names and ids only from characters that JSON does not escape.
     return f'{{"{operation}":{{"_index":"{ref.index}","_id":"{ref.id}"{options}}}}}'.encode()
 
 
 def _parts(lines: list[Line], most_bytes: int) -> Iterator[tuple[list[Line], int]]:
-    """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS, and the size of each."""
+    """The lines in order, in parts of at most `most_bytes` (or one line) and MAX_DOCUMENTS, with each part's size."""
     part: list[Line] = []
     size = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""Emptying ledger documents: what a platform's deletion does, and a person's request. Again and again without harm."""
+"""Emptying ledger documents, after a platform's deletion or a person's request. Idempotent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -13,34 +13,37 @@ AT_ONCE: Final = 5_000
 
 
 class Done(NamedTuple):
-    """What became of the documents that were found."""
+    """Number of documents found, by outcome."""
 
     emptied: int = 0
     empty_already: int = 0
     refused: int = 0
-    """By the store, for good."""
+    """Refused by the store. Not retried."""
 
 
 async def empty_posts(store: Store, deleted: Mapping[str, int | None]) -> Done:
-    """Empty the ledger documents with these ids, in all indices: id -> when the post was deleted, in milliseconds, if
-    that is known. What was counted stays counted: it was posted. Waits as the store does."""
-    waiting, total = dict(deleted), Done()
-    while waiting:
-        done, again = await _empty(store, await store.locate(f"{POSTS}-*", list(waiting)), waiting)
+    """Empty the ledger documents with these ids, in all indices.
+
+    `deleted`: id -> time of deletion in milliseconds, if known. Counts do not change: the post was posted. Waits while
+    the store is unavailable, as every store call does.
+    """
+    pending, total = dict(deleted), Done()
+    while pending:
+        done, changed = await _empty(store, await store.locate(f"{POSTS}-*", list(pending)), pending)
         total = Done(*(a + b for a, b in zip(total, done, strict=True)))
-        waiting = {id_: waiting[id_] for id_ in again}
+        pending = {id_: pending[id_] for id_ in changed}
     return total
 
 
 async def empty_authors(store: Store, authors: Sequence[str], at_ms: int) -> Done:
-    """Empty every ledger document that names one of these authors, by their hashes. Waits as the store does.
+    """Empty every ledger document of these authors (hashes). Waits while the store is unavailable.
 
-    What is emptied names no author any more, so this is done once none is found.
+    An emptied document no longer names its author, so the work is done when none is found.
     """
     total = Done()
     for author in authors:
         of_author: dict[str, str | int] = {"author": author}
-        while await store.newest(f"{POSTS}-*", of_author) >= 0:  # it refreshes: the search below sees everything
+        while await store.newest(f"{POSTS}-*", of_author) >= 0:  # refreshes, so the search below sees every write
             found = await store.find(f"{POSTS}-*", of_author, LATEST_MS, AT_ONCE)
             done, _ = await _empty(store, found, dict.fromkeys((each.ref.id for each in found), at_ms))
             total = total._replace(emptied=total.emptied + done.emptied)
@@ -50,10 +53,10 @@ async def empty_authors(store: Store, authors: Sequence[str], at_ms: int) -> Don
 
 
 async def _empty(store: Store, found: Sequence[Found], deleted: Mapping[str, int | None]) -> tuple[Done, list[str]]:
-    """What was done, and the ids of documents that changed meanwhile: to be read, and emptied, anew."""
+    """The result, and the ids of documents that changed meanwhile: read and empty them again."""
     bodies = [(each, ledger.emptied(each.source, deleted[each.ref.id])) for each in found]
     changes = [(each, body) for each, body in bodies if body is not None]
     outcomes = await store.amend(changes)
-    again = [each.ref.id for (each, _), outcome in zip(changes, outcomes, strict=True) if outcome.status == "conflict"]
+    changed = [each.ref.id for (each, _), result in zip(changes, outcomes, strict=True) if result.status == "conflict"]
     refused = sum(outcome.status == "refused" for outcome in outcomes)
-    return Done(len(changes) - len(again) - refused, len(found) - len(changes), refused), again
+    return Done(len(changes) - len(changed) - refused, len(found) - len(changes), refused), changed

@@ -1,4 +1,4 @@
-"""What the count agent needs of a document store: values in, values out, every call idempotent."""
+"""The document store interface of the count agent: values in, values out, every call idempotent."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
@@ -7,61 +7,61 @@ from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
 
 
 class ScanLost(Exception):
-    """The store does not know any more where a scan was, as after its restart: scan again from the beginning."""
+    """The store lost the position of a scan, for example by a restart. Scan again from the beginning."""
 
 
 class Store(Protocol):
-    """A document store with reads that see every acknowledged write.
+    """A document store. Reads see every acknowledged write.
 
-    Every call waits out a store that is down, slow or busy, and comes back only with an answer for each document, in
-    the order given: who calls does not retry. All of them may be cancelled at any time: what was written then is
-    unknown, and doing it again changes nothing.
+    Every call waits while the store is down, slow or busy, and returns only with a result for each document, in the
+    order given. Callers do not retry. Any call may be cancelled at any time: it is then unknown what was written, and
+    the call can be repeated safely.
     """
 
     async def create(self, documents: Sequence[Document]) -> list[Outcome]:
-        """Write documents that must not exist yet: `conflict` where one does."""
+        """Write documents that must not exist yet; `conflict` for one that exists."""
         ...
 
     async def put(self, documents: Sequence[Document]) -> list[Outcome]:
-        """Write documents under their external version: `conflict` where the one there has a higher version."""
+        """Write documents with their external version; `conflict` if the stored one has a higher version."""
         ...
 
     async def amend(self, changes: Sequence[tuple[Found, bytes]]) -> list[Outcome]:
-        """Replace documents that are still as they were found: `conflict` where one changed or went meanwhile."""
+        """Replace documents that did not change since they were read; `conflict` if one was changed or removed."""
         ...
 
     async def get(self, refs: Sequence[Ref]) -> list[Found | None]:
-        """Read documents; None for one that is not there, or whose index is not."""
+        """Read documents; None if the document or its index does not exist."""
         ...
 
     async def locate(self, pattern: str, ids: Sequence[str]) -> list[Found]:
         """Every document with one of these ids, in any index that matches `pattern`, in no order.
 
-        Dear: refreshes those indices first. At most 10,000 documents for any 100 ids.
+        Expensive: refreshes those indices first. At most 10,000 documents for any 100 ids.
         """
         ...
 
     async def find(self, pattern: str, values: Mapping[str, str | int], until_ms: int, most: int) -> list[Found]:
-        """At most `most` documents whose fields have these values, and whose @timestamp is `until_ms` or before.
+        """At most `most` documents with these field values and an @timestamp of `until_ms` or earlier.
 
-        Not those of the last moment: a search sees what was written before the index's last refresh.
+        Does not see the latest writes: a search sees only what was written before the index's last refresh.
         """
         ...
 
     async def newest(self, pattern: str, values: Mapping[str, str | int]) -> int:
-        """The latest @timestamp of all documents whose fields have these values, in milliseconds; -1 without any.
+        """The latest @timestamp of all documents with these field values, in milliseconds; -1 if there is none.
 
-        Dear: refreshes those indices first.
+        Expensive: refreshes those indices first.
         """
         ...
 
     async def made(self, pattern: str) -> dict[str, int]:
-        """When each index that matches `pattern` was made, in milliseconds, by name."""
+        """Creation times of the indices that match `pattern`: name -> milliseconds."""
         ...
 
     def scan(self, pattern: str, from_ms: int, to_ms: int) -> AsyncIterator[Sequence[Found]]:
-        """Every document whose @timestamp is in [from_ms, to_ms), page by page, in no order. Raises ScanLost.
+        """Every document with an @timestamp in [from_ms, to_ms), page by page, in no order. Raises ScanLost.
 
-        Dear: refreshes those indices first. What is written meanwhile is not seen.
+        Expensive: refreshes those indices first. Does not see writes made during the scan.
         """
         ...

@@ -188,7 +188,7 @@ async def test_a_document_that_is_too_large_alone_is_refused_and_the_rest_is_don
         outcomes = await put_through(proxy, day, "ab")
         assert proxy.seen == [["a", "b"], ["a"], ["b"]]
     assert [outcome.status for outcome in outcomes] == ["refused", "done"]
-    assert outcomes[0].detail == "413: the document is larger than Elasticsearch takes"
+    assert outcomes[0].detail == "413: the document is larger than Elasticsearch accepts"
     assert await counts(url, day, "ab") == [None, 1]
 
 

@@ -79,7 +79,7 @@ def test_a_notification_says_what_happened_where_since_when_and_what_to_look_at(
         "Where: campaign=metoo platform=x",
         "Since: 2017-10-15 20:02 UTC",
         "What to do: https://example.org/runbook#replyvolumespike",
-        "The rule: https://prometheus.example.org/graph",
+        "Rule: https://prometheus.example.org/graph",
     ]
 
 

@@ -102,6 +102,6 @@ def test_an_outage_of_kafka_and_one_of_elasticsearch_are_a_handful_of_lines(
         goes_away(pipeline, servers.kafka, clock, of_kafka, "Kafka")
         pipeline.advance(by=1)
         producer.pass_over()
-        does_not = r"Elasticsearch does not do [a-z]+ \(connection: Connection error\)"
+        does_not = r"Elasticsearch request failed: [a-z]+ \(connection: Connection error\)"
         goes_away(pipeline, servers.elasticsearch, clock, {worker: does_not}, "Elasticsearch")
         assert {event["log.level"] for event in producer.events()} <= {"info"}  # it knows no Elasticsearch

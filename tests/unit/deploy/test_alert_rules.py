@@ -82,7 +82,7 @@ def test_spikes_of_languages_and_regions_follow_the_same_rules_as_those_of_campa
     campaign, language, region = re.split(r"\n      # The same by (?:language|region)\.", text)
     assert language.rstrip().replace("language", "region").replace("Language", "Region") == region.rstrip()
     theirs = language.replace("campaign_language:", "campaign:").replace("campaign, language", "campaign").splitlines()
-    ours = campaign.partition("      # Gone silent")[0].splitlines()
+    ours = campaign.partition("      # Silent: ")[0].splitlines()
     rules = [line for line in ours if re.match(r" +(expr: |- record: |labels: \{part|max by|and on)", line)]
     assert len(rules) == 43
     assert [line for line in rules if line not in theirs] == [

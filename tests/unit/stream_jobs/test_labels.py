@@ -208,7 +208,7 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 
 
 def test_a_code_that_has_another_form_here_is_told_which() -> None:
-    with pytest.raises(WrongSetting, match="never tagged 'no': 'nb' is meant, perhaps"):
+    with pytest.raises(WrongSetting, match=r"never tagged 'no': did you mean 'nb'\?"):
         CampaignLabels.of(load(StreamSettings, {"HASHTIDE_METRIC_LANGUAGES": "no"}), [])
 
 

@@ -87,7 +87,7 @@ async def test_campaigns_that_cannot_be_used_change_nothing_and_the_log_says_why
     await using.reload.once()
     assert using.used == []
     assert (metric(LOADED), metric(FAILED) - failed) == (loaded, 1)
-    assert f"the campaigns are not loaded anew, those from before stay: {error}" in caplog.text
+    assert f"campaigns not reloaded, the previous ones stay in use: {error}" in caplog.text
 
 
 def test_campaigns_that_cannot_be_used_at_the_start_are_raised() -> None:
@@ -98,8 +98,8 @@ def test_campaigns_that_cannot_be_used_at_the_start_are_raised() -> None:
 def test_what_changed_is_named() -> None:
     before = Campaigns([HARBOUR, Campaign(name="a", tags=("A",)), Campaign(name="b", tags=("B",))])
     after = Campaigns([LANTERNS, HARBOUR, Campaign(name="a", tags=("A", "AA")), Campaign(name="c", tags=("C",))])
-    assert changes(before, after) == "new: c, lanterns; changed: a; gone: b"
-    assert changes(before, before) == "nothing new"
+    assert changes(before, after) == "new: c, lanterns; changed: a; removed: b"
+    assert changes(before, before) == "no changes"
 
 
 async def test_a_file_that_is_gone_leaves_the_campaigns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

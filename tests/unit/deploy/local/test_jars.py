@@ -127,7 +127,7 @@ def test_a_jar_with_another_checksum_is_refused_by_name_and_does_not_come_into_t
     mirror: Mirror, tmp_path: Path
 ) -> None:
     mirror.publish(b"abc", b"evil")
-    with pytest.raises(JarsError, match=r"two-2\.1\.jar is not the file that this version of Hashtide was made with"):
+    with pytest.raises(JarsError, match=r"two-2\.1\.jar is not the file that this version of Hashtide needs"):
         fetch_locked(LOCK, tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("two-2.1.jar"))
 
@@ -153,19 +153,19 @@ def test_a_damaged_cache_is_fetched_anew(mirror: Mirror, tmp_path: Path) -> None
 
 def test_without_network_the_error_says_what_to_do(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = http://127.0.0.1:1\n")
-    with pytest.raises(JarsError, match=r"(?s)can't fetch .*\.jar: .*name a mirror in jgo's configuration file"):
+    with pytest.raises(JarsError, match=r"(?s)can't download .*\.jar: .*set a mirror in jgo's configuration file"):
         fetch_locked(LOCK, tmp_path / "cache")
 
 
 def test_a_broken_jgo_configuration_is_named(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "jgo.conf").write_text("central = nowhere\n")
-    with pytest.raises(JarsError, match="jgo's configuration file can't be read"):
+    with pytest.raises(JarsError, match="can't read jgo's configuration file"):
         fetch_locked(LOCK, tmp_path / "cache")
 
 
 def test_a_cache_that_cant_be_written_is_named(tmp_path: Path) -> None:
     put(tmp_path / "file", b"")
-    with pytest.raises(JarsError, match=r"can't keep jars in .*file/cache: .* XDG_CACHE_HOME moves it elsewhere"):
+    with pytest.raises(JarsError, match=r"can't store jars in .*file/cache: .* Set XDG_CACHE_HOME to another folder"):
         fetch_locked(LOCK, tmp_path / "file" / "cache")
 
 

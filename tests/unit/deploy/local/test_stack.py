@@ -13,7 +13,7 @@ from deploy.local.stack import Stack, Status, down, owned, status
 
 def test_a_folder_that_holds_a_stack_already_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
-    with pytest.raises(StackError, match="holds a stack already"), owned(tmp_path):
+    with pytest.raises(StackError, match="already contains a stack"), owned(tmp_path):
         pytest.fail("started")
     assert (tmp_path / "kafka").exists()
 

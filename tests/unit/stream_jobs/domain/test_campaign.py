@@ -174,10 +174,10 @@ def test_a_folders_campaigns_are_loaded_by_file_name(tmp_path: Path) -> None:
         ('name = "Big"\ntags = ["a"]', "name: "),
         ('name = "a"\ntags = "a"', "tags: Expected `array`"),
         ('name = "a"\ntags = ["a", 5]', "tags[1]: Expected `str`"),
-        ('name = "a"\ntags = ["two words"]', "tags: 'two words' can't be a hashtag"),
-        ('name = "a"\ncounter_tags = ["1984"]', "counter_tags: '1984' can't be a hashtag"),
+        ('name = "a"\ntags = ["two words"]', "tags: 'two words' is not a valid hashtag"),
+        ('name = "a"\ncounter_tags = ["1984"]', "counter_tags: '1984' is not a valid hashtag"),
         ('name = "a"\ntags = ["a"]\nroots = ["919659438700670976"]', "roots[0]: "),
-        ('name = "a"\ntags = ["a"]\nphrases = ["!!!"]', "phrases: '!!!' must have a word"),
+        ('name = "a"\ntags = ["a"]\nphrases = ["!!!"]', "phrases: '!!!' must contain a word"),
         ('name = "a"\ntags = ["a"]\ncolour = "red"', "`colour`"),
         ('name = "a"\nphrases = ["me too"]', "must have tags or roots, or phrases with phrases_anywhere = true"),
     ],
@@ -200,7 +200,7 @@ def test_a_name_twice_a_missing_file_an_empty_folder_and_other_bytes_are_refused
         read_campaigns(tmp_path / "gone.toml")
     (tmp_path / "a.toml").write_text('name = "same"\ntags = ["a"]', encoding="utf-8")
     (tmp_path / "b.toml").write_text('name = "same"\ntags = ["b"]', encoding="utf-8")
-    with pytest.raises(WrongCampaign, match=r"b\.toml: name: 'same' is taken"):
+    with pytest.raises(WrongCampaign, match=r"b\.toml: name: 'same' is already used by another file"):
         read_campaigns(tmp_path)
     (tmp_path / "c.toml").write_bytes(b'name = "\xff"')
     with pytest.raises(WrongCampaign, match="not TOML"):
