@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo test test-secure chaos fuzz docs lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ chaos: .venv/.developing ## workers killed and frozen, servers taken away: a qua
 # FUZZ=20000: so many examples a test. ARGS='-k posts' runs a part of it. What failed is kept in .hypothesis, and tried first.
 fuzz: .venv/.developing ## hostile payloads, records and platforms, new ones each time: ten minutes; FUZZ=20000 examples a test: a night
 	HASHTIDE_FUZZ=$(or $(FUZZ),1000) $(BIN)/pytest -k fuzz tests/abuse $(ARGS)
+
+docs: .venv/.developing ## check what the documentation names: links, commands, targets, paths, settings
+	$(BIN)/python -m tests.docs_check
 
 lint: .venv/.developing ## ruff, ruff format, mypy --strict, tests included
 	$(BIN)/ruff check
