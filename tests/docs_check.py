@@ -38,7 +38,7 @@ _SETTING: Final = re.compile(r"(?<!\w)HASHTIDE_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_*…
 _METRIC: Final = re.compile(r"(?<![\w:])hashtide_[a-z_]+_(?:total|seconds|records|messages|partitions)(?![\w])")
 _TARGET: Final = re.compile(r"^([.\w/-]+):(?!=)", re.MULTILINE)
 _COMMAND: Final = re.compile(
-    r"(?:^|[;|]\s*|&&\s*|\|\|\s*|\$\(|(?<=\s)--\s+)(?:[$>]\s+)?(?:[A-Z_]+=\S*\s+)*(hashtide|make|python3? -m)(?=\s)"
+    r"(?:^|[;|]\s*|&&\s*|\|\|\s*|\$\(|(?<=\s)--\s+)(?:[$>]\s+)?(?:[A-Z_]+=\S*\s+)*(hashtide|make|python3? -m)(?= \S)"
 )
 _END: Final = re.compile(r"\s+#|\s{2,}|\s+(?:[|&<>;]|\|\||&&)|[;)]|&&|\s→")
 
@@ -214,7 +214,7 @@ def _path(word: str, root: Path) -> Iterator[str]:
     word = word.partition("::")[0]
     if word.split("/")[0] not in FOLDERS or "/" not in word or "…" in word or "..." in word or word in YOURS:
         return
-    pattern = re.sub(r"\b[A-Z]{3,}\b(?!\.md)", "*", word.rstrip("/."))
+    pattern = re.sub(r"(?<![A-Za-z])[A-Z]{3,}(?![A-Za-z])(?!\.md)", "*", word.rstrip("/."))
     if not (root / word).exists() and not ("*" in pattern and list(root.glob(pattern))):
         yield f"`{word}`: no such file"
 
