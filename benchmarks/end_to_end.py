@@ -2,10 +2,10 @@
 
 Two parts. *Product*: posts.raw -> enrich -> posts.enriched -> count -> Elasticsearch by a real `hashtide worker`, and
 by the same worker without the writes of its ledger; timed from outside, from the moment when its partitions are
-assigned to the last commit. *Contest*: a cheap job (benchmarks/harness/job.py) in place of the tagging, the same one for every
-contestant, from the first record in hand to the last one counted, and then until Elasticsearch has every count. One
-process each, on one core, and Kafka and Elasticsearch on the others; or, with `--any-core`, all of them on any core, as
-processes usually run. Contestants alternate, for several rounds.
+assigned to the last commit. *Contest*: a cheap job (benchmarks/harness/job.py) instead of the tagging, the same for
+every contestant, from the first record in hand to the last one counted, and then until Elasticsearch has every count.
+One process each, on one core, and Kafka and Elasticsearch on the others; or, with `--any-core`, all of them on any
+core, as processes usually run. Contestants alternate, for several rounds.
 """
 
 import statistics

@@ -6,13 +6,10 @@ still knows the post, so that nothing that is replayed brings it back.
 """
 
 import asyncio
-import logging
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from kafka import TopicPartition
 
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.names import POSTS, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
@@ -22,20 +19,17 @@ from hashtide.errors import HashtideError
 from hashtide.identity import Keys, Pseudonyms, hash_author, load_keys
 from hashtide.kafka import topics
 from hashtide.kafka.offsets import Offsets
+from hashtide.settings import PipelineSettings
+from operations.terminal import ProgressCallback
+from operations.workers import wait_until_handled
 from stream_jobs.documents.ledger import Ledger
 from stream_jobs.enriched import DeletedPost
 from stream_jobs.settings import StreamSettings
 from stream_jobs.store.elasticsearch import Elasticsearch
 from stream_jobs.store.emptying import Done, empty_authors, empty_posts
 
-log = logging.getLogger(__name__)
-
 NO_WORKER_S: Final = 30.0
-LOOK_EVERY_S: Final = 0.5
 LIVES: Final = 1_000
-
-ProgressCallback = Callable[[int, int], None]
-"""Told of progress: so many messages of so many are handled."""
 
 
 class NotEmptied(HashtideError):
@@ -138,26 +132,10 @@ def _lives(at: Where) -> list[str]:
     return [bucket["key"] for bucket in answer.get("aggregations", {}).get("lives", {}).get("buckets", ())]
 
 
-def _wait(settings: StreamSettings, show: ProgressCallback, patience_s: float) -> int:
+def _wait(settings: PipelineSettings, show: ProgressCallback, patience_s: float) -> int:
     """Wait until the workers have handled what Kafka holds now, or do not move on for so long; how much is left."""
     with Offsets(settings) as offsets:
         for topic in (POSTS_RAW, POSTS_ENRICHED):  # in this order: what is in the first comes into the second
-            ends = offsets.ends(topic)
-            total = least = _left(offsets, topic, ends)
-            moved = time.monotonic()
-            while left := _left(offsets, topic, ends):
-                show(total - left, total)
-                if left < least:
-                    least, moved = left, time.monotonic()
-                elif time.monotonic() - moved > patience_s:
-                    return sum(_left(offsets, each, offsets.ends(each)) for each in (POSTS_RAW, POSTS_ENRICHED))
-                log.info("waiting for the workers: %s messages of %s to go", f"{left:,}", topic)
-                time.sleep(LOOK_EVERY_S)
+            if wait_until_handled(offsets, topic, offsets.ends(topic), patience_s=patience_s, show=show):
+                return offsets.behind(POSTS_RAW) + offsets.behind(POSTS_ENRICHED)
     return 0
-
-
-def _left(offsets: Offsets, topic: str, ends: Mapping[TopicPartition, int]) -> int:
-    """How many messages before `ends` are there and not handled; of what was never committed, the first is the oldest
-    that the topic still has."""
-    begins, committed = offsets.begins(topic), offsets.committed(topic)
-    return sum(max(0, end - max(begins[at], committed.get(at, 0))) for at, end in ends.items())

@@ -17,6 +17,9 @@ _encode = msgspec.json.Encoder().encode
 
 _JOINERS = "\u200c\u200d"
 
+ProgressCallback = Callable[[int, int], None]
+"""Called with how many of how many are done."""
+
 NUMBERS = frozenset({"count", "counted", "ledger", "letters", "bytes", "documents", "peak"})
 
 
@@ -70,7 +73,7 @@ def print_json(value: object) -> None:
 
 
 @contextlib.contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str) -> Iterator[ProgressCallback]:
     """A bar on stderr, where that is a terminal. Call what it gives with how much of how many is done."""
     from rich.console import Console
     from rich.progress import Progress

@@ -1,9 +1,8 @@
 """`hashtide verify`: the count documents held against the ledger, hour by hour, and mended where they differ."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,22 +17,19 @@ from hashtide.errors import HashtideError
 from hashtide.kafka import topics
 from hashtide.kafka.clients import connect
 from hashtide.kafka.offsets import Offsets
+from hashtide.times import HOUR_MS
+from operations.terminal import ProgressCallback
+from operations.workers import wait_until_handled
 from stream_jobs.domain.windows import WINDOW_MS, day
 from stream_jobs.enriched import Recount, encode
 from stream_jobs.recount import Difference, tally
 from stream_jobs.settings import StreamSettings
 from stream_jobs.store.elasticsearch import Elasticsearch
 
-log = logging.getLogger(__name__)
-
-HOUR_MS = 3_600_000
 LOOK_AGAIN_AFTER_S = 3.0
 NO_WORKER_S = 30.0
 SENT_S = 60.0
 HOURS_AT_ONCE = 5_000
-
-ProgressCallback = Callable[[int, int], None]
-"""Told of progress: so many hours of so many are done."""
 
 
 class NotMended(HashtideError):
@@ -150,19 +146,10 @@ def _order(settings: StreamSettings, windows: Iterable[tuple[int, int]]) -> None
         raise NotMended(f"Kafka did not take the orders to count again: {error!r}") from error
     finally:
         producer.close()
-    last = {TopicPartition(record.topic, record.partition): record.offset for record in records}
+    ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
     with Offsets(settings) as offsets:
-        moved, before = time.monotonic(), -1
-        while True:
-            committed = offsets.committed(POSTS_ENRICHED)
-            if all(committed.get(partition, 0) > offset for partition, offset in last.items()):
-                return
-            if sum(committed.values()) != before:
-                moved, before = time.monotonic(), sum(committed.values())
-            elif time.monotonic() - moved > NO_WORKER_S:
-                raise NotMended(
-                    f"the workers of group {settings.group} do not move on, {offsets.members()} are there: "
-                    "the orders to count again wait in posts.enriched, and are carried out once a worker runs"
-                )
-            log.info("waiting for the workers: %s records to go", f"{offsets.behind(POSTS_ENRICHED):,}")
-            time.sleep(0.5)
+        if wait_until_handled(offsets, POSTS_ENRICHED, ends, patience_s=NO_WORKER_S):
+            raise NotMended(
+                f"the workers of group {settings.group} do not move on, {offsets.members()} are there: "
+                "the orders to count again wait in posts.enriched, and are carried out once a worker runs"
+            )

@@ -1,6 +1,6 @@
 """How far everything is: the ends of topics, and what the workers have committed. Reads only, joins no group."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
@@ -8,6 +8,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import GroupIdNotFoundError, KafkaError
 
 from hashtide.kafka.clients import connect
+from hashtide.kafka.lag import lag
 from hashtide.settings import PipelineSettings
 
 
@@ -28,23 +29,22 @@ class Offsets:
 
     def ends(self, topic: str) -> dict[TopicPartition, int]:
         """For each partition the offset that the next record will have."""
-        partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
-        return dict(self._consumer.end_offsets(partitions))
+        return dict(self._consumer.end_offsets(self._partitions(topic)))
 
     def begins(self, topic: str) -> dict[TopicPartition, int]:
         """For each partition the first offset that it still has, or would have."""
-        partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]
-        return dict(self._consumer.beginning_offsets(partitions))
+        return dict(self._consumer.beginning_offsets(self._partitions(topic)))
 
     def committed(self, topic: str) -> dict[TopicPartition, int]:
         """What the workers' group has committed of a topic; a partition without a commit is not there."""
         found = self._of_group(self._admin.list_group_offsets) or {}
         return {partition: committed.offset for partition, committed in found.items() if partition.topic == topic}
 
-    def behind(self, topic: str) -> int:
-        """Records of a topic that the workers have not committed: the lag."""
-        committed = self.committed(topic)  # first: it may grow meanwhile, and so may the ends
-        return sum(max(0, end - committed.get(partition, 0)) for partition, end in self.ends(topic).items())
+    def behind(self, topic: str, ends: Mapping[TopicPartition, int] | None = None) -> int:
+        """The lag of the workers: records of a topic that they have not handled; with `ends`, of those before these."""
+        committed, begins = self.committed(topic), self.begins(topic)  # first: they may grow meanwhile, as the ends do
+        ends = self.ends(topic) if ends is None else ends
+        return sum(lag(begins[partition], end, committed.get(partition)) for partition, end in ends.items())
 
     def members(self) -> int:
         """How many workers are in the group."""
@@ -67,3 +67,6 @@ class Offsets:
         while any(self._consumer.position(partition) < end for partition, end in ends.items()):
             for records in self._consumer.poll(timeout_ms=500).values():
                 yield from records
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic) or ()]

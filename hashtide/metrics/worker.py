@@ -5,6 +5,7 @@ from typing import get_args
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from hashtide.contract.messages import Origin
+from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.contract.reasons import Reason
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each of a counter, which nobody reads
@@ -158,7 +159,7 @@ def begin() -> None:
         DUPLICATES.labels(by)
     for origin in get_args(Origin):
         LATE.labels(origin)
-    for topic in ("posts.raw", "posts.enriched"):
+    for topic in (POSTS_RAW, POSTS_ENRICHED):
         BATCHES_LET_GO.labels(topic)
     for why in ("connection", "timeout", "blocked", "shards", "status-429", "status-503", "item-429", "item-503"):
         BULK_RETRIES.labels(why)

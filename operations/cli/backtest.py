@@ -10,7 +10,7 @@ import msgspec
 from hashtide.elasticsearch.client import connection
 from hashtide.extras import require
 from hashtide.settings import load
-from hashtide.times import iso
+from hashtide.times import DAY_MS, iso
 from operations.backtest import history
 from operations.backtest.history import STEP_MS, TimeSeries, WrongSeries
 from operations.backtest.run import CAMPAIGN, LANGUAGE, REGION, RULES
@@ -97,7 +97,7 @@ def backtest(
             for each in result.alerts
         ],
     )
-    days = (result.to_ms - result.from_ms + STEP_MS) / 86_400_000
+    days = (result.to_ms - result.from_ms + STEP_MS) / DAY_MS
     click.echo(f"{len(result.alerts):,} alerts in {days:.1f} days, {samples:,} counts of 5 minutes")
     if picture is not None:
         click.echo(f"drawn into {picture}", err=True)

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from hashtide.kafka.lag import lag
+
 
 class File(msgspec.Struct, frozen=True):
     """A file that a setting names."""
@@ -128,7 +130,7 @@ class PartitionProgress(msgspec.Struct, frozen=True):
     @property
     def behind(self) -> int:
         """Records not handled yet."""
-        return max(0, self.end - max(self.committed or 0, self.beginning))
+        return lag(self.beginning, self.end, self.committed)
 
     @property
     def lost(self) -> int:

@@ -18,7 +18,7 @@ from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch.client import connection
 from hashtide.errors import HashtideError
 from hashtide.metrics import retention as metrics
-from hashtide.times import DAY_MS
+from hashtide.times import DAY_MS, HOUR_MS
 from operations.retention.enforce import RetentionReport, enforce
 from operations.retention.rules import RetentionPolicy
 from operations.settings import OperationsSettings
@@ -27,7 +27,7 @@ from stream_jobs.transport.app import BatchApp
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 10.0
-AGAIN_AFTER_MS: Final = 3_600_000
+AGAIN_AFTER_MS: Final = HOUR_MS
 
 
 def register() -> None:

@@ -19,6 +19,7 @@ from hashtide.contract import names
 from hashtide.contract.names import CANARIES, INGEST_GAPS
 from hashtide.elasticsearch.client import Where, connect_async
 from hashtide.errors import HashtideError
+from hashtide.times import HOUR_MS
 from operations.retention import rules
 from operations.retention.rules import RetentionPolicy
 
@@ -31,7 +32,7 @@ ABOVE_OTHERS: Final = 1_000
 
 REQUEST_TIMEOUT_S: Final = 60.0
 AT_ONCE: Final = 1_000
-CLOCKS_DIFFER_MS: Final = 3_600_000
+CLOCKS_DIFFER_MS: Final = HOUR_MS
 
 
 class NothingDropped(HashtideError):
@@ -100,7 +101,7 @@ async def _check_clock(client: AsyncElasticsearch, now_ms: int) -> None:
     answer = await client.nodes.stats(node_id="_local", metric="breaker", filter_path="nodes.*.timestamp")
     for node in answer.body["nodes"].values():
         if abs(node["timestamp"] - now_ms) > CLOCKS_DIFFER_MS:
-            hours = abs(node["timestamp"] - now_ms) / 3_600_000
+            hours = abs(node["timestamp"] - now_ms) / HOUR_MS
             raise NothingDropped(
                 f"the clocks of this machine and of Elasticsearch differ by {hours:,.1f} h: set them right. "
                 "Nothing was dropped"

@@ -5,8 +5,9 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from hashtide.times import MINUTE_MS
 from operations.watch.names import Dimension, name
-from operations.watch.periods import MINUTE_MS, Period, Span, is_live
+from operations.watch.periods import Period, Span, is_live
 from operations.watch.spikes import BIN_MS, Bins, Driver, Spike, usual
 from stream_jobs.domain.windows import WINDOW_MS, Status
 

@@ -4,6 +4,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
+from hashtide.times import DAY_MS, HOUR_MS, MINUTE_MS
 from stream_jobs.domain.windows import WINDOW_MS
 
 Span = Literal["15m", "1h", "6h", "48h", "all"]
@@ -11,9 +12,6 @@ Span = Literal["15m", "1h", "6h", "48h", "all"]
 
 SPANS: Final[tuple[Span, ...]] = get_args(Span)
 
-MINUTE_MS: Final = WINDOW_MS
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
 
 LENGTHS_MS: Final[dict[Span, int]] = {"15m": 15 * MINUTE_MS, "1h": HOUR_MS, "6h": 6 * HOUR_MS, "48h": 48 * HOUR_MS}
 

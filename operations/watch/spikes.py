@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from operations.watch.periods import DAY_MS, HOUR_MS, MINUTE_MS
+from hashtide.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 BIN_MS: Final = 5 * MINUTE_MS
 LOOK_BACK_MS: Final = 2 * DAY_MS

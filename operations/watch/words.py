@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from hashtide.times import DAY_MS, MINUTE_MS
 from operations.watch.feed import Known
 from operations.watch.model import Ask, GapMark, Rate, Seen, TopRow, View
 from operations.watch.names import Dimension, shown
-from operations.watch.periods import DAY_MS, MINUTE_MS, Span, duration, step_name
+from operations.watch.periods import Span, duration, step_name
 from operations.watch.spikes import BIN_MS, TIMES, Driver, Spike
 from stream_jobs.domain.windows import WINDOW_MS
 

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
+from hashtide.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from producers.synthetic.crowd import SLOTS, SNOWFLAKE_EPOCH_MS, Crowd, Draw, NativePost, moments
 
 SNOWFLAKE_END_MS: Final = SNOWFLAKE_EPOCH_MS + (1 << 41)  # in 2080: 63 bits hold no more
@@ -27,9 +28,6 @@ UNRELATED_EVERY: Final = 50
 MALFORMED: Final = ("error page", "half a line", "no post", "no id", "no time", "far future", "before 2006")
 """The kinds of malformed lines. A run has them in turn."""
 
-SECOND_MS: Final = 1000
-MINUTE_MS: Final = 60 * SECOND_MS
-HOUR_MS: Final = 60 * MINUTE_MS
 
 _encode = msgspec.json.Encoder().encode
 

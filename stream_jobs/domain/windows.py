@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
-from hashtide.times import DAY_MS
+from hashtide.times import DAY_MS, MINUTE_MS
 
-WINDOW_MS = 60_000
+WINDOW_MS: Final = MINUTE_MS
 
 
 Status = Literal["provisional", "final", "corrected"]

@@ -18,6 +18,7 @@ from faust.types.tuples import ConsumerMessage
 
 from hashtide.contract.messages import CANARY_KEY
 from hashtide.kafka.backoff import patch_backoff
+from hashtide.kafka.lag import lag
 from hashtide.settings import Common
 from stream_jobs.transport.batch import Batch
 
@@ -86,6 +87,15 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 size += sum([record.serialized_value_size for record in records])
         return fetched
 
+    def fetch_position(self, tp: TP) -> int | None:
+        """From where a partition is read on; None until that is known. Where nothing was committed, the beginning."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        return state.position if state.has_valid_position else None
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # With nothing left to commit (all revoked meanwhile) aiokafka would raise, and the worker would crash.
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -138,15 +148,18 @@ class BatchConsumer(driver.Consumer):
         pass
 
     def lag(self) -> dict[TP, int]:
-        """For each partition of ours the records not yet handled, as far as the last fetch knew."""
+        """For each partition of ours the records not yet handled, as far as the last fetch knew.
+
+        A partition is missing until it is known from where it is read.
+        """
         behind = {}
         for tp in self.assignment():
             end, held = self.highwater(tp), self._held[tp]
             following = cast(Batch, held[0].value).records[0].offset if held else self._next.get(tp)
             if following is None:
-                following = self._committed_offset[tp] or 0
-            if end is not None:
-                behind[tp] = max(0, end - following)
+                following = cast(BatchThread, self._thread).fetch_position(tp)
+            if end is not None and following is not None:
+                behind[tp] = lag(following, end, None)
         return behind
 
     def waited_s(self, tp: TP, now_s: float) -> float:
