@@ -30,7 +30,7 @@ YOURS: Final = frozenset({"deploy/kubernetes/overlays/mine"})
 """Paths that a page tells its reader to create."""
 
 _FENCE: Final = re.compile(r"^\s*(```|~~~)")
-_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n\s*\n).)+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK: Final = re.compile(r"!?\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE)
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
 _PAGE: Final = re.compile(r"(?<![\w/(.#-])docs/[\w/-]+\.md(?:#[\w-]+)?")
@@ -68,12 +68,24 @@ def pages(root: Path) -> list[Path]:
 
 def check(page: Path, root: Path = ROOT) -> list[Problem]:
     """What is wrong with a page, in its order. Reads the page and what it links to."""
-    problems = []
-    for line in _lines(page.read_text(encoding="utf-8")):
-        found = dict.fromkeys(_links(line, page, root))
-        found |= dict.fromkeys(_words(line, page, root))
-        problems += [Problem(page.relative_to(root), line.number, what) for what in found]
-    return problems
+    found: list[Problem] = []
+
+    def note(number: int, problems: Iterator[str]) -> None:
+        found.extend(Problem(page.relative_to(root), number, what) for what in problems)
+
+    lines = list(_lines(page.read_text(encoding="utf-8")))
+    for line in lines:
+        note(line.number, _names(line.text, page, root))
+        if line.is_code:
+            note(line.number, _commands(line.text.strip(), root, is_span=False))
+    # Spans and links may go over the end of a line, so what is no code is read as a whole.
+    prose = "\n".join("" if line.is_code else line.text for line in lines)
+    for span in _SPAN.finditer(prose):
+        note(prose.count("\n", 0, span.start()) + 1, _span(" ".join(span[2].split()), root))
+    without_spans = _SPAN.sub(lambda span: re.sub("[^\n]", " ", span[0]), prose)
+    for link in _LINK.finditer(without_spans):
+        note(prose.count("\n", 0, link.start()) + 1, _link(link[1] or link[2], page, root))
+    return sorted(dict.fromkeys(found), key=lambda problem: problem.line)
 
 
 def command_problem(words: str) -> str | None:
@@ -135,21 +147,16 @@ def _lines(text: str) -> Iterator[_Line]:
         if _FENCE.match(raw):
             fenced = not fenced
             before = _Line(number, "", is_code=False)
+            yield before
             continue
         indented = raw.startswith("    ") and (before.is_code or not before.text.strip())
         before = _Line(number, raw, is_code=fenced or indented)
         yield before
 
 
-def _links(line: _Line, page: Path, root: Path) -> Iterator[str]:
-    if line.is_code:
-        return
-    targets = [first or second for first, second in _LINK.findall(_SPAN.sub("", line.text))]
-    for target in targets:
-        if not re.match(r"[a-z]+:", target):
-            yield from _broken(target, page.parent, page, root)
-    for named in _PAGE.findall(line.text):
-        yield from _broken(named, root, page, root)
+def _link(target: str, page: Path, root: Path) -> Iterator[str]:
+    if not re.match(r"[a-z]+:", target):
+        yield from _broken(target, page.parent, page, root)
 
 
 def _broken(target: str, base: Path, page: Path, root: Path) -> Iterator[str]:
@@ -163,18 +170,23 @@ def _broken(target: str, base: Path, page: Path, root: Path) -> Iterator[str]:
         yield f"link to {target}: no such heading"
 
 
-def _words(line: _Line, page: Path, root: Path) -> Iterator[str]:
-    for text in [line.text] if line.is_code else [span for _, span in _SPAN.findall(line.text)]:
-        yield from _commands(text.strip(), root, is_span=not line.is_code)
-        if not line.is_code and not text.startswith("kubectl "):  # whose deploy/NAME is a Deployment
-            for word in text.split():
-                yield from _path(word.strip(",;:()'\""), root)
-    for name in _SETTING.findall(line.text):
+def _names(text: str, page: Path, root: Path) -> Iterator[str]:
+    """Pages, settings and metrics, wherever they are named."""
+    for named in _PAGE.findall(text):
+        yield from _broken(named, root, page, root)
+    for name in _SETTING.findall(text):
         if name not in _settings() | OF_TESTS:
             yield f"{name} is not a setting"
-    for name in _METRIC.findall(line.text):
+    for name in _METRIC.findall(text):
         if name not in _metrics():
             yield f"{name} is not a metric"
+
+
+def _span(text: str, root: Path) -> Iterator[str]:
+    yield from _commands(text, root, is_span=True)
+    if not text.startswith("kubectl "):  # whose deploy/NAME is a Deployment
+        for word in text.split():
+            yield from _path(word.strip(",;:()'\""), root)
 
 
 def _commands(text: str, root: Path, *, is_span: bool) -> Iterator[str]:

@@ -59,6 +59,8 @@ def test_what_exists_is_no_problem(root: Path, text: str) -> None:
         ("[other](docs/other.md#twice-2)", "link to docs/other.md#twice-2: no such heading"),
         ("# Here\n[above](#there)", "link to #there: no such heading"),
         ("see docs/another.md", "link to docs/another.md: no such file"),
+        ("[a text over\ntwo lines](docs/another.md)", "link to docs/another.md: no such file"),
+        ("`hashtide\nnothing`", "`hashtide nothing`: hashtide: there is no command 'nothing'"),
         ("[out](../elsewhere)", "link to ../elsewhere: no such file"),
         ("`hashtide nothing`", "`hashtide nothing`: hashtide: there is no command 'nothing'"),
         ("`hashtide dlq list|burn`", "`hashtide dlq list|burn`: hashtide dlq: there is no command 'burn'"),
