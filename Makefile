@@ -5,7 +5,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-secure chaos fuzz docs lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo test test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ chaos: .venv/.developing ## workers killed and frozen, servers taken away: a qua
 fuzz: .venv/.developing ## hostile payloads, records and platforms, new ones each time: ten minutes; FUZZ=20000 examples a test: a night
 	HASHTIDE_FUZZ=$(or $(FUZZ),1000) $(BIN)/pytest -k fuzz tests/abuse $(ARGS)
 
+.PHONY: docs
 docs: .venv/.developing ## check what the documentation names: links, commands, targets, paths, settings
 	$(BIN)/python -m tests.docs_check
 
