@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-integration test-secure chaos fuzz lint format quality metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
+.PHONY: help demo check test test-integration test-secure chaos fuzz lint format quality docs metrics bench kibana kubernetes screenshots constraints lock audit sbom wheel clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ chaos: .venv/.developing ## kill and freeze workers, take servers away; not part
 # FUZZ=20000: examples per test. ARGS='-k posts' runs a part. Failures are kept in .hypothesis and tried first.
 fuzz: .venv/.developing ## try new hostile payloads, records and platforms: 10 minutes; FUZZ=20000: a night
 	HASHTIDE_FUZZ=$(or $(FUZZ),1000) $(BIN)/pytest -k fuzz tests/abuse $(ARGS)
+
+
+docs: .venv/.developing ## check what the documentation names: links, commands, targets, paths, settings
+	$(BIN)/python -m tests.docs_check
 
 lint: .venv/.developing ## run ruff, ruff format, mypy --strict and import-linter, tests included
 	$(BIN)/ruff check
