@@ -30,6 +30,7 @@ from stream_jobs.store.elasticsearch import Elasticsearch
 from tests.conftest import needs
 from tests.fakes.unruly import Unruly, answers, in_background, lets_in
 
+PACKAGES = ("hashtide", "producers", "stream_jobs", "operations", "deploy")
 ROOT = Path(__file__).parents[2]
 API_KEY = "dXNlcjpzM2NyM3Qta2V5LW5vYm9keS1zZWVz"
 PASSWORD = "pa:ss wörd-nobody-sees"
@@ -229,7 +230,7 @@ def test_the_product_connects_by_its_settings_alone() -> None:
     """A bare URL has no login: only what prints it, and what runs the embedded stack, may take it from the settings."""
 
     def containing(pattern: str) -> set[str]:
-        files = (path for name in ("stream_jobs", "producers", "deploy") for path in (ROOT / name).rglob("*.py"))
+        files = (path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
         return {str(path.relative_to(ROOT)) for path in files if re.search(pattern, path.read_text())}
 
     taking = containing(r"(settings|environ\))\.elasticsearch\b")

@@ -10,6 +10,7 @@ import pytest
 from elasticsearch import ApiError
 from prometheus_client import REGISTRY
 
+from hashtide import retry
 from hashtide.elasticsearch import session
 from hashtide.elasticsearch.values import Document, Outcome, Ref
 from stream_jobs.store import elasticsearch
@@ -32,7 +33,7 @@ DONE, CONFLICT = Outcome("done"), Outcome("conflict")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, clean: None) -> None:
     """Waits are short: what is tested is that they end."""
-    monkeypatch.setattr(elasticsearch, "MAX_WAIT_S", 0.01)
+    monkeypatch.setattr(retry, "MAX_WAIT_S", 0.01)
 
 
 def documents(day: str, ids: Sequence[str], version: int = 0, count: int = 1) -> list[Document]:
