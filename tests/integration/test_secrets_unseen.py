@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import psutil
@@ -85,6 +86,14 @@ class Secure:
         self.seen.texts += [done.stdout, done.stderr]
         return done
 
+    def examined(self) -> Any:
+        """What doctor finds once it can check everything: on a busy machine a check may run out of time."""
+        for _ in range(5):
+            found = json.loads(self.run("doctor", "--json").stdout)
+            if found["counts"]["not checked"] == 0:
+                return found
+        raise AssertionError(found)
+
     @property
     def secrets(self) -> list[str]:
         """All of them."""
@@ -115,7 +124,7 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
             safe.run("produce", "file", "-", "--jobs", "2", stdin=POSTS, given=safe.kafka.login("PLAIN"))
             pipeline.settle(2)
             seen.texts.append(metrics := urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read())
-            doctor = safe.run("doctor", "--json")
+            told = safe.examined()
             worker.terminate()
             assert worker.wait(120) == 0, pipeline.log()
         counts = safe.run("counts", "--json", given=safe.elasticsearch.login("user", "ca"))
@@ -125,8 +134,7 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
     assert b'"total":2,' in counts.stdout
     assert verified.stdout == b"2 posts in the ledger, 0 of them deleted: 0 counts differ\n"
     assert letters.stdout.endswith(b"total 1\n")
-    told = json.loads(doctor.stdout)
-    assert (told["counts"]["wrong"], told["counts"]["not checked"]) == (0, 0)
+    assert told["counts"]["wrong"] == 0
     says = {each["check"]: each["says"] for each in told["checks"]}
     assert says["kafka connection"] == f"{pipeline.settings.kafka} answers"
     assert says["elasticsearch connection"].endswith(" answers, login by HASHTIDE_ELASTICSEARCH_API_KEY_FILE")
@@ -134,7 +142,7 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
     seen.texts += [pipeline.log().encode(), safe.kafka.server.log.read_bytes()]
     assert "DEBUG" in pipeline.log()
     assert b"hashtide_" in metrics
-    for process in ("kafka.Kafka", "operations.cli.main worker", "operations.cli.main doctor"):
+    for process in ("kafka.Kafka", "operations.cli worker", "operations.cli doctor"):
         assert any(process in line for line in seen.command_lines), process
     assert seen.secrets(safe.secrets) == []
 

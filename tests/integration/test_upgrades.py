@@ -96,8 +96,8 @@ def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=ENDS_S) == 0, pipeline.log()
     log = pipeline.log()  # whole, now that the worker has ended
-    assert f"those from before stay: {folder}/broken.toml: tags: Expected `array`" in log
-    assert "the campaigns are loaded anew: new: lanterns" in log
+    assert f"the previous ones stay in use: {folder}/broken.toml: tags: Expected `array`" in log
+    assert "campaigns reloaded: new: lanterns" in log
 
     sums = pipeline.sums()
     assert {(k[0], k[2], n) for k, n in sums.items() if k[0] == "reply-volume"} == {

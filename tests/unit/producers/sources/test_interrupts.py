@@ -63,7 +63,7 @@ def test_handlers_are_put_back() -> None:
 
 
 def test_sighup_ends_a_run_too_unless_it_was_ignored_before() -> None:
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, it is ignored
     try:
         with Interrupts() as interrupts:
             os.kill(os.getpid(), signal.SIGHUP)
