@@ -1,11 +1,11 @@
 """Posts per second through the whole pipeline, and the same job on other systems: `python -m benchmarks.end_to_end`.
 
-Two parts. *Product*: posts.raw -> enrich -> posts.enriched -> count -> Elasticsearch with a real `hashtide worker`, and
-with the same worker without ledger writes. Timed from outside, from the assignment of its partitions to the last
-commit. *Contest*: a cheap job (benchmarks/harness/job.py) instead of the tagging, the same for all contestants. Timed
-from the first record received to the last one counted, and then until Elasticsearch has all counts. Each contestant is
-one process on one core, with Kafka and Elasticsearch on the others; with `--any-core`, all on any core, as processes
-usually run. Contestants alternate, for several rounds.
+Two parts. *Product*: posts.raw -> enrich -> count -> Elasticsearch with a real `hashtide worker`, and with the same
+worker without ledger writes. Timed from outside, from the assignment of its partitions to the last commit. *Contest*: a
+cheap job (benchmarks/harness/job.py) instead of the tagging, the same for all contestants. Timed from the first record
+received to the last one counted, and then until Elasticsearch has all counts. Each contestant is one process on one
+core, with Kafka and Elasticsearch on the others; with `--any-core`, all on any core, as processes usually run.
+Contestants alternate, for several rounds.
 """
 
 import statistics
@@ -27,15 +27,12 @@ from benchmarks.product import NO_LEDGER, WORKER, Drained, drain, produce_campai
 from producers.synthetic.campaign import plan
 
 PART, ANY_CORE, PRODUCT, CONTEST = "end to end", "end to end, on any core", "product", "contest"
-BARE = (
-    Contestant("bare aiokafka loop, one hop", "contest.bare"),
-    Contestant("bare aiokafka loop, two hops", "contest.bare_two_hops"),
-)
+BARE = Contestant("bare aiokafka loop", "contest.bare")
 LARGE = {"HASHTIDE_FETCH_BYTES": str(2 << 20), "HASHTIDE_CACHED_COUNTS": "200000"}
 """Large batches and all counts in memory, as for the other systems."""
 OURS = (
-    Contestant("hashtide, two hops", "ours contest", variables=LARGE),
-    Contestant("hashtide, two hops, memory", "ours counting", variables=LARGE),
+    Contestant("hashtide", "ours contest", variables=LARGE),
+    Contestant("hashtide, memory", "ours counting", variables=LARGE),
 )
 PEERS = (
     Contestant("stock Faust, agent", "contest.faust_agent", share=0.3),
@@ -43,9 +40,12 @@ PEERS = (
 )
 
 
-def measure(posts: int, rounds: int, *, peers: bool = False, any_core: bool = False, only: str = "") -> list[Row]:
-    """Measure both parts. `only`: contestants and parts whose names contain this. Blocks for minutes."""
-    contestants = [c for c in (*BARE, *OURS, *PEERS) if only in c.name]
+def measure(
+    posts: int, rounds: int, *, hours: int = streams.HOURS, peers: bool = False, any_core: bool = False, only: str = ""
+) -> list[Row]:
+    """Measure both parts. `hours`: the time span of the product's posts. `only`: contestants and parts whose names
+    contain this. Blocks for minutes."""
+    contestants = [c for c in (BARE, *OURS, *PEERS) if only in c.name]
     failures: dict[str, str] = {}
     if peers:
         made, failures = environments.contestants(only)
@@ -53,29 +53,29 @@ def measure(posts: int, rounds: int, *, peers: bool = False, any_core: bool = Fa
     with servers(any_core=any_core) as them:
         them.setup(partitions=str(PARTITIONS))
         run(them, Field(them), OURS[0], posts // 4)  # not measured: warms up the servers' JVMs
-        product = _product(them, posts, rounds) if only in PRODUCT else []
+        product = _product(them, posts, rounds, hours) if only in PRODUCT else []
         return product + _contest(them, posts, rounds, contestants, failures)
 
 
-def how(any_core: bool = False) -> str:
+def how(any_core: bool = False, hours: int = streams.HOURS) -> str:
     """How the figures were measured, for the document."""
-    if any_core:
-        return f"All processes on any core; {PARTITIONS} partitions."
     others = ", ".join(map(str, other_cores()))
-    return f"Workers on core {WORKER_CORE}, Kafka and Elasticsearch on core {others}; {PARTITIONS} partitions."
+    pinned = f"Workers on core {WORKER_CORE}, Kafka and Elasticsearch on core {others}"
+    where = "All processes on any core" if any_core else pinned
+    return f"{where}; {PARTITIONS} partitions; product: posts of {hours} h."
 
 
-def _product(them: Servers, posts: int, rounds: int) -> list[Row]:
-    say(f"filling posts.raw with {posts:,} posts")
-    produce_campaign(them, posts, streams.SEED)
-    known = plan(posts, streams.SEED, streams.start_ms())
+def _product(them: Servers, posts: int, rounds: int, hours: int) -> list[Row]:
+    say(f"filling posts.raw with {posts:,} posts of {hours} h")
+    produce_campaign(them, posts, hours)
+    known = plan(posts, streams.SEED, streams.start_ms(), hours)
     ways = {"hashtide worker, with ledger": WORKER, "hashtide worker, no ledger writes": NO_LEDGER}
     expected = {WORKER: known.posts, NO_LEDGER: known.posts + known.duplicates}
     runs: defaultdict[str, list[Drained]] = defaultdict(list)
     wrong: dict[str, str] = {}
     for number in range(rounds):
         for way, command in ways.items():
-            done = drain(them, PARTITIONS, command=command, cores=(them.core,))
+            done = drain(them, command=command, cores=(them.core,))
             counted = them.sum("reply-volume-*")
             if counted != expected[command]:
                 wrong[way] = f"WRONG: counted {counted:,} of {expected[command]:,}"
@@ -113,10 +113,10 @@ def _contest(
             runs[contestant.name].append(result)
     counted = {name: [r.messages / r.count_s for r in results] for name, results in runs.items()}
     sunk = {name: [r.messages / (r.count_s + r.sink_s) for r in results] for name, results in runs.items()}
-    bare, notes_of = BARE[0].name, {contestant.name: contestant.notes for contestant in contestants}
+    notes_of = {contestant.name: contestant.notes for contestant in contestants}
     rows = []
     for title, rates in (("counted", counted), ("in Elasticsearch", sunk)):
-        base = statistics.median(rates[bare]) if bare in rates else None
+        base = statistics.median(rates[BARE.name]) if BARE.name in rates else None
         for name, values in rates.items():
             notes = _contest_notes(runs[name], notes_of[name]) if title == "counted" else ""
             rows.append(Row(f"{CONTEST}: {title}", name, "posts/s", values, base, notes))
@@ -142,16 +142,17 @@ say = partial(print, file=sys.stderr, flush=True)
 @click.command()
 @click.option("--posts", default=200_000, show_default=True, help="Number of posts.")
 @click.option("--rounds", default=3, show_default=True)
+@click.option("--hours", default=streams.HOURS, show_default=True, help="Time span of the product's posts.")
 @click.option("--peers", is_flag=True, help="Include Quix Streams, Bytewax, Pathway and PyFlink, each in a venv.")
 @click.option("--any-core", is_flag=True, help="Do not pin workers or servers to cores.")
 @click.option("--only", default="", help="Only names that contain this; 'product' is the part with the real tagging.")
 @click.option("--write", is_flag=True, help="Write the result to docs/performance.md.")
-def main(posts: int, rounds: int, peers: bool, any_core: bool, only: str, write: bool) -> None:
+def main(posts: int, rounds: int, hours: int, peers: bool, any_core: bool, only: str, write: bool) -> None:
     """Measure posts per second through the whole pipeline, and the same job on other systems."""
-    rows = measure(posts, rounds, peers=peers, any_core=any_core, only=only)
+    rows = measure(posts, rounds, hours=hours, peers=peers, any_core=any_core, only=only)
     table.show(rows)
     if write:
-        table.write(ANY_CORE if any_core else PART, rows, how(any_core))
+        table.write(ANY_CORE if any_core else PART, rows, how(any_core, hours))
 
 
 if __name__ == "__main__":

@@ -24,17 +24,16 @@ from benchmarks.harness.machine import ROOT
 from benchmarks.harness.servers import Servers, servers
 from benchmarks.harness.table import Row
 from benchmarks.product import drain, produce_campaign
-from benchmarks.steps import BULK_BYTES, TOPIC_ID, batches, count_agent, seconds_of
+from benchmarks.steps import BULK_BYTES, TOPIC_ID, Clock, batches, count_agent, parts
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.messages import encode
 from hashtide.contract.names import POSTS_DEAD, POSTS_RAW
-from stream_jobs import enriched
 from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.agents.events import EnrichedBatch, Event
 from stream_jobs.domain.campaign import Campaign, Campaigns
 from stream_jobs.enriched import EnrichedPost
 from stream_jobs.loading import load_enricher, packaged_campaigns
 from stream_jobs.store.elasticsearch import Elasticsearch
-from tests.fakes.kafka import Graveyard, Sent
 
 PART: Final = "growth"
 PLOT: Final = ROOT / "docs" / "growth.svg"
@@ -95,36 +94,32 @@ def _fill(them: Servers, partitions: int, posts: int) -> None:
     them.setup(partitions=str(partitions))
     for topic in (POSTS_RAW, POSTS_DEAD):
         them.renew(topic, partitions)
-    produce_campaign(them, posts, streams.SEED)
+    produce_campaign(them, posts)
 
 
 def _of_workers(them: Servers, posts: int, workers: int) -> float:
     """Posts per second with this number of workers, each with one partition."""
     _fill(them, workers, posts)
     cores = [number % (os.cpu_count() or 1) for number in range(workers)]
-    return posts / drain(them, workers, cores=cores).seconds
+    return posts / drain(them, cores=cores).seconds
 
 
 def _of_backlog(them: Servers, posts: int) -> float:
     """CPU time per post, in microseconds, of one worker with a backlog of this many posts."""
     _fill(them, 4, posts)
-    return drain(them, 4).cpu_s / posts * 1e6
+    return drain(them).cpu_s / posts * 1e6
 
 
 def _of_campaigns(posts: int, count: int) -> float:
     """CPU time per post in the enrich agent, in microseconds, with `count` campaigns: ours, and others that match some
     posts."""
     campaigns = (*packaged_campaigns(), *map(_campaign, range(count - 1)))
-    agent = EnrichAgent(
-        load_enricher(Campaigns(campaigns)), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms
-    )
+    agent = EnrichAgent(load_enricher(Campaigns(campaigns)), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
     values = [encode(post) for post in streams.contract_posts(posts)]
-
-    async def run() -> float:
-        await seconds_of(agent.handle, batches(POSTS_RAW, values))  # fills the caches; the second run is measured
-        return await seconds_of(agent.handle, batches(POSTS_RAW, values))
-
-    return asyncio.run(run()) / len(values) * 1e6
+    clock = Clock(len(values))
+    for _ in range(2):  # the first run fills the caches; the second is measured
+        clock.batches("enrich", agent.enrich, batches(values))
+    return clock.us["enrich"]
 
 
 def _campaign(number: int) -> Campaign:
@@ -136,15 +131,18 @@ def _campaign(number: int) -> Campaign:
 def _of_hashtags(posts: int, count: int) -> float:
     """CPU time per post in the count agent and its client, in microseconds, with `count` hashtags in a window."""
     draw = random.Random(streams.SEED)
-    values = [enriched.encode(_tagged(number, f"tag{draw.randrange(count)}")) for number in range(posts)]
+    events = [Event(number, _tagged(number, f"tag{draw.randrange(count)}")) for number in range(posts)]
+    made = [EnrichedBatch(0, 1, part, ()) for part in parts(events)]
+    clock = Clock(posts)
 
-    async def run(url: str) -> float:
+    async def run(url: str) -> None:
         async with Elasticsearch(url, BULK_BYTES) as store:
-            await seconds_of(count_agent(store).handle, batches("posts.enriched", values))  # warms up
-            return await seconds_of(count_agent(store).handle, batches("posts.enriched", values))
+            for _ in range(2):  # the first run warms up
+                await clock.awaited("count", count_agent(store).handle, made)
 
     with standin.running() as url:
-        return asyncio.run(run(url)) / posts * 1e6
+        asyncio.run(run(url))
+    return clock.us["count"]
 
 
 def _tagged(number: int, hashtag: str) -> EnrichedPost:

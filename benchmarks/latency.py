@@ -28,7 +28,7 @@ from benchmarks.harness.table import Row
 from benchmarks.ours import MARK
 from benchmarks.product import STAMPED, drain, produce_campaign, worker
 from hashtide.contract.messages import Post, encode, key
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch.session import session
 
 PART: Final = "latency"
@@ -61,10 +61,9 @@ def measure(seconds: float, rounds: int) -> list[Row]:
     found: dict[tuple[int, What], list[list[float]]] = {run: [] for run in RUNS}
     with servers(any_core=True) as them:
         them.setup(partitions=str(PARTITIONS))
-        produce_campaign(them, WARM_UP_POSTS, streams.SEED)
-        drain(them, PARTITIONS)  # not measured: warms up the servers' JVMs
+        produce_campaign(them, WARM_UP_POSTS)
+        drain(them)  # not measured: warms up the servers' JVMs
         them.renew(POSTS_RAW, PARTITIONS)
-        them.renew(POSTS_ENRICHED, PARTITIONS)
         them.wipe()
         with worker(them, STAMPED) as running, session(them.elasticsearch) as client:
             until(running.ready)

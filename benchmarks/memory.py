@@ -30,7 +30,7 @@ from benchmarks.harness.table import Row
 from benchmarks.quality.sets import languages, profiles
 from deploy.local import stack
 from hashtide.contract.messages import Post, encode
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch import templates
 from hashtide.kafka import topics
 from hashtide.ports import free_ports
@@ -63,7 +63,6 @@ class Sample(NamedTuple):
     """A worker's state at one time."""
 
     at_s: float
-    enriched: int
     counted: int
     rss: int
 
@@ -102,7 +101,7 @@ def measure(posts: int, seconds: float, starts: int) -> list[Row]:
                 samples = list(watch(process, port, posts, seconds))
                 peak = peak_rss(process.pid) or max(each.rss for each in samples)
     last = samples[-1]
-    notes = f"{posts:,} posts behind; {last.enriched:,} enriched and {last.counted:,} counted in {last.at_s:.0f} s"
+    notes = f"{posts:,} posts behind; {last.counted:,} counted in {last.at_s:.0f} s"
     rows = [
         Row(PART, "start: partitions assigned", "s", [each.assigned for each in started]),
         Row(PART, "start: first post counted", "s", [each.counted for each in started]),
@@ -189,7 +188,7 @@ def start(environment: dict[str, str], folder: Path) -> Start:
     assigned = None
     group = {"HASHTIDE_GROUP": f"start-{began}"}
     with worker(environment | group, folder) as (process, port):
-        while not (now := metrics(port)).get(f"batches {POSTS_ENRICHED}"):
+        while not (now := metrics(port)).get("batches"):
             if assigned is None and now.get("assigned"):
                 assigned = time.monotonic() - began
             if process.poll() is not None or time.monotonic() - began > 60:
@@ -211,10 +210,10 @@ def watch(process: "subprocess.Popen[bytes]", port: int, posts: int, seconds: fl
         handled = int(now.get("counted", 0))
         if not handled:
             began = time.monotonic()
-        sample = Sample(time.monotonic() - began, int(now.get("enriched", 0)), handled, seen.memory_info().rss)
+        sample = Sample(time.monotonic() - began, handled, seen.memory_info().rss)
         say(
-            f"{sample.at_s:5.0f} s  {sample.enriched:>10,} enriched  {handled:>10,} counted  "
-            f"{now.get('cached', 0):>8,.0f} counts in memory  {sample.rss / MIB:>5.0f} MiB"
+            f"{sample.at_s:5.0f} s  {handled:>10,} counted  {now.get('cached', 0):>8,.0f} counts in memory  "
+            f"{sample.rss / MIB:>5.0f} MiB"
         )
         yield sample
 
@@ -228,17 +227,15 @@ def metrics(port: int) -> dict[str, float]:
         return {}
     named = {
         "hashtide_assigned_partitions": "assigned",
-        "hashtide_enriched_posts_total": "enriched",
         "hashtide_counted_posts_total": "counted",
         "hashtide_cached_counts": "cached",
         "hashtide_batch_records_count": "batches",
     }
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
-        for name, labels, value, *_ in family.samples:
+        for name, _, value, *_ in family.samples:
             if short := named.get(name):
-                key = f"{short} {labels['topic']}" if short == "batches" else short
-                found[key] = found.get(key, 0) + value
+                found[short] = found.get(short, 0) + value
     return found
 
 

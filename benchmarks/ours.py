@@ -10,7 +10,7 @@ retries.
     counting    like contest, but counts are kept in memory and written at the end, as the other contestants do
 
 The contest's job counts by hashtag, language and region. The count documents of reply volume have the hashtag in the
-place of the campaigns, and a post with two hashtags becomes two.
+place of the campaigns, and a post with two hashtags becomes two events of one record.
 """
 
 import os
@@ -27,7 +27,6 @@ import msgspec
 
 from benchmarks.contest.entry import Stopwatch, Task
 from benchmarks.harness import job
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
 from hashtide.elasticsearch.responses import DONE
 from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
 from hashtide.kafka import topics
@@ -35,11 +34,12 @@ from hashtide.settings import load
 from stream_jobs import app, worker
 from stream_jobs.agents.count import CountAgent
 from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.agents.events import EnrichedBatch, Event
 from stream_jobs.documents import counts
 from stream_jobs.documents.counts import Count
 from stream_jobs.documents.keys import ReplyKey
 from stream_jobs.documents.ledger import Ledger
-from stream_jobs.enriched import EnrichedPost, Position, encode
+from stream_jobs.enriched import EnrichedPost, Position
 from stream_jobs.settings import StreamSettings
 from stream_jobs.store.elasticsearch import Elasticsearch
 from stream_jobs.transport.batch import Batch
@@ -126,30 +126,29 @@ class InMemory(Nowhere):
 class CheapEnrich(EnrichAgent):
     """The enrich agent with the contest's job."""
 
-    async def handle(self, batch: Batch) -> None:
+    def enrich(self, batch: Batch) -> EnrichedBatch:
         watch.first()
-        records = []
-        for record in batch.records:
-            raw = Position(self._topic_id, batch.partition, record.offset)
-            platform, _, post_id = (record.key or b"").decode().partition(":")
-            for window_ms, tag, language, region in job.keys(record.value or b""):
-                post = EnrichedPost(
-                    platform=platform,
-                    post_id=post_id,
-                    created_at_ms=window_ms,
-                    kind="original",
-                    campaigns=(tag,),
-                    language=language,
-                    language_source="platform",
-                    language_confidence=1.0,
-                    region=region,
-                    region_source="profile",
-                    region_confidence=1.0,
-                    raw=raw,
-                )
-                records.append((record.key, encode(post)))
-        if records:
-            await self._send(POSTS_ENRICHED, batch.partition, records)
+        events = [
+            Event(record.offset, _counted(*key)) for record in batch.records for key in job.keys(record.value or b"")
+        ]
+        return EnrichedBatch(batch.partition, batch.generation, events, ())
+
+
+def _counted(window_ms: int, tag: str, language: str, region: str) -> EnrichedPost:
+    """A post with what the job counts by, and no id: only the ledger needs one."""
+    return EnrichedPost(
+        platform="x",
+        post_id="",
+        created_at_ms=window_ms,
+        kind="original",
+        campaigns=(tag,),
+        language=language,
+        language_source="platform",
+        language_confidence=1.0,
+        region=region,
+        region_source="profile",
+        region_confidence=1.0,
+    )
 
 
 class NoLedger(Ledger):
@@ -169,12 +168,12 @@ class Watched(CountAgent):
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
-        self._ledger = NoLedger(options["key"], options["topic_id"])
+        self._ledger = NoLedger(self._options.key, self._topic_id)
 
-    async def handle(self, batch: Batch) -> None:
+    async def handle(self, batch: EnrichedBatch) -> None:
         await super().handle(batch)
-        Watched.left -= len(batch.records)
-        if Watched.left == 0:
+        Watched.left -= len(batch.events)
+        if batch.events and Watched.left == 0:
             watch.counted()
             watch.finish(Task.given(), InMemory.counts() if self.counts_at_end else None)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -193,17 +192,12 @@ def main(way: str) -> None:
     task = Task.given()
     Watched.left = task.counted
     Watched.counts_at_end = way == "counting"
-    exchanged: dict[str, Any] = {
-        "Elasticsearch": InMemory if way == "counting" else Ledgerless,
-        "EnrichAgent": CheapEnrich,
-        "CountAgent": Watched,
-        "POSTS_RAW": task.topic,
-    }
+    store = InMemory if way == "counting" else Ledgerless
     made = Kept if way == "counting" else counts.count_document
     with (
-        patch.multiple(app, **exchanged),
+        patch.multiple(app, Elasticsearch=store, EnrichAgent=CheapEnrich, CountAgent=Watched, POSTS_RAW=task.topic),
         patch.multiple(counts, count_document=made),
-        patch.dict(topics.CONFIGS, {task.topic: topics.CONFIGS[POSTS_RAW]}),
+        patch.multiple(topics, POSTS_RAW=task.topic),
     ):
         worker.run(settings)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.harness.machine import WORKER_CORE, Usage, pinned
+from benchmarks.harness.posts import HOURS, SEED
 from benchmarks.harness.servers import Servers, until
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_RAW
 from hashtide.kafka.offsets import Offsets
 from hashtide.ports import free_ports
 
@@ -41,36 +42,32 @@ class WorkerFailed(Exception):
     """A worker ended before its work was done. The message has its log."""
 
 
-def produce_campaign(servers: Servers, posts: int, seed: int) -> None:
+def produce_campaign(servers: Servers, posts: int, hours: int = HOURS) -> None:
     """Write a made-up campaign to posts.raw with `hashtide produce campaign`. Blocks."""
-    command = (*HASHTIDE, "produce", "campaign", "--posts", str(posts), "--seed", str(seed))
+    command = (*HASHTIDE, "produce", "campaign", f"--posts={posts}", f"--seed={SEED}", f"--hours={hours}")
     subprocess.run(command, env=servers.environment(), check=True, capture_output=True)
 
 
 def drain(
-    servers: Servers,
-    partitions: int,
-    *,
-    command: Sequence[str] = WORKER,
-    cores: Sequence[int | None] = (WORKER_CORE,),
-    **settings: str,
+    servers: Servers, *, command: Sequence[str] = WORKER, cores: Sequence[int | None] = (WORKER_CORE,), **settings: str
 ) -> Drained:
     """Process all of posts.raw into an empty Elasticsearch, with one worker for each of `cores`. Blocks.
 
     Raises WorkerFailed, TimeoutError.
     """
     servers.wipe()
-    servers.renew(POSTS_ENRICHED, partitions)
     settings["group"] = f"bench-{uuid.uuid4().hex[:8]}"
     with contextlib.ExitStack() as running, Offsets(servers.settings(**settings)) as offsets:
         workers = [running.enter_context(worker(servers, command, core, **settings)) for core in cores]
         until(lambda: any(each.ready() for each in workers), timeout_s=SETTLE_S, poll_s=0.02)
         started, cpu_before_s = time.monotonic(), sum(each.usage.cpu_s for each in workers)
-        # In this order: once all of posts.raw is committed, nothing more arrives in posts.enriched.
-        for topic in (POSTS_RAW, POSTS_ENRICHED):
-            until(lambda topic=topic: offsets.behind(topic) == 0, SETTLE_S, POLL_S)  # type: ignore[misc]
+
+        def done() -> bool:
             for each in workers:
                 each.check()
+            return offsets.behind(POSTS_RAW) == 0
+
+        until(done, SETTLE_S, POLL_S)
         seconds = time.monotonic() - started
         usages = [each.usage for each in workers]
         cpu_s = sum(usage.cpu_s for usage in usages) - cpu_before_s

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.messages import Origin
+from hashtide.contract.names import POSTS_RAW
 from hashtide.metrics import worker as metrics
 from stream_jobs import canary, health
 from stream_jobs.enriched import EnrichedPost
@@ -23,7 +24,6 @@ REQUEST_HEADERS: Final = {
     "Accept-Encoding": "gzip",
 }
 """Prometheus' request headers."""
-TOPICS: Final = ("posts.raw", "posts.enriched")
 OPERATIONS: Final = ("create", "put", "amend", "get", "locate", "refresh", "find", "newest", "scan")
 
 
@@ -57,13 +57,11 @@ def fill(campaigns: int, partitions: int) -> None:
     for platform in ("x", "mastodon", "bluesky", "other"):
         for origin in get_args(Origin):
             metrics.COUNTED.labels(platform, origin).inc()
-    for topic in TOPICS:
-        metrics.BATCHES.labels(topic).observe(1)
-        metrics.BATCH_SECONDS.labels(topic).observe(1)
-        for partition in range(partitions):
-            metrics.LAG.labels(topic, partition).set(1)
-            metrics.LAG_SECONDS.labels(topic, partition).set(1)
+    metrics.BATCHES.labels(POSTS_RAW).observe(1)
+    metrics.BATCH_SECONDS.labels(POSTS_RAW).observe(1)
     for partition in range(partitions):
+        metrics.LAG.labels(POSTS_RAW, partition).set(1)
+        metrics.LAG_SECONDS.labels(POSTS_RAW, partition).set(1)
         metrics.CACHED_COUNTS.labels(partition).set(1)
         metrics.NEWEST_EVENT.labels(partition).set(1)
     for operation in OPERATIONS:

@@ -14,7 +14,8 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
+from unittest.mock import AsyncMock
 
 import click
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -30,10 +31,9 @@ from benchmarks.quality import sets as quality
 from hashtide.clock import wall_clock_ms
 from hashtide.contract import messages
 from hashtide.contract.messages import Post
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch.values import Document
 from producers import formats
-from stream_jobs import enriched
 from stream_jobs.agents.count import CountAgent, CountOptions
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.documents import keys
@@ -54,7 +54,8 @@ from stream_jobs.loading import (
 )
 from stream_jobs.store.elasticsearch import Elasticsearch
 from stream_jobs.store.store import Store
-from tests.fakes.kafka import Graveyard, Sent, batch
+from stream_jobs.transport.batch import Batch
+from tests.fakes.kafka import Graveyard, batch
 from tests.fakes.labels import LABELS
 from tests.unit.producers.formats import fixtures
 
@@ -88,7 +89,7 @@ class Clock:
     def single(self, name: str, step: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
         """Time a step that takes one input at a time; returns its results."""
         seconds, made = 0.0, []
-        for part in _parts(inputs):
+        for part in parts(inputs):
             gc.freeze()  # hides the results we keep from the collector: a worker would free them
             started = time.process_time()
             results = [step(value) for value in part]
@@ -105,16 +106,11 @@ class Clock:
 
     async def awaited(self, name: str, step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> None:
         """Like `batches`, for an asynchronous step."""
-        self.us[name] = await seconds_of(step, inputs) / self._posts * 1e6
-
-
-async def seconds_of(step: Callable[[T], Awaitable[object]], inputs: Sequence[T]) -> float:
-    """CPU seconds of a step on all its inputs, one after the other."""
-    gc.freeze()
-    started = time.process_time()
-    for value in inputs:
-        await step(value)
-    return time.process_time() - started
+        gc.freeze()
+        started = time.process_time()
+        for value in inputs:
+            await step(value)
+        self.us[name] = (time.process_time() - started) / self._posts * 1e6
 
 
 def measure(posts: int, rounds: int) -> list[Row]:
@@ -137,22 +133,17 @@ async def _round(url: str, posts: Sequence[Post], campaigns: Campaigns) -> dict[
     clock = Clock(len(posts))
     _formats(clock)
     made = _enrichment(clock, posts, campaigns)
-    values = [messages.encode(post) for post in posts]
-    agent = EnrichAgent(load_enricher(campaigns), Sent(), Graveyard(), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
-    await clock.awaited("= enrich agent: decode, enrich, encode", agent.handle, batches(POSTS_RAW, values))
-
-    ledger, counts = _documents(clock, made)
-    values = [enriched.encode(post) for post in made]
-    await clock.awaited(
-        "= count agent, without the client", count_agent(Nowhere("", 0)).handle, batches(POSTS_ENRICHED, values)
+    agent = EnrichAgent(load_enricher(campaigns), topic_id=TOPIC_ID, clock_ms=wall_clock_ms)
+    enriched = clock.batches(
+        "= enrich agent: decode, enrich", agent.enrich, batches([messages.encode(post) for post in posts])
     )
+    ledger, counts = _documents(clock, made)
+    await clock.awaited("= count agent, without the client", count_agent(Nowhere("", 0)).handle, enriched)
     async with Elasticsearch(url, BULK_BYTES) as store:
         await store.create(ledger[0])  # connects
         await clock.awaited("bulk of the ledger, whole client", store.create, ledger)
         await clock.awaited("bulk of the counts, whole client", store.put, counts)
-        await clock.awaited(
-            "= count agent, with the client", count_agent(store).handle, batches(POSTS_ENRICHED, values)
-        )
+        await clock.awaited("= count agent, with the client", count_agent(store).handle, enriched)
     _json(clock, ledger)
     return clock.us
 
@@ -167,9 +158,9 @@ def _formats(clock: Clock) -> None:
 
 
 def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> list[EnrichedPost]:
-    """The steps from the records of posts.raw to those of posts.enriched."""
+    """The steps from the records of posts.raw to enriched posts."""
     values = [messages.encode(post) for post in posts]
-    clock.batches("read Kafka records", _read, [_written(part) for part in _parts(values)])
+    clock.batches("read Kafka records", _read, [_written(part) for part in parts(values)])
     clock.single("decode posts.raw", messages.decode, values)
     hashtags.counting_form.cache_clear()
     tags = clock.single("hashtags", hashtags.of_post, posts)
@@ -185,26 +176,21 @@ def _enrichment(clock: Clock, posts: Sequence[Post], campaigns: Campaigns) -> li
     clock.single("    profile, uncached", load_profiles().country, locations)
     clock.single("    coordinates", lambda _: regions.tag((13.405, 52.52), None, None), posts)
     enricher = load_enricher(campaigns)
-    placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
-    made = clock.single("enrich: all of these and the rest", lambda pair: enricher.enrich(*pair), placed)
-    encoded = clock.single("encode posts.enriched", enriched.encode, made)
-    clock.batches("write Kafka records, zstd", _written, _parts(encoded))
-    return made
+    return clock.single("enrich: all of these and the rest", enricher.enrich, posts)
 
 
 def _documents(clock: Clock, posts: Sequence[EnrichedPost]) -> tuple[list[list[Document]], list[list[Document]]]:
-    """The steps from the records of posts.enriched to documents; returns ledger and count documents, by batch."""
-    clock.single("decode posts.enriched", enriched.decode, [enriched.encode(post) for post in posts])
-    clock.single("windows and count keys", lambda post: list(keys.count_keys(post)), posts)
+    """The steps from enriched posts to documents; returns ledger and count documents, by batch."""
+    clock.single("windows and count keys", keys.count_keys, posts)
     ledger = Ledger(streams.KEY, TOPIC_ID)
     placed = [(post, Position(TOPIC_ID, 0, offset)) for offset, post in enumerate(posts)]
     entries = clock.single("ledger documents", lambda pair: ledger.document(*pair), placed)
     counts = clock.batches(
         "count documents",
         lambda counted: [count_document(key, TOPIC_ID, 0, count) for key, count in counted.items()],
-        [_counted(part) for part in _parts(posts)],
+        [_counted(part) for part in parts(posts)],
     )
-    return _parts(entries), counts
+    return parts(entries), counts
 
 
 def _json(clock: Clock, ledger: Sequence[list[Document]]) -> None:
@@ -221,18 +207,20 @@ def count_agent(store: Store) -> CountAgent:
     return CountAgent(
         store,
         Graveyard(),
+        AsyncMock(),
         CountOptions(topic_id=TOPIC_ID, key=streams.KEY, cached_counts=50_000, grace_ms=900_000),
         labels=LABELS,
         clock_ms=wall_clock_ms,
     )
 
 
-def batches(topic: str, values: Sequence[bytes]) -> list[Any]:
-    """Batches of one partition, in order."""
-    return [batch(topic, 0, number * BATCH, part) for number, part in enumerate(_parts(values))]
+def batches(values: Sequence[bytes]) -> list[Batch]:
+    """Batches of one partition of posts.raw, in order."""
+    return [batch(POSTS_RAW, 0, number * BATCH, part) for number, part in enumerate(parts(values))]
 
 
-def _parts(values: Sequence[T]) -> list[list[T]]:
+def parts(values: Sequence[T]) -> list[list[T]]:
+    """The values in parts of BATCH, in order."""
     return [list(values[at : at + BATCH]) for at in range(0, len(values), BATCH)]
 
 

@@ -101,6 +101,13 @@ class PipelineSettings(Common, frozen=True, kw_only=True):
         Meta(description="SHA-256 of Elasticsearch's certificate, in hex: trust it instead of a CA"),
     ] = None
     group: Annotated[str, Meta(min_length=1, description="Kafka consumer group of the workers")] = "hashtide"
+    publish_enriched: Annotated[
+        bool,
+        Meta(
+            description="publish newly counted posts, edits and deletions with their tags to posts.enriched, at least "
+            "once, for other consumers"
+        ),
+    ] = False
     partitions: Annotated[
         int, Meta(ge=1, le=1024, description="partitions of each topic that `hashtide setup` creates")
     ] = 4

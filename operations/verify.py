@@ -1,4 +1,4 @@
-"""`hashtide verify`: the count documents held against the ledger, hour by hour, and mended where they differ."""
+"""`hashtide verify`: compare the count documents with the ledger, hour by hour, and have wrong counts repaired."""
 
 import asyncio
 import time
@@ -7,63 +7,64 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 
-from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_ENRICHED, REPLY_VOLUME
+from hashtide.contract.messages import Recount
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_RAW, REPLY_VOLUME
 from hashtide.elasticsearch.client import Where, connection
 from hashtide.elasticsearch.session import WHOLE, session
 from hashtide.errors import HashtideError
 from hashtide.kafka import topics
-from hashtide.kafka.clients import connect
 from hashtide.kafka.offsets import Offsets
 from hashtide.times import HOUR_MS
+from operations.orders import send_orders
 from operations.terminal import ProgressCallback
 from operations.workers import wait_until_handled
 from stream_jobs.domain.windows import WINDOW_MS, day
-from stream_jobs.enriched import Recount, encode
 from stream_jobs.recount import Difference, tally
 from stream_jobs.settings import StreamSettings
 from stream_jobs.store.elasticsearch import Elasticsearch
 
 LOOK_AGAIN_AFTER_S = 3.0
+"""Time between the two comparisons, in seconds."""
 NO_WORKER_S = 30.0
-SENT_S = 60.0
+"""How long to wait for workers that make no progress, in seconds."""
 HOURS_AT_ONCE = 5_000
+"""Hours in one answer of Elasticsearch."""
 
 
 class NotMended(HashtideError):
-    """Nobody carries out the orders to count again. The message says what to do."""
+    """No worker handles the orders to recount. The message says what to do."""
 
 
 class VerifyResult(msgspec.Struct, frozen=True):
-    """What was found; of a repair, what is left after it."""
+    """What was found, or what is left after a repair."""
 
     posts: int
-    """In the ledger, those among them that were deleted included."""
+    """Posts in the ledger, including deleted ones."""
     deleted: int
     windows_without_ledger: int
-    """Counted, but with nothing to hold them against: their part of the ledger was dropped."""
+    """Windows that can't be verified: retention dropped their part of the ledger."""
     days_without_ledger: list[str]
-    """The days that these are of, `2017.10.15`."""
+    """The days of these windows, such as `2017.10.15`."""
     mended: int
+    """Counts that were repaired."""
     differences: list[Difference]
 
 
 def verify(
     settings: StreamSettings, from_: datetime | None, to: datetime | None, repair: bool, show: ProgressCallback
 ) -> VerifyResult:
-    """Hold the windows that start in [from_, to) against the ledger.
+    """Compare the windows that start in [from_, to) with the ledger.
 
-    A difference counts where it is still the same a little later: a batch in hand is in the ledger before it is in the
-    counts. To repair, the workers are ordered through posts.enriched to count the windows again, for they alone write
-    counts; this waits for them. Blocks. Raises KafkaUnreachable, TopicsUnready, ElasticsearchUnreachable,
-    ElasticsearchFailed, NotMended.
+    A worker writes a batch to the ledger before it writes the counts, so only a difference that is the same
+    LOOK_AGAIN_AFTER_S seconds later is reported. With `repair`, orders the workers to recount the windows, and waits
+    for them: only workers write counts. Calls `show` with the number of hours verified and the total. Blocks. Raises
+    KafkaUnreachable, TopicsUnready, OrdersNotSent, NotMended, ElasticsearchUnreachable, ElasticsearchFailed.
     """
     found = _differences(settings, _hours(connection(settings), from_, to), show)
     if not repair or not found.differences:
         return found
-    topic = topics.check(settings)[POSTS_ENRICHED].id
+    topic = topics.check(settings)[POSTS_RAW].id
     windows = {(each.partition, each.window_ms) for each in found.differences if each.mendable and each.topic == topic}
     if not windows:
         return found
@@ -76,7 +77,7 @@ def verify(
 def _differences(
     settings: StreamSettings, stretches: Sequence[tuple[int, int]], show: ProgressCallback
 ) -> VerifyResult:
-    """What differs at two looks, with the same count at both."""
+    """Differences that two comparisons found, with the same count in both."""
     found = asyncio.run(_look(settings, stretches, show))
     if not found.differences:
         return found
@@ -112,7 +113,7 @@ def _windows(differences: Iterable[Difference]) -> list[tuple[int, int]]:
 
 
 def _hours(where: Where, from_: datetime | None, to: datetime | None) -> list[tuple[int, int]]:
-    """The parts of [from_, to) in which anything lies, none longer than an hour, as whole windows."""
+    """The hours in [from_, to) that have documents, as ranges in milliseconds, cut to whole windows."""
     from_ms = 0 if from_ is None else -(-int(from_.timestamp() * 1000) // WINDOW_MS) * WINDOW_MS
     to_ms = (1 << 62) if to is None else -(-int(to.timestamp() * 1000) // WINDOW_MS) * WINDOW_MS
     starts: list[int] = []
@@ -134,22 +135,13 @@ def _hours(where: Where, from_: datetime | None, to: datetime | None) -> list[tu
 
 
 def _order(settings: StreamSettings, windows: Iterable[tuple[int, int]]) -> None:
-    """Have the workers count windows of partitions again; back when they have."""
-    producer: Any = connect(KafkaProducer, settings, acks="all", enable_idempotence=True)
-    try:
-        sent = [
-            producer.send(POSTS_ENRICHED, value=encode(Recount(window_ms=window_ms)), partition=partition)
-            for partition, window_ms in sorted(windows)
-        ]
-        records = [future.get(timeout=SENT_S) for future in sent]
-    except KafkaError as error:
-        raise NotMended(f"Kafka did not take the orders to count again: {error!r}") from error
-    finally:
-        producer.close()
-    ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+    """Order the workers to recount windows, given as (partition, window in ms); returns when they have. Blocks. Raises
+    OrdersNotSent, NotMended."""
+    orders = [(partition, Recount(window_ms=window_ms)) for partition, window_ms in sorted(windows)]
+    ends = send_orders(settings, orders)
     with Offsets(settings) as offsets:
-        if wait_until_handled(offsets, POSTS_ENRICHED, ends, patience_s=NO_WORKER_S):
+        if wait_until_handled(offsets, POSTS_RAW, ends, patience_s=NO_WORKER_S):
             raise NotMended(
-                f"the workers of group {settings.group} do not move on, {offsets.members()} are there: "
-                "the orders to count again wait in posts.enriched, and are carried out once a worker runs"
+                f"the workers of group {settings.group} make no progress (it has {offsets.members()}): the orders to "
+                f"recount wait in {POSTS_RAW} until a worker handles them. Start a worker, or read the workers' logs"
             )

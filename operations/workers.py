@@ -1,4 +1,4 @@
-"""Waiting for the workers: until they have handled what Kafka held at some moment."""
+"""Wait until the workers have handled the records that Kafka had at some moment."""
 
 import logging
 import time
@@ -13,6 +13,7 @@ from operations.terminal import ProgressCallback
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.5
+"""Time between two looks at the committed offsets, in seconds."""
 
 
 def wait_until_handled(
@@ -23,9 +24,11 @@ def wait_until_handled(
     patience_s: float,
     show: ProgressCallback = lambda done, total: None,
 ) -> int:
-    """How many records of a topic before `ends` are not handled: 0, or what is left when the workers stand still.
+    """Wait until the workers have handled all records of a topic before the offsets `ends`. Calls `show` with the
+    number of records handled and the total.
 
-    Blocks while they move on, and for `patience_s` after they last did. Raises KafkaUnreachable.
+    Returns 0, or the number of records left if the workers made no progress for `patience_s` seconds. Blocks as long as
+    they make progress. Raises KafkaUnreachable.
     """
     left = total = least = offsets.behind(topic, ends)
     moved = time.monotonic()

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a worker's app out. Read here what flows where."""
+"""The composition root: makes a worker's app from the settings, and connects all of its parts."""
 
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
@@ -11,8 +11,8 @@ from hashtide.metrics import worker as metrics
 from hashtide.settings import WrongSetting
 from stream_jobs import canary
 from stream_jobs.agents.count import CountAgent, CountOptions
-from stream_jobs.agents.dead import without_payloads
 from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.agents.publish import publish_by
 from stream_jobs.kafka_sink import KafkaSink
 from stream_jobs.labels import CampaignLabels
 from stream_jobs.loading import load_campaigns, load_enricher
@@ -23,7 +23,7 @@ from stream_jobs.transport.app import BatchApp
 
 
 def create(settings: StreamSettings) -> BatchApp:
-    """The app of one worker, checked and ready to run.
+    """The app of one worker, ready to run. Checks settings, campaigns, topics and index templates.
 
     Blocks until Kafka and Elasticsearch answer. Raises WrongSetting, WrongCampaign, KafkaUnreachable, KafkaRefused,
     TopicsUnready, ElasticsearchUnreachable, LoginRefused and IndicesUnready.
@@ -38,20 +38,21 @@ def create(settings: StreamSettings) -> BatchApp:
 
     kafka = KafkaSink(settings)
     store = Elasticsearch(at, settings.bulk_bytes)
-    bury = kafka.bury if settings.dead_letter_payloads else without_payloads(kafka.bury)
-    enrich = EnrichAgent(enricher, kafka.send, bury, topic_id=found[POSTS_RAW].id, clock_ms=wall_clock_ms)
+    raw = found[POSTS_RAW]
     options = CountOptions(
-        topic_id=found[POSTS_ENRICHED].id,
-        partitions=found[POSTS_ENRICHED].partitions,
+        topic_id=raw.id,
+        partitions=raw.partitions,
         key=keys.ledger,
         cached_counts=settings.cached_counts,
         grace_ms=settings.grace_s * 1000,
     )
-    count = CountAgent(store, bury, options, labels=labels, clock_ms=wall_clock_ms)
+    publish = publish_by(kafka.send, found[POSTS_ENRICHED].partitions) if settings.publish_enriched else None
+    enrich = EnrichAgent(enricher, topic_id=raw.id, clock_ms=wall_clock_ms)
+    count = CountAgent(store, kafka.bury, kafka.order, options, labels=labels, clock_ms=wall_clock_ms, publish=publish)
 
     metrics.begin()
     labels.begin()
-    datadir = settings.state_dir / "faust"  # stays empty: no table of Faust's is used, but Faust wants the folder
+    datadir = settings.state_dir / "faust"  # stays empty: Faust requires the folder, but no table of Faust's is used
     try:
         datadir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,30 +64,27 @@ def create(settings: StreamSettings) -> BatchApp:
         batch_bytes=settings.fetch_bytes,
         settings=settings,
         resources=[kafka, store],
-        env_prefix="HASHTIDE_FAUST_",  # else Faust reads settings out of unprefixed environment variables
+        env_prefix="HASHTIDE_FAUST_",  # else Faust reads unprefixed environment variables
         broker=[f"kafka://{broker}" for broker in settings.kafka.split(",")],
         broker_credentials=security(settings).faust(),
         store="memory://",
         datadir=datadir,
         web_enabled=False,
         topic_disable_leader=True,
-        topic_allow_declare=False,  # `hashtide setup` makes the topics
+        topic_allow_declare=False,  # `hashtide setup` creates the topics
         worker_redirect_stdouts=False,
-        stream_wait_empty=True,  # a rebalance and the shutdown wait for the batch in hand
+        stream_wait_empty=True,  # a rebalance and the shutdown wait for current batches
         consumer_auto_offset_reset="earliest",
-        broker_commit_interval=1.0,  # what a kill -9 makes the next worker repeat
-        broker_session_timeout=10.0,  # how long partitions of a killed worker stand still
+        broker_commit_interval=1.0,  # seconds; after a kill -9 the next worker repeats this much
+        broker_session_timeout=10.0,  # seconds until partitions of a killed worker move to another
         broker_heartbeat_interval=3.0,
     )
-    app.handles(POSTS_RAW, enrich.handle)
-    app.handles(POSTS_ENRICHED, count.handle)
-    app.tends(POSTS_ENRICHED, count.finalise)
+    app.chains(POSTS_RAW, enrich.enrich, count.handle)
+    app.tends(POSTS_RAW, count.finalise)
     app.task(store.watch_clock)
     reload.subscribe(enricher.use, labels.use)
     app.task(reload.run)
     if settings.canary:
         canary.register()
-        app.task(
-            canary.CanarySender(kafka.send, store, partitions=found[POSTS_RAW].partitions, clock_ms=wall_clock_ms).run
-        )
+        app.task(canary.CanarySender(kafka.send, store, partitions=raw.partitions, clock_ms=wall_clock_ms).run)
     return app

@@ -1,9 +1,9 @@
-"""Counting again from the ledger: what count documents should say, and where they differ. Pure, but for two scans.
+"""Counting again from the ledger: what count documents should say, and where they differ. Pure, except `tally`.
 
-Every post that was counted has its ledger document, with all that it was counted by. But one that was deleted since is
-empty, and says no more than its time and partition: what it counted for can't be told any more. So a sum that is ahead
-of the ledger is right, where as many posts of its window and partition are empty; and where a difference might be
-theirs, it is told, and not mended.
+Every counted post has a ledger document that says what it was counted for. If the post was deleted since, the document
+is empty: it says only time and partition, no longer what the post counted for. So a count above the ledger's sum is
+right if that many posts of its window and partition were deleted. A difference that deleted posts may explain is
+reported, but not mended.
 """
 
 from collections import Counter
@@ -23,45 +23,44 @@ from stream_jobs.enriched import Position
 from stream_jobs.store.store import ScanLost, Store
 
 WindowGroup = tuple[str, int, int]
-"""Topic id, partition, window: within one, every count document has the same writer."""
+"""Topic id, partition and start of a window in milliseconds. All count documents of a group have the same writer."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A count document that does not say what the ledger says."""
+    """A count document that differs from the ledger."""
 
     topic: str
     partition: int
     window_ms: int
     family: str
     by: dict[str, Any]
-    """The dimensions of the document, by the names of its fields."""
+    """The dimensions of the document, by field name."""
     counted: int
     expected: int
     id: str
-    """Of the document. Empty: of posts that were deleted, `expected` in number, `counted` are in sums somewhere."""
+    """Of the document; empty for a difference in deleted posts: `expected` were deleted, and counts hold `counted`."""
     mendable: bool
-    """Whether the ledger says for certain what is right."""
+    """Whether the ledger's sum is certainly right."""
 
 
 class Tally:
-    """What the ledger and the count documents say of some whole windows."""
+    """The ledger's and the count documents' sums of some whole windows."""
 
     def __init__(self) -> None:
         self.whole = True
-        """Whether the ledger has every post that was counted. Where not, it says nothing of any count."""
+        """Whether the ledger has every counted post. If not, nothing can be verified."""
         self.posts = 0
-        """Entries of the ledger, the emptied ones included."""
+        """Number of ledger entries, including emptied ones."""
         self._emptied: Counter[WindowGroup] = Counter()
         self._windows: set[int] = set()
-        """Those that the ledger has anything of."""
+        """Windows that have ledger entries."""
         self._expected: Counter[Ref] = Counter()
         self._keys: dict[Ref, tuple[WindowGroup, CountKey]] = {}
         self._counted: dict[Ref, Found] = {}
 
     def enter(self, source: dict[str, Any], before: Position | None) -> None:
-        """Count a ledger document; of another partition than `before`'s, or at its offset or after it: not."""
-        at = ledger.ledger_position(source, "at")
-        assert at is not None
+        """Add a ledger document. With `before`: only if it is of that partition, at an earlier offset."""
+        at = ledger.ledger_position(source)
         window_ms = window_start_ms(source["@timestamp"])
         self._windows.add(window_ms)
         if before is not None and (at.topic, at.partition) != (before.topic, before.partition):
@@ -78,26 +77,26 @@ class Tally:
             self._keys[ref] = group, key
 
     def hold(self, found: Found, before: Position | None) -> None:
-        """Hold a count document against the ledger, under the same conditions."""
+        """Add a count document. With `before`: only if it is of that partition."""
         kafka = found.source["kafka"]
         if before is None or (kafka["topic"], kafka["partition"]) == (before.topic, before.partition):
             self._counted[found.ref] = found
 
     @property
     def emptied(self) -> int:
-        """Entries whose posts were deleted."""
+        """Number of entries whose posts were deleted."""
         return self._emptied.total()
 
     def unverified(self) -> set[int]:
-        """Windows that are counted and have no ledger, or not a whole one: it was dropped. Nothing is told of them."""
+        """Windows with counts, but without a complete ledger, because it was dropped. `differences` skips them."""
         counted = {found.source["@timestamp"] for found in self._counted.values()}
         return counted - self._windows if self.whole else counted
 
     def differences(self) -> list[Difference]:
-        """What differs, in order of time."""
+        """All differences, in order of time."""
         if not self.whole:
             return []
-        told: list[Difference] = []
+        differences: list[Difference] = []
         ahead: Counter[WindowGroup] = Counter()  # by how many posts reply volume is ahead, where some were emptied
         for ref in self._expected.keys() | self._counted.keys():
             found, expected = self._counted.get(ref), self._expected[ref]
@@ -115,18 +114,18 @@ class Tally:
                     continue
             by = _by(found.source if found else msgspec.json.decode(self._made(ref, expected, 0).body))
             mendable = counted < expected or not emptied
-            told.append(Difference(*group, family, by, counted, expected, ref.id, mendable))
-        told += [
+            differences.append(Difference(*group, family, by, counted, expected, ref.id, mendable))
+        differences += [
             Difference(*group, REPLY_VOLUME, {}, ahead[group], emptied, "", mendable=False)
             for group, emptied in self._emptied.items()
             if ahead[group] != emptied
         ]
-        return sorted(told, key=lambda each: (each.window_ms, each.family, each.partition, each.id))
+        return sorted(differences, key=lambda each: (each.window_ms, each.family, each.partition, each.id))
 
     def mend(self, before: Position) -> list[Document]:
-        """The count documents of `before`'s partition as they should be, as of there.
+        """The corrected count documents of the partition of `before`, as of that position.
 
-        One whose version is ahead of it was mended, or made, after this very order: a crash has it carried out again.
+        Skips a document with a later version: it was mended or written after this order, which a crash made run again.
         """
         mended = []
         version = before.offset + 1
@@ -147,9 +146,10 @@ class Tally:
 
 
 async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None = None) -> Tally:
-    """What ledger and counts say of the windows in [from_ms, to_ms): starts of windows, of one day.
+    """Sums of ledger and counts for the windows in [from_ms, to_ms): starts of windows in milliseconds, of one day.
 
-    With `before`: of its partition alone, and as of there. Waits as the store does.
+    With `before`: only of its partition, as of that position. Waits while the store is unavailable. If the store loses
+    a scan, starts again.
     """
     date = day(from_ms)
     counts = f"{REPLY_VOLUME}-{date}*,{HASHTAG_VOLUME}-{date}*"
@@ -162,16 +162,16 @@ async def tally(store: Store, from_ms: int, to_ms: int, before: Position | None 
             async for page in store.scan(counts, from_ms, to_ms):
                 for count in page:
                     result.hold(count, before)
-            # After the scans: a ledger that another has replaced since would be told by the time of that one.
+            # After the scans: if the ledger was dropped and created again meanwhile, its creation time shows it.
             result.whole = ledger_is_whole(await store.made(f"{POSTS}-{date}*,{counts}"))
     return result
 
 
 def ledger_is_whole(made: Mapping[str, int]) -> bool:
-    """Of a day's indices and the moments that they were made: whether the ledger has been there from the beginning.
+    """Whether a day's ledger is the one that its posts were counted by. `made`: index name -> creation time in ms.
 
-    A post is in the ledger before it is counted. So a ledger made after counts is not the one that they were counted
-    by: that was dropped, by other means than `hashtide retention`, and a post that came late has made another.
+    A post is in the ledger before it is counted. So if the ledger's index is younger than an index of counts, the first
+    ledger was dropped, by other means than `hashtide retention`, and a late post created another.
     """
     ledgers = [moment for index, moment in made.items() if index.startswith(f"{POSTS}-")]
     counts = [moment for index, moment in made.items() if not index.startswith(f"{POSTS}-")]

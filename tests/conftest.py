@@ -1,4 +1,4 @@
-"""What tests share: one real stack for each worker of a run, and how a run in parallel is shared out."""
+"""Shared fixtures: one real stack per worker of a run, and the scheduling of parallel runs."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One folder of claimed ports for the whole run; workers of pytest-xdist inherit its name."""
+    """Create one folder of claimed ports for the whole run; workers of pytest-xdist inherit its name."""
     if not hasattr(config, "workerinput"):
         os.environ[CLAIMED] = tempfile.mkdtemp(prefix="hashtide-tests-ports-")
 
@@ -42,7 +42,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.LongestFirst | None:
-    """With `pytest -n N`, unless another order is asked for with --dist."""
+    """The scheduler for `pytest -n N`, unless --dist selects another."""
     if config.getoption("dist") != "load":
         return None
     config.option.loadscopereorder = False
@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.Lon
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests first, in a run in parallel. And no unit test has servers."""
+    """Run long tests first in a parallel run. Refuse servers in unit tests."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: schedule.rank(item.nodeid))
     for item in items:
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _ports_of_this_run() -> Iterator[None]:
-    """Servers that this process starts take ports that no other test of the run was given."""
+    """Servers started by this process use ports that no other test of the run uses."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "free_ports", free_ports)
         yield
@@ -68,26 +68,26 @@ def _ports_of_this_run() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def is_secure(request: pytest.FixtureRequest) -> bool:
-    """Whether the shared servers want TLS and a login."""
+    """Whether the shared servers require TLS and a login."""
     return bool(request.config.getoption("secure"))
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory, is_secure: bool) -> Iterator[Stack]:
-    """Real Kafka and Elasticsearch on free ports, started once in each worker of a run, and removed at its end."""
+    """Real Kafka and Elasticsearch on free ports, started once per worker of a run and removed at its end."""
     with owned(tmp_path_factory.mktemp("stack"), secure=is_secure, every_way=is_secure) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def stack(servers: Stack) -> Addresses:
-    """Where the servers answer. Elasticsearch does so without a login, whatever commands meet."""
+    """The servers' addresses. Elasticsearch needs no login here, even if commands need one."""
     return servers.addresses
 
 
 @pytest.fixture(scope="session")
 def reached(servers: Stack, stack: Addresses) -> Iterator[dict[str, str]]:
-    """The settings by which commands meet the servers."""
+    """The settings with which commands connect to the servers."""
     if servers.secrets is None:
         yield stack.exports
     else:
@@ -97,19 +97,19 @@ def reached(servers: Stack, stack: Addresses) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_away() -> None:
-    """What an earlier test's outage keeps quiet is news in this one."""
+    """Reset outages, so that those of earlier tests suppress no log line of this one."""
     outages.of.cache_clear()
 
 
 @pytest.fixture
 def environment(reached: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """An environment in which `hashtide` commands meet the stack, with a state folder of their own."""
+    """An environment in which `hashtide` commands connect to the stack, with a separate state folder."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
     return inherited | reached | {"HASHTIDE_STATE_DIR": str(tmp_path / "state")}
 
 
 def needs(program: str) -> str:
-    """The path of an optional program. Skips the test, with the reason, where it is missing; under CI fails."""
+    """The path of an optional program. If it is missing, skips the test with the reason; under CI, fails it."""
     path = shutil.which(program)
     if path is None:
         (pytest.fail if IN_CI else pytest.skip)(f"{program} is not installed")

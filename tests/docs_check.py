@@ -44,7 +44,7 @@ _END: Final = re.compile(r"\s+#|\s{2,}|\s+(?:[|&<>;]|\|\||&&)|[;)]|&&|\s→")
 
 
 class Problem(NamedTuple):
-    """Something that a page names and that does not exist."""
+    """Something that a page names but that does not exist."""
 
     page: Path
     line: int
@@ -67,7 +67,7 @@ def pages(root: Path) -> list[Path]:
 
 
 def check(page: Path, root: Path = ROOT) -> list[Problem]:
-    """What is wrong with a page, in its order. Reads the page and what it links to."""
+    """The problems of a page, in page order. Reads the page and the pages it links to."""
     found: list[Problem] = []
 
     def note(number: int, problems: Iterator[str]) -> None:
@@ -78,7 +78,7 @@ def check(page: Path, root: Path = ROOT) -> list[Problem]:
         note(line.number, _names(line.text, page, root))
         if line.is_code:
             note(line.number, _commands(line.text.strip(), root, is_span=False))
-    # Spans and links may go over the end of a line, so what is no code is read as a whole.
+    # Spans and links may continue on the next line, so text outside code is read as a whole.
     prose = "\n".join("" if line.is_code else line.text for line in lines)
     for span in _SPAN.finditer(prose):
         note(prose.count("\n", 0, span.start()) + 1, _span(" ".join(span[2].split()), root))
@@ -89,9 +89,9 @@ def check(page: Path, root: Path = ROOT) -> list[Problem]:
 
 
 def command_problem(words: str) -> str | None:
-    """What is wrong with the words behind `hashtide`; None where the command line can be parsed.
+    """The problem with the words after `hashtide`; None if the command line can be parsed.
 
-    Words in capitals, `...` and words in brackets stand for what a reader puts there.
+    Words in capitals, `...` and words in brackets are placeholders.
     """
     try:
         args = shlex.split(words)
@@ -126,7 +126,7 @@ def command_problem(words: str) -> str | None:
 
 
 def slugs(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """The anchors of a page's headings, as GitHub creates them."""
     found: set[str] = set()
     for line in _lines(text):
         if not line.is_code and (heading := _HEADING.match(line.text)):
@@ -141,7 +141,7 @@ def slugs(text: str) -> set[str]:
 
 
 def _lines(text: str) -> Iterator[_Line]:
-    """The lines with whether they are code: in a fence, or indented by four behind a blank line or other code."""
+    """Each line, and whether it is code: in a fence, or indented by four after a blank line or other code."""
     fenced, before = False, _Line(0, "", is_code=False)
     for number, raw in enumerate(text.splitlines(), 1):
         if _FENCE.match(raw):
@@ -192,7 +192,7 @@ def _span(text: str, root: Path) -> Iterator[str]:
 def _commands(text: str, root: Path, *, is_span: bool) -> Iterator[str]:
     for found in _COMMAND.finditer(text):
         rest = text[found.end() :].lstrip()
-        # In a span an alternative has no blanks around its bar, so all of a table's cell is read, too.
+        # In a span, alternatives have no blanks around the bar, so whole table cells are read too.
         end = _END.search(rest)
         words = (rest[: end.start()] if end else rest).strip().removesuffix("\\").strip()
         if found[1] == "hashtide":
@@ -202,7 +202,7 @@ def _commands(text: str, root: Path, *, is_span: bool) -> Iterator[str]:
             for word in words.split():
                 if "=" not in word and word != "..." and word not in _targets(root):
                     yield f"`make {words}`: no target {word}"
-                if "=" in word:  # ARGS='-k frozen': its value may have blanks
+                if "=" in word:  # ARGS='-k frozen': the value may contain blanks
                     break
         else:
             yield from _module(words.split()[0], root)
@@ -212,7 +212,7 @@ def _commands(text: str, root: Path, *, is_span: bool) -> Iterator[str]:
 
 
 def _completed(words: str) -> str:
-    """The words of a span with a value behind an option that ends it: a sentence may name an option alone."""
+    """The words of a span, with a value added after a final option: a sentence may name an option without its value."""
     return f"{words} VALUE" if words.rpartition(" ")[2].startswith("--") else words
 
 
@@ -258,7 +258,7 @@ def _targets(root: Path) -> frozenset[str]:
 
 
 def main() -> None:
-    """Print every problem; the exit status is 1 where there is one."""
+    """Print every problem; the exit status is 1 if there is any."""
     checked = pages(ROOT)
     problems = [problem for page in checked for problem in check(page)]
     print("\n".join(map(str, problems)) or f"{len(checked)} pages: everything that they name is there")

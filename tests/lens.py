@@ -1,8 +1,8 @@
 """Compiled dashboards as Elasticsearch sees them: each Lens layer's request, and its rows.
 
-Kibana cannot run in the tests. This makes of a layer's columns the aggregations that Lens sends for them (Kibana's
-"Inspect" shows them), for the operations that our dashboards use, and raises NotImplementedError for any other: a new
-kind of panel must be understood here first. Math is done on the answer, as Kibana does it.
+Kibana cannot run in the tests. This module builds from a layer's columns the aggregations that Lens sends for them
+(Kibana's "Inspect" shows them), for the operations that our dashboards use. It raises NotImplementedError for any
+other: add a new kind of panel here first. Math is done on the answer, as in Kibana.
 """
 
 import re
@@ -21,7 +21,7 @@ BUCKETS = ("terms", "date_histogram")
 
 
 class Layer(NamedTuple):
-    """One question of a panel."""
+    """One query of a panel."""
 
     panel: str
     title: str
@@ -45,7 +45,7 @@ class Layer(NamedTuple):
 
     @property
     def shown(self) -> list[str]:
-        """What people see: of a formula the result, not its parts."""
+        """What users see: the result of a formula, not its parts."""
         parts = {part for column in self.columns.values() for part in column.get("references", [])}
         return [id_ for id_ in self.order if id_ not in self.buckets and id_ not in parts]
 
@@ -115,7 +115,7 @@ def kql_fields(text: str) -> list[str]:
 
 
 def kql(text: str) -> Json:
-    """KQL as Kibana translates it: `field:value`, `field:*`, joined by `and`, preceded by `not`; no more is used."""
+    """KQL as Kibana translates it: only `field:value`, `field:*`, `and` and `not`."""
     clauses = []
     for part in re.split(r"\s+and\s+", text):
         found = re.fullmatch(r"(not\s+)?([\w.@]+):([\w-]+|\*)", part)
@@ -128,7 +128,7 @@ def kql(text: str) -> Json:
 
 
 def ask(client: Elasticsearch, layer: Layer, query: Sequence[Json], interval: str) -> list[tuple[Any, ...]]:
-    """The rows of a layer where `query` holds; of the two requests that it takes where others are shown, too."""
+    """The rows of a layer for the documents of `query`, including those of the second request if others are shown."""
     answer = client.search(index=layer.pattern, **request(layer, query, interval), **WHOLE)
     found = rows(layer, answer.body)
     if wants_others(layer):
@@ -138,7 +138,7 @@ def ask(client: Elasticsearch, layer: Layer, query: Sequence[Json], interval: st
 
 
 def request(layer: Layer, query: Sequence[Json], interval: str, beside: Sequence[str] | None = None) -> Json:
-    """The search of a layer; `beside`: the second one, for what is in none of these terms of the first column."""
+    """The search of a layer; `beside`: the second one, for all but these terms of the first column."""
     aggs = {id_: _metric(layer.columns[id_]) for id_ in layer.metrics if _counts_nothing_else(layer.columns[id_])}
     for id_ in reversed(layer.buckets):
         column = layer.columns[id_]
@@ -153,7 +153,7 @@ def request(layer: Layer, query: Sequence[Json], interval: str, beside: Sequence
 
 
 def _counts_nothing_else(column: Json) -> bool:
-    """False for a count of documents without a filter: that comes with every bucket."""
+    """False for a count of documents without a filter: every bucket includes it."""
     return column["operationType"] != "count" or column.get("filter") is not None
 
 
@@ -185,7 +185,7 @@ def _ranked_by(layer: Layer, column: Json) -> str | None:
 
 
 def wants_others(layer: Layer) -> bool:
-    """Whether what is in none of the top terms is asked for, too; Lens nests terms of the whole range outermost."""
+    """Whether the rest outside the top terms is queried too; Lens nests terms of the whole range outermost."""
     others = [id_ for id_ in layer.buckets if layer.columns[id_].get("params", {}).get("otherBucket")]
     if others not in ([], layer.buckets[:1]):
         raise NotImplementedError(f"{layer.panel}: others within others")
@@ -193,7 +193,7 @@ def wants_others(layer: Layer) -> bool:
 
 
 def rows(layer: Layer, answer: Json) -> list[tuple[Any, ...]]:
-    """The answer as rows: the buckets' keys, then what is shown."""
+    """The answer as rows: the buckets' keys, then the shown values."""
     total = answer["hits"]["total"]["value"]
     return list(_rows(layer, layer.buckets, answer.get("aggregations", {}) | {"doc_count": total}, ()))
 

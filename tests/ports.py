@@ -1,7 +1,7 @@
-"""Free ports for tests that run beside each other.
+"""Free ports for tests that run in parallel.
 
-A port that is free when it is picked can be taken before a server listens there. So each is given away once a run, to
-whichever of its processes asks first: the claim is a file that all of them see.
+A port that is free when picked can be taken before a server listens on it. So each port is given out once per run, to
+the first process that asks: the claim is a file visible to all processes of the run.
 """
 
 import os
@@ -15,7 +15,7 @@ CLAIMED: Final = "TESTS_CLAIMED_PORTS"
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Different ports that are free, and that no other test of this run was given."""
+    """Distinct free ports that no other test of this run has."""
     claims, given = Path(os.environ[CLAIMED]), list[int]()
     while len(given) < count:
         (port,) = ports.free_ports(1)

@@ -1,7 +1,7 @@
-"""How a run in parallel (`pytest -n 4`) is shared out: long tests first, and short ones file by file.
+"""The schedule of a parallel run (`pytest -n 4`): long tests first, then short ones file by file.
 
-A worker of pytest-xdist starts a stack of its own when its first test asks for one, so nothing here is needed for a
-right result. It is about time: the last worker should end when the others do.
+A worker of pytest-xdist starts its own stack when its first test needs one, so results do not depend on this module. It
+only saves time: all workers should finish at about the same time.
 """
 
 from pathlib import PurePath
@@ -23,26 +23,26 @@ SINGLE: Final = (
     "test_sources.py",
     "test_verify.py",
 )
-"""Files of tests/integration whose tests are long and share nothing but the stack: any worker may take any of them."""
+"""Files of tests/integration with long tests that share only the stack: any worker can run any of them."""
 
 TIERS: Final = ("integration", "contract", "abuse", "unit")
 """From the slowest to the fastest."""
 
 
 def rank(nodeid: str) -> tuple[int, int]:
-    """Where a test stands in the run: the lower, the earlier."""
+    """The position of a test in the run: lower is earlier."""
     path = PurePath(nodeid.partition("::")[0])
     tier = TIERS.index(path.parts[1]) if path.parts[1] in TIERS else len(TIERS)
     return tier, SINGLE.index(path.name) if tier == 0 and path.name in SINGLE else len(SINGLE)
 
 
 def unit_of_work(nodeid: str) -> str:
-    """What one worker takes as a whole: a test of its own, or a file."""
+    """The unit that one worker runs as a whole: a single test, or a file."""
     return nodeid if rank(nodeid) < (0, len(SINGLE)) else nodeid.partition("::")[0]
 
 
 class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Units of work in the order of the collection, which is that of `rank`: each to the next worker that is free."""
+    """Assigns units of work in collection order, which is the order of `rank`, to the next free worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of_work(nodeid)

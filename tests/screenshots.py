@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the page into docs/img, of the same made-up posts every time. Needs Chromium."""
+"""`make screenshots`: save screenshots of the page in docs/img, always of the same synthetic posts. Needs Chromium."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def main() -> None:
         }
         pipeline = Pipeline(environment, Path(folder))
         pipeline.hashtide("setup")
-        # 29 of its 48 hours are over, and the second day's wave is at its height; what is yet to come is refused.
+        # 29 of its 48 hours are over, at the peak of the second day's wave; later posts are refused.
         start = datetime.now(UTC) - timedelta(hours=29, minutes=10)
         with pipeline.worker():
             pipeline.hashtide("produce", "campaign", "--posts=60000", f"--start={start:%Y-%m-%dT%H:%M}")
@@ -51,10 +51,10 @@ def _take(address: str) -> None:
             browser.colours(driver, scheme)
             driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
             driver.get(address)
-            time.sleep(5)  # for the numbers, fonts and the chart to be there
+            time.sleep(5)  # until numbers, fonts and chart are loaded
             path = FOLDER / f"{name}.png"
             driver.save_screenshot(str(path))
-            # Few colours are in it: a palette makes it a third as large.
+            # Few colours: a palette reduces the size to a third.
             Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
             size = path.stat().st_size
             print(f"{path.relative_to(FOLDER.parents[1])}: {size:,} bytes")

@@ -13,7 +13,14 @@ async def main() -> None:
     """Count the topic."""
     task, watch = Task.given(), Stopwatch()
     counts: Counter[job.Key] = Counter()
-    consumer = reading(task, task.topic)
+    consumer = AIOKafkaConsumer(
+        task.topic,
+        bootstrap_servers=task.brokers,
+        group_id=task.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
     await consumer.start()
     seen = 0
     while seen < task.messages:
@@ -26,18 +33,6 @@ async def main() -> None:
     watch.counted()
     watch.finish(task, counts)
     await consumer.stop()
-
-
-def reading(task: Task, *topics: str) -> AIOKafkaConsumer:
-    """A consumer of whole topics, not started."""
-    return AIOKafkaConsumer(
-        *topics,
-        bootstrap_servers=task.brokers,
-        group_id=task.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
 
 
 if __name__ == "__main__":

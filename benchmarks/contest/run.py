@@ -13,7 +13,6 @@ from benchmarks.contest.entry import Task
 from benchmarks.harness.machine import ROOT, pinned
 from benchmarks.harness.posts import Truth, digest, hashtag_payloads, truth
 from benchmarks.harness.servers import CONTEST, Servers, until
-from hashtide.contract.names import POSTS_ENRICHED
 
 PARTITIONS: Final = 4
 TIMEOUT_S: Final = 600.0
@@ -75,7 +74,6 @@ def run(servers: Servers, field: Field, contestant: Contestant, posts: int) -> R
     """Let a contestant count its share of the posts. Blocks. Raises ContestantFailed."""
     topic, true = field.topic(int(posts * contestant.share))
     servers.wipe()
-    servers.renew(POSTS_ENRICHED, PARTITIONS)
     number = time.time_ns()
     index, folder = f"{CONTEST}-{number}", servers.folder / f"contest-{number}"
     servers.index(index)

@@ -16,9 +16,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: Reason
     detail: str
     source: str
-    """Where it was read: `file:NAME`, `campaign`, `posts.raw`, `posts.enriched`."""
+    """Where it was read: `file:NAME`, `campaign`, `posts.raw`."""
     position: str
-    """Where in the source: a line number, or `partition:offset`."""
+    """Where in the source: a line number; in posts.raw, `TOPIC_ID:PARTITION:OFFSET`."""
     payload: bytes
     """The raw bytes (base64 in the JSON), cut to MAX_PAYLOAD_BYTES; empty if they were not kept."""
     at_ms: int

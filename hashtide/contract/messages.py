@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from hashtide.contract.bounds import LATEST_MS, MAX_ID_CHARS
+from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS, MAX_ID_CHARS
 from hashtide.contract.dead_letters import DeadLetter
 from hashtide.contract.reasons import InvalidPost
 from hashtide.contract.versions import refuse_newer
@@ -20,8 +20,8 @@ Origin = Literal["live", "backfill", "replay", "synthetic"]
 
 
 Id = Annotated[str, Meta(max_length=MAX_ID_CHARS)]
-"""An id, the platform's or ours. Decoding checks the limit, too: a message that outgrows Kafka's size limit in the
-enrich step would stop that step for good."""
+"""An id, the platform's or ours. Decoding checks the limit, too: a message that outgrows Kafka's size limit on its
+way would stop its worker for good."""
 Platform = Annotated[str, Meta(max_length=32)]
 
 
@@ -33,6 +33,8 @@ class Post(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     post_id: Id
     created_at_ms: int
     """When it was posted, in milliseconds since the epoch, UTC."""
+    time_by: Literal["platform", "author"] = "platform"
+    """Who set `created_at_ms`. A time that the author can change with an edit does not date the original post."""
     text: str
     """The whole plain text; of a repost, the original's."""
     author: Id | None = None
@@ -106,7 +108,32 @@ class Canary(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="typ
 CANARY_KEY: Final = b"canary"
 """The Kafka key of every canary. No post has it: the key of a post contains a colon."""
 
-Sent = Message | Gap | Canary
+
+class Recount(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="recount/2"):
+    """An order to the worker: count a window again from the ledger, for the partition that the order is in."""
+
+    window_ms: Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+
+
+class EmptyEntry(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="empty/2"
+):
+    """An order to the worker: empty a ledger entry. It is sent to the partition that the entry was made in, so that it
+    never overtakes the count of its post."""
+
+    index: Annotated[str, Meta(pattern=r"^posts-[0-9]{4}\.[0-9]{2}\.[0-9]{2}\Z")]
+    id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    """Of the ledger document."""
+    deleted_at_ms: int | None = None
+
+
+Order = Recount | EmptyEntry
+"""Instructions to the worker of a partition, handled in their place among the posts."""
+
+ORDER_KEY: Final = b"order"
+"""The Kafka key of every order. No post has it: the key of a post contains a colon."""
+
+Sent = Message | Gap | Canary | Order
 """Every message of `posts.raw`."""
 
 
@@ -130,6 +157,8 @@ def key(message: Sent) -> bytes:
     """The Kafka key, `platform:post_id`: the same for a post, its edits and its deletion. A gap's is its source."""
     if isinstance(message, Canary):
         return CANARY_KEY
+    if isinstance(message, Order):
+        return ORDER_KEY
     if isinstance(message, Gap):
         return f"gap:{message.source}".encode()
     post = message.post if isinstance(message, PostEdit) else message

@@ -13,7 +13,7 @@ import msgspec
 
 from hashtide.errors import HashtideError
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """The newest schema of messages that this version reads."""
 
 _NUMBERED: Final = re.compile(r"[a-z]{1,32}/([1-9][0-9]{0,3})")

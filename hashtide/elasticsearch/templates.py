@@ -38,6 +38,7 @@ def setup(where: Where) -> list[str]:
     with session(where) as client:
         there = _templates_there(client)
         _refuse_newer_schema(where, there)
+        _missing(where, client)  # raises for an index that this version cannot write to
         for name, template in packaged_templates().items():
             if there.get(name, {}).get("version", 0) > template["version"]:
                 log.info("index template %s is of a newer version of Hashtide: left unchanged", name)
@@ -121,6 +122,13 @@ def _missing(where: Where, client: Elasticsearch) -> dict[str, dict[str, Any]]:
             raise IndicesUnready(
                 f"index {index} in Elasticsearch at {where} has the wrong type for {', '.join(clashing)}: "
                 "it was created without its template. Reindex it with the template, or delete it (docs/upgrades.md)"
+            )
+        if mappings.schema(there) < mappings.schema(wanted):
+            raise IndicesUnready(
+                f"index {index} in Elasticsearch at {where} was made by an older version of Hashtide, with schema "
+                f"{mappings.schema(there)}; this version writes schema {mappings.schema(wanted)} and cannot go on from "
+                f"it. Delete it (DELETE /{index}) or use another Elasticsearch, and send the posts again "
+                "(docs/upgrades.md)"
             )
         if missing := mappings.missing(wanted["properties"], there.get("properties", {})):
             lacking[index] = missing

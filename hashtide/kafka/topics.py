@@ -5,12 +5,20 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    GroupIdNotFoundError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
 
+from hashtide import outages
 from hashtide.contract.bounds import MAX_MESSAGE_BYTES
 from hashtide.contract.names import POSTS_DEAD, POSTS_ENRICHED, POSTS_RAW
 from hashtide.errors import HashtideError
 from hashtide.kafka.clients import connect
+from hashtide.retry import connected
 from hashtide.settings import Common, PipelineSettings
 from hashtide.times import DAY_MS
 
@@ -24,10 +32,9 @@ CONFIGS: Final[dict[str, dict[str, str]]] = {
 """Configuration of each topic, in the order of the flow, without its retention."""
 
 
-GROWING: Final = (POSTS_ENRICHED, POSTS_RAW)
-"""Topics that partitions can be added to, in this order: a post keeps its partition number along the flow, so the topic
-downstream needs the partition first. Not posts.dead: a letter is found by its key, which could then be in two
-partitions."""
+NO_GROUP: Final = (GroupIdNotFoundError, CoordinatorNotAvailableError)
+OFFSETS_FOR_S: Final = 30.0
+"""How long a coordinator may take to load the offsets of its groups, after its broker has started."""
 
 
 class TopicsUnready(HashtideError):
@@ -63,17 +70,18 @@ def setup(settings: PipelineSettings) -> list[str]:
     """
     created = []
     with _admin(settings) as client:
+        refuse_older(client, settings)
         present = set(client.list_topics())
         for name, configs in made_with(settings).items():
             if name in present:
                 continue
-            wanted = {
+            description = {
                 "num_partitions": settings.partitions,
                 "replication_factor": settings.replication,
                 "configs": configs,
             }
             try:
-                client.create_topics({name: wanted}, wait_for_metadata=True)
+                client.create_topics({name: description}, wait_for_metadata=True)
                 created.append(name)
             except TopicAlreadyExistsError:
                 continue  # another `setup` at the same time
@@ -82,10 +90,16 @@ def setup(settings: PipelineSettings) -> list[str]:
     return created
 
 
+def wanted(settings: PipelineSettings) -> list[str]:
+    """Topics that must exist, in the order of the flow."""
+    return [POSTS_RAW, *([POSTS_ENRICHED] if settings.publish_enriched else []), POSTS_DEAD]
+
+
 def made_with(settings: PipelineSettings) -> dict[str, dict[str, str]]:
     """Full configuration of each topic, by the names of Kafka's documentation, "Topic configs"."""
-    kept = retention(settings)
-    return {name: configs | {key: str(ms) for key, ms in kept[name].items()} for name, configs in CONFIGS.items()}
+    return {
+        name: CONFIGS[name] | {key: str(ms) for key, ms in kept.items()} for name, kept in retention(settings).items()
+    }
 
 
 def retention(settings: PipelineSettings) -> dict[str, dict[str, int]]:
@@ -94,11 +108,12 @@ def retention(settings: PipelineSettings) -> dict[str, dict[str, int]]:
     It starts at the time of publishing, which Kafka itself writes: a post of 2017, published today, stays. posts.dead
     holds what platforms sent: with segments of a day it is gone one day after its time, instead of a week.
     """
-    return {
+    kept = {
         POSTS_RAW: {"retention.ms": settings.retention_raw_days * DAY_MS},
         POSTS_ENRICHED: {"retention.ms": settings.retention_enriched_days * DAY_MS},
         POSTS_DEAD: {"retention.ms": settings.retention_dead_days * DAY_MS, "segment.ms": DAY_MS},
     }
+    return {name: kept[name] for name in wanted(settings)}
 
 
 def retention_drift(settings: PipelineSettings) -> list[RetentionDrift]:
@@ -129,24 +144,25 @@ def keep(settings: PipelineSettings, otherwise: Iterable[RetentionDrift]) -> Non
 
 
 def add_partitions(settings: PipelineSettings) -> list[str]:
-    """Raise posts.enriched and posts.raw to HASHTIDE_PARTITIONS partitions; returns the names of the changed topics.
+    """Raise posts.raw, and posts.enriched if it is published, to HASHTIDE_PARTITIONS partitions; returns the names of
+    the changed topics. Not posts.dead: a letter is found by its key, which could then be in two partitions.
 
     Producers and workers may run meanwhile. Idempotent. Blocks. Raises TopicsUnready (if a topic has more partitions:
     before anything is changed), KafkaUnreachable.
     """
-    wanted, added = settings.partitions, []
+    number, added = settings.partitions, []
     with _admin(settings) as client:
         there = _described(client, settings)
-        for name in GROWING:
-            if there[name].partitions > wanted:
+        for name in _growing(settings):
+            if there[name].partitions > number:
                 raise TopicsUnready(
-                    f"{name} has {there[name].partitions} partitions, but HASHTIDE_PARTITIONS is {wanted}: Kafka "
+                    f"{name} has {there[name].partitions} partitions, but HASHTIDE_PARTITIONS is {number}: Kafka "
                     "cannot remove partitions. Nothing was changed"
                 )
-        for name in GROWING:
-            if there[name].partitions < wanted:
+        for name in _growing(settings):
+            if there[name].partitions < number:
                 try:
-                    client.create_partitions({name: wanted})
+                    client.create_partitions({name: number})
                 except KafkaError as error:
                     raise TopicsUnready(f"partitions can't be added to {name}: {error}") from error
                 added.append(name)
@@ -154,28 +170,60 @@ def add_partitions(settings: PipelineSettings) -> list[str]:
 
 
 def differing(settings: PipelineSettings) -> dict[str, int]:
-    """Partitions of posts.enriched and posts.raw, each if other than HASHTIDE_PARTITIONS. Blocks. Raises TopicsUnready,
+    """Partitions of each topic that can grow, if other than HASHTIDE_PARTITIONS. Blocks. Raises TopicsUnready,
     KafkaUnreachable."""
     with _admin(settings) as client:
         there = _described(client, settings)
-    return {name: there[name].partitions for name in GROWING if there[name].partitions != settings.partitions}
+    growing = _growing(settings)
+    return {name: there[name].partitions for name in growing if there[name].partitions != settings.partitions}
 
 
-def check(settings: Common) -> dict[str, TopicInfo]:
-    """The topics, after checking that all exist and that posts.enriched has at least as many partitions as posts.raw: a
-    post keeps its partition number. Blocks. Raises TopicsUnready, KafkaUnreachable."""
+def check(settings: PipelineSettings) -> dict[str, TopicInfo]:
+    """The topics, after checking that all exist. Blocks. Raises TopicsUnready, KafkaUnreachable."""
     with _admin(settings) as client:
-        topics = _described(client, settings)
-    if topics[POSTS_ENRICHED].partitions < topics[POSTS_RAW].partitions:
-        raise TopicsUnready(
-            f"{POSTS_ENRICHED} has {topics[POSTS_ENRICHED].partitions} partitions, but {POSTS_RAW} has "
-            f"{topics[POSTS_RAW].partitions}: add partitions to {POSTS_ENRICHED} until it has as many "
-            f"(HASHTIDE_PARTITIONS={topics[POSTS_RAW].partitions} hashtide setup --add-partitions)"
+        refuse_older(client, settings)
+        return _described(client, settings)
+
+
+def refuse_older(client: Any, settings: PipelineSettings) -> None:
+    """Raise TopicsUnready if an older version of Hashtide has read posts.enriched: it counted from that topic, whose
+    messages had another form."""
+
+    def unreadable(error: BaseException) -> str:
+        return f"the offsets of the group {settings.group} can't be read: {error!r}"
+
+    def is_retriable(error: BaseException) -> bool:
+        return isinstance(error, KafkaError) and error.retriable and not isinstance(error, NO_GROUP)
+
+    try:
+        found = connected(
+            lambda: client.list_group_offsets([settings.group])[settings.group],
+            outages.of("Kafka"),
+            patience_s=OFFSETS_FOR_S,
+            retryable=is_retriable,
+            describe=unreadable,
+            give_up=lambda error: TopicsUnready(unreadable(error)),
         )
-    return topics
+    except NO_GROUP:
+        return  # a new broker has no coordinator yet: then there is no group, either
+    except GroupAuthorizationFailedError:
+        return  # setup's login may lack the right; the workers' logins have it, and they check this again
+    except KafkaError as error:
+        raise TopicsUnready(unreadable(error)) from error
+    if any(partition.topic == POSTS_ENRICHED for partition in found):
+        raise TopicsUnready(
+            f"the group {settings.group} has read {POSTS_ENRICHED}: an older version of Hashtide ran here, and this "
+            f"one cannot continue from it. Stop its workers, delete the topics {POSTS_RAW}, {POSTS_ENRICHED} and "
+            f"{POSTS_DEAD} (kafka-topics --delete --topic NAME) and the group (kafka-consumer-groups --delete --group "
+            f"{settings.group}), run `hashtide setup`, and send the posts again (docs/upgrades.md)"
+        )
 
 
-def kept_ms(settings: Common) -> dict[str, int | None]:
+def _growing(settings: PipelineSettings) -> list[str]:
+    return [name for name in wanted(settings) if name != POSTS_DEAD]
+
+
+def kept_ms(settings: PipelineSettings) -> dict[str, int | None]:
     """For each topic, how long a record stays at most, in milliseconds; None: for ever. Blocks.
 
     Kafka deletes a segment when its newest record is older than `retention.ms`, and fills it for `segment.ms` (Kafka's
@@ -187,28 +235,30 @@ def kept_ms(settings: Common) -> dict[str, int | None]:
     }
 
 
-def _kept(settings: Common) -> dict[str, dict[str, int]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in CONFIGS]
+def _kept(settings: PipelineSettings) -> dict[str, dict[str, int]]:
+    names = wanted(settings)
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     with _admin(settings) as client:
         try:
             found = client.describe_configs(resources, config_filter="all")["topic"]
         except KafkaError as error:
             raise TopicsUnready(f"the retention of the topics can't be read: {error!r}") from error
-    return {name: {key: int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms")} for name in CONFIGS}
+    return {name: {key: int(found[name][key]["value"]) for key in ("retention.ms", "segment.ms")} for name in names}
 
 
 def _days(ms: int) -> str:
     return "for ever" if ms < 0 else f"{ms / DAY_MS:g} d"
 
 
-def _described(client: Any, settings: Common) -> dict[str, TopicInfo]:
+def _described(client: Any, settings: PipelineSettings) -> dict[str, TopicInfo]:
     present = set(client.list_topics())
-    missing = [name for name in CONFIGS if name not in present]
+    names = wanted(settings)
+    missing = [name for name in names if name not in present]
     if missing:
         raise TopicsUnready(f"no topic {', '.join(missing)} in Kafka at {settings.kafka}: run `hashtide setup` first")
     return {
         topic["name"]: TopicInfo(str(topic["topic_id"]), len(topic["partitions"]))
-        for topic in client.describe_topics(list(CONFIGS))
+        for topic in client.describe_topics(names)
     }
 
 

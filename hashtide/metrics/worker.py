@@ -5,7 +5,7 @@ from typing import get_args
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from hashtide.contract.messages import Origin
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_RAW
 from hashtide.contract.reasons import Reason
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # doubles the series of each counter, and nobody reads them
@@ -41,10 +41,6 @@ LAG_SECONDS = Gauge(
 )
 ASSIGNED = Gauge("hashtide_assigned_partitions", "Partitions assigned to this worker")
 ASSIGNMENTS = Counter("hashtide_assignments_total", "Assignments of partitions: one per rebalance")
-ENRICHED = Counter(
-    "hashtide_enriched_posts_total",
-    "Posts, edits, deletions and gaps sent to posts.enriched",
-)
 COUNTED = Counter(
     "hashtide_counted_posts_total",
     "Posts counted for the first time; after a crash, replayed posts are included again. "
@@ -69,10 +65,13 @@ CAMPAIGN_REGIONS = Counter(
 )
 DUPLICATES = Counter(
     "hashtide_duplicate_posts_total",
-    "Posts skipped because the ledger already has them: sent twice by a source, or re-sent by the enrich step",
-    ["by"],
+    "Posts skipped because the ledger already has them",
 )
 EDITS = Counter("hashtide_edited_posts_total", "Edits of posts already counted")
+UNKNOWN_EDITS = Counter(
+    "hashtide_unknown_edits_total",
+    "Edits of posts that the ledger does not have, not counted because their author can change their time",
+)
 DELETIONS = Counter("hashtide_deleted_posts_total", "Deletions that emptied a post's documents")
 DEAD_LETTERS = Counter(
     "hashtide_dead_letters_total",
@@ -155,11 +154,8 @@ def begin() -> None:
     """Start counters at 0: Prometheus misses the first increase of a counter that did not exist before."""
     for reason in get_args(Reason):
         DEAD_LETTERS.labels(reason)
-    for by in ("source", "re-send"):
-        DUPLICATES.labels(by)
     for origin in get_args(Origin):
         LATE.labels(origin)
-    for topic in (POSTS_RAW, POSTS_ENRICHED):
-        BATCHES_LET_GO.labels(topic)
-    for reason in ("connection", "timeout", "blocked", "shards", "status-429", "status-503", "item-429", "item-503"):
-        BULK_RETRIES.labels(reason)
+    BATCHES_LET_GO.labels(POSTS_RAW)
+    for why in ("connection", "timeout", "blocked", "shards", "status-429", "status-503", "item-429", "item-503"):
+        BULK_RETRIES.labels(why)

@@ -6,7 +6,6 @@ import os
 
 import click
 
-from hashtide.contract import names
 from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch import templates
 from hashtide.elasticsearch.client import connection
@@ -24,7 +23,9 @@ log = logging.getLogger(__name__)
 @click.option("--kibana", metavar="URL", help="Also import the dashboards into this Kibana.")
 @click.option("--alter-retention", is_flag=True, help="Set the topics' retention to what the settings say.")
 @click.option(
-    "--add-partitions", is_flag=True, help="Increase posts.raw and posts.enriched to HASHTIDE_PARTITIONS partitions."
+    "--add-partitions",
+    is_flag=True,
+    help="Increase posts.raw (and posts.enriched, if published) to HASHTIDE_PARTITIONS partitions.",
 )
 @as_json
 def setup(kibana: str | None, alter_retention: bool, add_partitions: bool, json_: bool) -> None:
@@ -51,7 +52,7 @@ def setup(kibana: str | None, alter_retention: bool, add_partitions: bool, json_
         topics.keep(settings, drift)
     if add_partitions:
         with Offsets(settings) as offsets:
-            behind = offsets.behind(POSTS_RAW) + offsets.behind(names.POSTS_ENRICHED)
+            behind = offsets.behind(POSTS_RAW)
         if behind:
             log.warning("workers are %s records behind: an edit or a deletion may overtake its post", f"{behind:,}")
     grown = topics.add_partitions(settings) if add_partitions else []

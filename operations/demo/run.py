@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.local import stack
-from hashtide.contract.names import POSTS_DEAD, POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_DEAD, POSTS_RAW
 from hashtide.elasticsearch import templates
 from hashtide.errors import HashtideError
 from hashtide.interrupts import sigterm_as_interrupt
@@ -87,7 +87,7 @@ def _run(folder: Path, posts: int, seed: int, keep: bool, out: Console, err: Con
         ):
             _watch(settings, worker, producer, posts, folder, err)
             produced = json.loads((folder / "produce.out").read_text() or "{}")
-            duplicates = _metric(metrics_port, "hashtide_duplicate_posts_total", {"by": "source"})
+            duplicates = _metric(metrics_port, "hashtide_duplicate_posts_total")
         _show(settings, out)
         with Offsets(settings) as offsets:
             dead = len({record.key for record in offsets.records(POSTS_DEAD)})
@@ -158,30 +158,29 @@ def _watch(
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     deadline = time.monotonic() + SETTLE_S
     with Progress(*columns, console=err) as bar, Offsets(settings) as offsets:
-        tasks = [bar.add_task(title, total=posts) for title in ("posts.raw", "posts.enriched", "counted")]
+        tasks = [bar.add_task(title, total=posts) for title in ("produced", "counted")]
         while True:
             ended = producer.poll() is not None
-            raw, enriched = offsets.ends(POSTS_RAW), offsets.ends(POSTS_ENRICHED)
-            counted = sum(offsets.committed(POSTS_ENRICHED).values())
-            total = max(posts, sum(raw.values()))
-            for task, completed in zip(tasks, (sum(raw.values()), sum(enriched.values()), counted), strict=True):
+            produced, counted = sum(offsets.ends(POSTS_RAW).values()), sum(offsets.committed(POSTS_RAW).values())
+            total = max(posts, produced)
+            for task, completed in zip(tasks, (produced, counted), strict=True):
                 bar.update(task, completed=completed, total=total)
             if worker.poll() is not None:
                 raise DemoFailed(f"the worker ended:\n{_tail(folder / 'worker.log')}")
             if ended and producer.returncode != 0:
                 raise DemoFailed(f"the producer failed:\n{_tail(folder / 'produce.log')}")
-            if ended and offsets.behind(POSTS_RAW) == 0 and offsets.behind(POSTS_ENRICHED) == 0:
-                return  # this order matters: once posts.raw is empty, posts.enriched gets no more records
+            if ended and offsets.behind(POSTS_RAW) == 0:
+                return
             if time.monotonic() > deadline:
                 raise DemoFailed(f"the workers are still behind after {SETTLE_S:.0f} s")
             time.sleep(0.3)
 
 
-def _metric(port: int, name: str, labels: dict[str, str]) -> int:
+def _metric(port: int, name: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return int(sum(sample.value for sample in samples if sample.name == name and sample.labels == labels))
+    return int(sum(sample.value for sample in samples if sample.name == name))
 
 
 def _show(settings: StreamSettings, out: Console) -> None:

@@ -1,7 +1,7 @@
-"""The order in which dead letters go back into the stream safely.
+"""Put dead letters back into the pipeline, without losing any.
 
-Sent, acknowledged, and only then taken out of `posts.dead`: a crash in between leaves a letter there that was sent
-already. It is sent again by the next replay, and the ledger counts it once.
+Messages are sent and acknowledged before their letter is deleted from `posts.dead`. After a crash in between, the next
+replay sends them again. The ledger recognises the duplicates.
 """
 
 from collections import Counter
@@ -10,17 +10,18 @@ from typing import Final, Protocol
 
 import msgspec
 
-from hashtide.contract.dead_letters import DeadLetter
 from hashtide.contract.names import POSTS_DEAD
 from hashtide.contract.reasons import InvalidPost
 from operations.dlq.index import WITHOUT_BYTES, LetterEntry
+from operations.dlq.records import WholeLetter
 from operations.dlq.revive import OutgoingRecord, Rules
 
 LETTERS_AT_ONCE: Final = 1_000
+"""Letters between two waits for Kafka's acknowledgements."""
 
 
 class RecordSender(Protocol):
-    """What goes out. `publisher.Publisher` says when these block and what they raise."""
+    """Sends records. See `publisher.Publisher` for when these methods block and what they raise."""
 
     def send(self, topic: str, key_: bytes | None, value: bytes | None, partition: int | None = None) -> None: ...
 
@@ -28,21 +29,21 @@ class RecordSender(Protocol):
 
 
 class ReplayAccount(msgspec.Struct):
-    """What became of the letters that were chosen; one that is in none of these was not reached."""
+    """The outcome of a replay. Letters that are neither replayed nor stayed were not reached."""
 
     selected: int = 0
     replayed: int = 0
     sent: int = 0
-    """Messages; a letter may become several, or none."""
+    """Messages sent for these letters, without orders. A letter may become several messages, or none."""
     stayed: Counter[str] = msgspec.field(default_factory=Counter)
-    """By what is still wrong with them."""
+    """Letters that stay, by reason."""
 
 
 class Replay:
-    """Puts letters back, LETTERS_AT_ONCE at a time. `settle` does the rest of them, at the end.
+    """Replays letters, and adds them to `account`. Call `settle` at the end.
 
-    Without `kafka` it only says what would become of them. Blocks while Kafka is behind. Raises PublishFailed: what was
-    not acknowledged by then is still a letter.
+    If `kafka` is None, nothing is sent: a dry run. Methods block while Kafka is slow, and raise PublishFailed: letters
+    without an acknowledgement stay in posts.dead.
     """
 
     def __init__(self, rules: Rules, kafka: RecordSender | None, account: ReplayAccount) -> None:
@@ -51,12 +52,13 @@ class Replay:
         self._recounts: dict[OutgoingRecord, None] = {}
         self._done: list[LetterEntry] = []
 
-    def take(self, entry: LetterEntry, letter: DeadLetter) -> None:
-        if not letter.kept:
+    def take(self, whole: WholeLetter) -> None:
+        """Send the messages of a letter. Settles after every LETTERS_AT_ONCE letters."""
+        if whole.value is None:
             self._account.stayed[WITHOUT_BYTES] += 1
             return
         try:
-            revived = self._rules.revive(letter)
+            revived = self._rules.revive(whole)
         except InvalidPost as error:
             self._account.stayed[error.reason] += 1
             return
@@ -64,12 +66,12 @@ class Replay:
         self._sent += len(revived.records)
         if revived.recount is not None:
             self._recounts[revived.recount] = None
-        self._done.append(entry)
+        self._done.append(whole.entry)
         if len(self._done) >= LETTERS_AT_ONCE:
             self.settle()
 
     def settle(self) -> None:
-        """Have Kafka acknowledge what was sent, and then take the letters out."""
+        """Wait for the acknowledgement of all messages, then delete their letters."""
         self._send(self._recounts)
         self._flush()
         self._send(map(tombstone, self._done))
@@ -91,5 +93,5 @@ class Replay:
 
 
 def tombstone(entry: LetterEntry) -> OutgoingRecord:
-    """What takes a letter out of the topic: a record of its key without a value, in the letter's own partition."""
+    """The record that deletes a letter from the topic: the letter's key without a value, in the letter's partition."""
     return OutgoingRecord(POSTS_DEAD, entry.key, None, entry.partition)

@@ -1,31 +1,24 @@
-"""What becomes of a dead letter that goes back into the stream. Pure: nothing is sent here."""
+"""Turn a dead letter into the messages that put it back into the pipeline. Pure: sends nothing."""
 
-import re
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
-
-from kafka.partitioner.default import murmur2
+from collections.abc import Callable
+from typing import NamedTuple
 
 from hashtide.contract import messages
 from hashtide.contract.bounds import EARLIEST_MS, FUTURE_TOLERANCE_MS, MAX_PAYLOAD_BYTES
 from hashtide.contract.dead_letters import DeadLetter
-from hashtide.contract.messages import Canary, Control, Post, PostEdit
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.messages import ORDER_KEY, Canary, Control, Message, Post, PostEdit, Recount
+from hashtide.contract.names import POSTS_RAW
 from hashtide.contract.reasons import InvalidPost
 from hashtide.contract.versions import NewerMessage
 from hashtide.identity import Pseudonyms
-from hashtide.kafka.topics import TopicInfo
+from operations.dlq.records import WholeLetter, raw_place
 from producers import formats
 from producers.validation import validate_and_pseudonymise
-from stream_jobs import enriched
 from stream_jobs.domain.windows import window_start_ms
-from stream_jobs.enriched import EnrichedPost, Recount
-
-_POSITION: Final = re.compile("([^:]+):([0-9]{1,9}):[0-9]+")
 
 
 class OutgoingRecord(NamedTuple):
-    """A record to be sent. Without a partition it goes into that of its key."""
+    """A record to send. If `partition` is None, the key decides the partition."""
 
     topic: str
     key: bytes | None
@@ -34,61 +27,52 @@ class OutgoingRecord(NamedTuple):
 
 
 class Revived(NamedTuple):
-    """What a letter becomes."""
+    """The messages that replace a letter."""
 
     records: tuple[OutgoingRecord, ...]
-    """None, where there is nothing in it that would be counted, and nothing wrong any more either."""
+    """Empty if the payload is valid now, but contains nothing to count."""
     recount: OutgoingRecord | None = None
-    """The order to be sent behind them: what Elasticsearch refused to count is in the ledger already, and would be
-    taken for a duplicate."""
+    """An order to send after the records. A post whose count Elasticsearch refused is already in the ledger, so sending
+    the post alone would change no count."""
 
 
 class Rules:
-    """What a letter becomes, now. `topics` are as they lie in Kafka; `matches` says whether any campaign has a post."""
+    """Turns letters into messages, by today's parsers and rules. `matches`: whether a post belongs to a campaign."""
 
-    def __init__(
-        self,
-        topics: Mapping[str, TopicInfo],
-        *,
-        names: Pseudonyms,
-        clock_ms: Callable[[], int],
-        matches: Callable[[Post], bool],
-    ) -> None:
-        self._topics, self._names, self._clock_ms, self._matches = topics, names, clock_ms, matches
+    def __init__(self, *, names: Pseudonyms, clock_ms: Callable[[], int], matches: Callable[[Post], bool]) -> None:
+        self._names, self._clock_ms, self._matches = names, clock_ms, matches
 
-    def revive(self, letter: DeadLetter) -> Revived:
-        """What is sent in place of the letter. Raises InvalidPost for one that is still what it was, and stays."""
+    def revive(self, whole: WholeLetter) -> Revived:
+        """The messages for a letter, which must have its bytes. Raises InvalidPost if the letter is still wrong."""
+        assert whole.value is not None
         try:
-            return self._revive(letter)
+            place = raw_place(whole.letter)
+            if place is None and whole.letter.source == POSTS_RAW:
+                raise InvalidPost("undecodable", "the letter does not name a position in posts.raw")
+            if place is None:
+                return self._parsed(whole.letter, whole.value)
+            return self._again(whole.value, place.partition)
         except NewerMessage as error:
             raise InvalidPost("undecodable", str(error)) from None
 
-    def _revive(self, letter: DeadLetter) -> Revived:
+    def _parsed(self, letter: DeadLetter, payload: bytes) -> Revived:
+        """Parse a producer's payload again. If it has several posts, all of them must be valid now."""
         if letter.reason == "private":
-            raise InvalidPost("private", "nothing of it was kept")
-        if len(letter.payload) == MAX_PAYLOAD_BYTES:
+            raise InvalidPost("private", "its content was not kept")
+        if len(payload) == MAX_PAYLOAD_BYTES:
             raise InvalidPost("too-large", "only its beginning was kept")
-        if letter.source == POSTS_RAW:
-            message = messages.decode(letter.payload)
-            return Revived(() if isinstance(message, Canary) else (_raw(message),))
-        if letter.source == POSTS_ENRICHED:
-            return self._enriched(letter)
-        return self._parsed(letter)
-
-    def _parsed(self, letter: DeadLetter) -> Revived:
-        """A payload that a producer could not read, on the way in once more. Of a page every part must be good now."""
         kind, now_ms = letter.source.partition(":")[0], self._clock_ms()
         records = []
-        for outcome in formats.parse(letter.payload, formats.AUTO):
+        for outcome in formats.parse(payload, formats.AUTO):
             if isinstance(outcome, InvalidPost):
                 raise outcome
             if isinstance(outcome, Control) or (_of_firehose(letter) and not self._wants(outcome)):
                 continue
             message = validate_and_pseudonymise(outcome, now_ms=now_ms, names=self._names, origin="replay", source=kind)
-            records.append(_raw(message))
+            records.append(OutgoingRecord(POSTS_RAW, messages.key(message), messages.encode(message)))
         return Revived(tuple(records))
 
-    def _wants(self, message: messages.Message) -> bool:
+    def _wants(self, message: Message) -> bool:
         match message:
             case Post() as post:
                 return self._matches(post)
@@ -97,57 +81,26 @@ class Rules:
             case _:
                 return True
 
-    def _enriched(self, letter: DeadLetter) -> Revived:
-        message = enriched.decode(letter.payload)
-        if isinstance(message, Canary):  # nobody waits for it any more
+    def _again(self, value: bytes, partition: int) -> Revived:
+        """Send a record of posts.raw again, to the same partition, followed by an order to recount its window."""
+        message = messages.decode(value)
+        if isinstance(message, Canary):  # its check timed out long ago
             return Revived(())
+        record = OutgoingRecord(POSTS_RAW, messages.key(message), value, partition)
         if isinstance(message, Recount):
-            partition = self._partition_of(letter.position)
-            if partition is None:
-                raise InvalidPost("undecodable", "an order to count again, of a partition that is no more")
-            return Revived((), _recount(partition, message.window_ms))
-        if isinstance(message, messages.Gap):
-            key = messages.key(message)
-        else:
-            key = f"{message.platform}:{message.post_id}".encode()
-        partition = self._partition_of(letter.position)
-        if partition is None:
-            partition = self._partition_by(key)
-        record = OutgoingRecord(POSTS_ENRICHED, key, enriched.encode(message), partition)
-        if not isinstance(message, EnrichedPost):
+            return Revived((), record)
+        post = message.post if isinstance(message, PostEdit) else message
+        if not isinstance(post, Post):
             return Revived((record,))
-        if message.created_at_ms < EARLIEST_MS:
+        if post.created_at_ms < EARLIEST_MS:
             raise InvalidPost("before-2006", "created_at is before 2006")
-        if message.created_at_ms > self._clock_ms() + FUTURE_TOLERANCE_MS:
+        if post.created_at_ms > self._clock_ms() + FUTURE_TOLERANCE_MS:
             raise InvalidPost("in-the-future", "created_at is more than 5 minutes ahead of this machine's clock")
-        return Revived((record,), _recount(partition, window_start_ms(message.created_at_ms)))
-
-    def _partition_of(self, position: str) -> int | None:
-        """The partition that `position` lies in, while the topic lives the same life: the ledger knows the post there.
-
-        In another life the ledger does not know it, and its key says where it belongs.
-        """
-        topic = self._topics[POSTS_ENRICHED]
-        found = _POSITION.fullmatch(position)
-        if not found or found[1] != topic.id or int(found[2]) >= topic.partitions:
-            return None
-        return int(found[2])
-
-    def _partition_by(self, key: bytes) -> int:
-        """Where a post of posts.raw would come out: with its edits, its deletion and its duplicates."""
-        hashed: int = murmur2(key)
-        return (hashed & 0x7FFFFFFF) % self._topics[POSTS_RAW].partitions
+        order = messages.encode(Recount(window_ms=window_start_ms(post.created_at_ms)))
+        return Revived((record,), OutgoingRecord(POSTS_RAW, ORDER_KEY, order, partition))
 
 
 def _of_firehose(letter: DeadLetter) -> bool:
-    """Whether it came from a stream of everything, of which only the campaigns' posts are ours."""
+    """Whether the source delivers all public posts, of which only posts of a campaign are kept."""
     kind = letter.source.partition(":")[0]
     return kind == "jetstream" or (kind == "mastodon" and letter.position.startswith("public"))
-
-
-def _raw(message: messages.Sent) -> OutgoingRecord:
-    return OutgoingRecord(POSTS_RAW, messages.key(message), messages.encode(message))
-
-
-def _recount(partition: int, window_ms: int) -> OutgoingRecord:
-    return OutgoingRecord(POSTS_ENRICHED, None, enriched.encode(Recount(window_ms=window_ms)), partition)

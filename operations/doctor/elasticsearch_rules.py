@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from operations.doctor.facts import Disk, DiskWatermark, Health, IndexFacts, Privileges, Template
-from operations.doctor.findings import Finding, not_checked, ok, unless, warning, wrong
+from operations.doctor.findings import Finding, findings_or, not_checked, ok, warning, wrong
 from operations.doctor.local_rules import size
 
 UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
@@ -76,8 +76,9 @@ def templates(found: Sequence[Template], wanted: Sequence[Template]) -> list[Fin
                 do = f"give it a priority below {ours.priority}, or patterns other than {', '.join(ours.patterns)}"
                 findings.append(wrong(name, what, do))
     if newer:
-        return unless(findings, ok(name, f"{len(wanted)}; newer, but compatible with this version: {shown(newer)}"))
-    return unless(findings, ok(name, f"{len(wanted)}, of this version"))
+        says = f"{len(wanted)}; newer, but compatible with this version: {shown(newer)}"
+        return findings_or(findings, ok(name, says))
+    return findings_or(findings, ok(name, f"{len(wanted)}, of this version"))
 
 
 def indices(found: Sequence[IndexFacts]) -> list[Finding]:
@@ -101,7 +102,7 @@ def indices(found: Sequence[IndexFacts]) -> list[Finding]:
         fields = sorted({field for index in lacking for field in index.missing})
         what = f"no {shown(fields)} in {shown([index.name for index in lacking])}; workers of this version do not start"
         findings.append(wrong(name, what, "hashtide setup"))
-    return unless(findings, ok(name, f"{len(found)}, all accept documents"))
+    return findings_or(findings, ok(name, f"{len(found)}, all accept documents"))
 
 
 def disks(found: Sequence[Disk], watermarks: Sequence[DiskWatermark]) -> list[Finding]:
@@ -122,7 +123,7 @@ def disks(found: Sequence[Disk], watermarks: Sequence[DiskWatermark]) -> list[Fi
         elif disk.free_bytes <= needed.get("low", 0):
             findings.append(warning(name, f"{says}, past the low watermark: it gets no new shards", do))
     least = min(found, key=lambda disk: disk.free_bytes)
-    return unless(findings, ok(name, f"at least {size(least.free_bytes)} free, below all watermarks"))
+    return findings_or(findings, ok(name, f"at least {size(least.free_bytes)} free, below all watermarks"))
 
 
 def privileges(found: Privileges, encrypted: bool, local: bool) -> Finding:

@@ -100,11 +100,11 @@ def _kafka(settings: OperationsSettings, stack: ExitStack, now_ms: Callable[[], 
         return
     cluster = runner.run("kafka brokers", probe.cluster)
     yield from apply_rule("kafka brokers", kafka_rules.brokers, cluster)
-    wanted = our_topics.CONFIGS
+    wanted = {name: our_topics.CONFIGS[name] for name in our_topics.wanted(settings)}
     topics = runner.run("topics", lambda: probe.topics(list(wanted)))
     yield from apply_rule("topics", lambda found: kafka_rules.topics(found, list(wanted), settings.partitions), topics)
     yield from apply_rule(
-        "replication", lambda found, all_: kafka_rules.replication(found, len(all_.brokers)), topics, cluster
+        "replication", lambda found, kafka: kafka_rules.replication(found, len(kafka.brokers)), topics, cluster
     )
     kept = our_topics.retention(settings)
     yield from apply_rule("topic settings", lambda found: kafka_rules.configs(found, wanted, kept), topics)

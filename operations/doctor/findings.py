@@ -41,7 +41,7 @@ def not_checked(check: str, why: str, do: str = "") -> Finding:
     return Finding(check, "not checked", why, do)
 
 
-def unless(found: list[Finding], otherwise: Finding) -> list[Finding]:
+def findings_or(found: list[Finding], otherwise: Finding) -> list[Finding]:
     """The findings; `otherwise` if there are none."""
     return found or [otherwise]
 

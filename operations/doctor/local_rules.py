@@ -2,7 +2,7 @@
 
 from hashtide.outages import duration_text
 from operations.doctor.facts import Folder, Key, Metrics, Package, Settings
-from operations.doctor.findings import Finding, ok, unless, warning, wrong
+from operations.doctor.findings import Finding, findings_or, ok, warning, wrong
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 PUBLIC = ("_CA_FILE", "_CERT_FILE", "_CERTIFICATE_FILE")
@@ -32,7 +32,7 @@ def settings(found: Settings) -> list[Finding]:
     for variable in found.unknown:
         do = "misspelt? `hashtide settings` lists all settings"
         findings.append(warning(name, f"{variable} is not a known setting and has no effect", do))
-    return unless(findings, ok(name, f"{found.given} set, all valid"))
+    return findings_or(findings, ok(name, f"{found.given} set, all valid"))
 
 
 def key(found: Key) -> Finding:
@@ -64,7 +64,7 @@ def versions(python: tuple[int, int], ours: str, packages: list[Package]) -> lis
             findings.append(wrong(name, what, reinstall))
     seen = {each.name: each.installed for each in packages}
     libraries = ", ".join(f"{each} {seen[each]}" for each in ("aiokafka", "faust-streaming") if each in seen)
-    return unless(findings, ok(name, f"Hashtide {ours}, Python {python[0]}.{python[1]}, {libraries}"))
+    return findings_or(findings, ok(name, f"Hashtide {ours}, Python {python[0]}.{python[1]}, {libraries}"))
 
 
 def folder(found: Folder) -> Finding:

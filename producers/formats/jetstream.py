@@ -14,10 +14,12 @@ event is `{"did", "time_us", "kind", "commit"}`; a v2 frame wraps the same as
   as control, as likes and follows are. Deleting an account is one event, not one per post.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
 
+from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS
 from hashtide.contract.messages import Control, Parsed, Post, PostDelete, PostEdit
 from hashtide.contract.reasons import InvalidPost
 from producers.formats.payload import (
@@ -116,6 +118,9 @@ class _CommitPayload(_Commit, frozen=True):
     name: str | None = None
 
 
+_TID_DIGITS: Final = str.maketrans("234567abcdefghijklmnopqrstuvwxyz", "0123456789abcdefghijklmnopqrstuv")
+_TID: Final = re.compile("[234567a-j][234567a-z]{12}")
+
 _EVENT: Final = msgspec.json.Decoder(_JetstreamEvent)
 _PAYLOAD: Final = msgspec.json.Decoder(_CommitPayload)
 _RECORD: Final = msgspec.json.Decoder(_Record)
@@ -160,22 +165,37 @@ def _committed(did: Id, commit: _Commit, at_ms: int | None) -> Parsed:
         case "delete":
             return PostDelete(platform=PLATFORM, post_id=post_id, deleted_at_ms=at_ms)
         case "create" | "update":
-            post = _post(post_id, author, commit.record)
+            post = _post(post_id, author, commit.rkey or "", commit.record)
             if commit.operation == "create":
                 return post
             return PostEdit(post=post, edited_at_ms=post.created_at_ms if at_ms is None else at_ms)
     raise InvalidPost("not-a-post", "a commit that neither creates, updates nor deletes")
 
 
-def _post(post_id: str, author: str, data: msgspec.Raw) -> Post:
+def tid_ms(rkey: str) -> int | None:
+    """The time in a record key that is a TID, in milliseconds; None for any other key.
+
+    A TID is 13 characters of base32 in sortable order: a 0 bit, 53 bits of microseconds since the epoch, 10 bits of a
+    clock's id (AT Protocol, "Record Key", "TID"). It names the record, so an edit cannot move it; `createdAt` it can.
+    """
+    if not _TID.fullmatch(rkey):
+        return None
+    made_ms = (int(rkey.translate(_TID_DIGITS), 32) >> 10) // 1000
+    return made_ms if EARLIEST_MS <= made_ms <= LATEST_MS else None
+
+
+def _post(post_id: str, author: str, rkey: str, data: msgspec.Raw) -> Post:
     if is_absent(data):
         raise InvalidPost("no-text", "the commit has no record")
     record = decode(_RECORD, data)
     reply = record.reply or _Reply()
+    created_at_ms = time_ms(record.createdAt, "createdAt")
+    made_ms = tid_ms(rkey)
     return Post(
         platform=PLATFORM,
         post_id=post_id,
-        created_at_ms=time_ms(record.createdAt, "createdAt"),
+        created_at_ms=created_at_ms if made_ms is None else made_ms,
+        time_by="author" if made_ms is None else "platform",
         text=required_text(record.text),
         author=author,
         in_reply_to=optional_id(reply.parent.uri, "reply.parent") if reply.parent else None,

@@ -1,1 +1,1 @@
-"""The two steps of the flow, each a batch in and a batch out."""
+"""The two steps of the flow, enrich and count, and what they use."""

@@ -1,4 +1,4 @@
-"""The counts that a worker has in hand: a bounded cache of what the store holds, valid for one assignment."""
+"""A bounded cache of count documents in the store, valid for one assignment of a partition."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -11,10 +11,11 @@ NOTHING: Final = Count()
 
 
 class Cache:
-    """Counts by key, of one partition; the least recently used go first.
+    """Counts of one partition by key; the least recently used are removed first.
 
-    It also knows from which window on it is whole: there, what is not in it is not in the store either, and need not be
-    read. That saves nearly every read of a stream that moves on: most keys of a new window are new.
+    It also knows after which window it is complete: a key of a later window that is not cached is not in the store
+    either, and need not be read. In a live stream this saves nearly every read, because most keys of a new window are
+    new.
     """
 
     def __init__(self) -> None:
@@ -23,27 +24,30 @@ class Cache:
         self._whole_after_ms: int | None = None
 
     def belongs_to(self, generation: int) -> None:
-        """Forget everything with a new assignment: others may have counted on in between."""
+        """Clear the cache if the generation is new: another worker may have counted in between."""
         if generation != self._generation:
             self._generation = generation
             self.clear()
 
     def clear(self) -> None:
-        """Have everything read again from the store."""
+        """Forget all counts: they are read again from the store."""
         self._counts.clear()
         self._whole_after_ms = None
 
     @property
     def knows(self) -> bool:
-        """Whether it was told what the store's newest window is, since it was cleared."""
+        """Whether `whole_after` was called since the cache was cleared."""
         return self._whole_after_ms is not None
 
     def whole_after(self, window_ms: int) -> None:
-        """Know that the store has no count of any window after this one, but what is written from here."""
+        """Note that the store has no count of a later window, except those that this worker writes from now on.
+
+        `window_ms`: start of a window, in milliseconds; -1 if the store has no counts.
+        """
         self._whole_after_ms = window_ms
 
     def unread(self, keys: Iterable[CountKey]) -> list[CountKey]:
-        """Those of the keys that must be read before they are counted on."""
+        """The keys whose counts must be read from the store first. Call `whole_after` before."""
         assert self._whole_after_ms is not None
         counts, whole_after_ms = self._counts, self._whole_after_ms
         return [key for key in keys if key not in counts and key.window_ms <= whole_after_ms]
@@ -56,12 +60,12 @@ class Cache:
         self._counts.move_to_end(key)
 
     def drop(self, key: CountKey) -> None:
-        """Have it read again from the store."""
+        """Forget one count: it is read again from the store."""
         self._counts.pop(key, None)
         self._miss(key)
 
     def shrink(self, most: int) -> None:
-        """Keep no more than `most`. Between batches alone: within one, a key that was just read must stay."""
+        """Keep at most `most` counts. Call it only between batches: within a batch, keys that were read must stay."""
         while len(self._counts) > most:
             self._miss(self._counts.popitem(last=False)[0])
 

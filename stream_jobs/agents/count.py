@@ -1,9 +1,16 @@
-"""The count agent: each post once, whatever comes twice.
+"""The count agent: counts each post once, however often it arrives.
 
-A batch of one partition of posts.enriched goes through four steps, top to bottom: decode; the ledger says which posts
-are new; the counts take them in; what was refused for good, or is older than the ledger, is buried. An order to count a
-window again sets its counts to what the ledger says. Every step may be done again after a crash: the ledger holds each
-post's offset, and a count document's version is the last offset it includes, plus one.
+An enriched batch of one partition of posts.raw goes through four steps: enter posts into the ledger, which tells new
+posts from duplicates; add the new ones to their counts; carry out deletions, gaps and orders; bury what was refused for
+good. Every step can be repeated after a crash:
+
+- The first ledger entry of a post decides what it counts for. If the entry has the offset of the record itself, the
+  record was entered before a crash: it is counted by the entry, even if enriching it again gives other tags. If the
+  entry has another offset, the record is a duplicate.
+- The version of a count document is the last offset that it includes, plus one. A post is added only if its offset is
+  not below the version.
+- An entry is emptied only after its post was counted, by the worker of the entry's partition (agents/empty.py). So the
+  post of an empty entry needs no counting.
 """
 
 from asyncio import Lock, timeout
@@ -11,54 +18,45 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import copy
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
-from hashtide.contract.bounds import EARLIEST_MS, LATEST_MS
 from hashtide.contract.dead_letters import DeadLetter
-from hashtide.contract.messages import Canary, Gap
-from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, REPLY_VOLUME
+from hashtide.contract.messages import Canary, EmptyEntry, Gap, PostDelete, Recount
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_RAW, REPLY_VOLUME
 from hashtide.contract.reasons import InvalidPost, Reason
-from hashtide.contract.versions import NewerMessage
 from hashtide.elasticsearch.values import Found, Outcome
 from hashtide.metrics import worker as metrics
 from stream_jobs.agents.cache import Cache
 from stream_jobs.agents.dead import Bury, RecordRef, letter
-from stream_jobs.agents.events import Event, PostEvent, stretches
-from stream_jobs.documents import counts, keys, ledger, signs
-from stream_jobs.documents.keys import CountKey
+from stream_jobs.agents.empty import Emptier, SendOrder
+from stream_jobs.agents.events import EnrichedBatch, Event, PostEvent, stretches
+from stream_jobs.agents.publish import Publish, Published, published_deletion, published_edit, published_post
+from stream_jobs.documents import counts, ledger, signs
+from stream_jobs.documents.keys import CountKey, count_keys, ledger_keys
 from stream_jobs.documents.ledger import Ledger
 from stream_jobs.domain.windows import WINDOW_MS, Watermark, window_start_ms
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position, Recount, decode
+from stream_jobs.enriched import Enriched, EnrichedPost, Position
 from stream_jobs.labels import CampaignLabels
 from stream_jobs.recount import tally
-from stream_jobs.store.emptying import empty_posts
 from stream_jobs.store.store import Store
-from stream_jobs.transport.batch import Batch
 
-FINALISED_AT_ONCE = 5_000
-CANARY_WAITS_S = 2.0
-
+FINALISED_AT_ONCE: Final = 5_000
+CANARY_WAITS_S: Final = 2.0
+COUNTS: Final = f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*"
 
 DROPPED: Final = Outcome("dropped", "retention dropped its ledger meanwhile")
 
 
-class Partition(NamedTuple):
-    """What a worker knows of one partition. The lock is held while its counts are written."""
-
-    cache: Cache
-    watermark: Watermark
-    lock: Lock
-
-
 class CountOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker counts by."""
+    """Options of the count agent."""
 
     topic_id: str
-    """Kafka's UUID of posts.enriched."""
+    """Kafka's UUID of posts.raw."""
     partitions: int = 1
-    """How many posts.enriched had at the start: the cache is shared between them."""
+    """Number of partitions of posts.raw at the start: they share the cache."""
     key: bytes
     """The ledger's key, 32 bytes."""
     cached_counts: int
@@ -68,56 +66,84 @@ class CountOptions(msgspec.Struct, frozen=True, kw_only=True):
         return f"CountOptions(topic_id={self.topic_id!r})"
 
 
+class Partition(NamedTuple):
+    """State of one partition. The lock is held while its counts are written."""
+
+    cache: Cache
+    watermark: Watermark
+    lock: Lock
+
+
+class Entered(NamedTuple):
+    """A post to count: its ledger entry has the offset of this record."""
+
+    event: PostEvent
+    keys: Sequence[CountKey]
+    """The counts that it is added to, by the ledger entry."""
+    entry: Callable[[], dict[str, Any]]
+    """Returns the ledger entry, decoded."""
+
+
 class CountAgent:
-    """Counts the batches of all partitions that this worker has; batches of one partition come in order."""
+    """Counts the batches of all assigned partitions. Batches of one partition must come in order.
+
+    `publish`: None if posts.enriched is not published.
+    """
 
     def __init__(
         self,
         store: Store,
         bury: Bury,
+        send_order: SendOrder,
         options: CountOptions,
         *,
         labels: CampaignLabels,
         clock_ms: Callable[[], int],
+        publish: Publish | None = None,
     ) -> None:
-        self._store, self._bury, self._options = store, bury, options
+        self._store, self._bury, self._options, self._publish = store, bury, options, publish
         self._labels, self._clock_ms = labels, clock_ms
         self._topic_id, self._grace_ms = options.topic_id, options.grace_ms
         self._ledger = Ledger(options.key, options.topic_id)
+        self._emptier = Emptier(store, send_order, options.topic_id)
         self._partitions: defaultdict[int, Partition] = defaultdict(lambda: Partition(Cache(), Watermark(), Lock()))
 
-    async def handle(self, batch: Batch) -> None:
-        """Count a batch; back when the store has all of it. What the store raises comes through. Raises NewerMessage,
-        and then nothing of it was counted."""
+    async def handle(self, batch: EnrichedBatch) -> None:
+        """Count a batch; returns after every write is acknowledged.
+
+        Waits while Kafka or the store is unavailable: both retry. Can be cancelled at any time, and repeated. Raises
+        what they raise for good.
+        """
         partition = self._partitions[batch.partition]
         async with partition.lock:
             await self._handle(batch, partition)
 
     async def finalise(self, number: int, *, idle: bool) -> None:
-        """Call the closed windows of a partition final: now and then, beside the batches, for silence closes them, too.
+        """Mark counts of closed windows of a partition as final, at most FINALISED_AT_ONCE. Call it regularly.
 
-        A window is closed when the watermark has passed its end plus the grace time; when the partition is `idle`
-        (nothing comes, and nothing is left to read), when the clock has.
+        A window is closed when the watermark has passed its end plus the grace time. If the partition is `idle` (no
+        records arrive, and none are left to read), the clock replaces the watermark, so that windows also close when
+        no posts arrive.
         """
         partition = self._partitions[number]
         now_ms = self._clock_ms() if idle else partition.watermark.ms
         async with partition.lock:
             found = await self._store.find(
-                f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*",
+                COUNTS,
                 counts.open_counts(self._topic_id, number),
                 now_ms - self._grace_ms - WINDOW_MS,
                 FINALISED_AT_ONCE,
             )
             await self._store.put([counts.finalised(document) for document in found])  # conflict: it has grown since
             if idle and found:
-                partition.cache.clear()  # it says provisional of these
+                partition.cache.clear()  # the cached ones still say provisional
         metrics.FINALISED.inc(len(found))
 
-    async def _handle(self, batch: Batch, state: Partition) -> None:
+    async def _handle(self, batch: EnrichedBatch, state: Partition) -> None:
         state.cache.belongs_to(batch.generation)
-        events, dead = self._decode(batch)
-        watermark = copy(state.watermark)  # the partition's own moves on with the batch, when that is done
-        for stretch in stretches(events):
+        dead = list(batch.dead)
+        watermark = copy(state.watermark)  # the partition's own advances only when the whole batch is done
+        for stretch in stretches(batch.events):
             dead += await self._count(batch.partition, stretch, state.cache, watermark)
         if dead:
             await self._bury(dead)
@@ -127,104 +153,113 @@ class CountAgent:
     async def _count(
         self, partition: int, events: Sequence[Event[Enriched]], cache: Cache, watermark: Watermark
     ) -> list[DeadLetter]:
-        """Do all of a stretch; dead letters for what was refused."""
+        """Handle a stretch; returns dead letters for what was refused."""
         posts = cast(list[PostEvent], [event for event in events if event.message.__class__ is EnrichedPost])
-        new, dead = await self._enter(partition, posts)
+        published: list[Published] = []
+        entered, dead = await self._enter(partition, posts, cache, published)
         late = self._advance(watermark, posts)
-        dead += await self._add(partition, cache, new, late, watermark)
-        others = [event for event in events if not isinstance(event.message, EnrichedPost)]
-        await self._delete([event.message for event in others if isinstance(event.message, DeletedPost)])
-        dead += await self._keep_gaps(partition, [event for event in others if isinstance(event.message, Gap)])
-        if canaries := [event.message for event in others if isinstance(event.message, Canary)]:
-            await self._keep_canaries(canaries)
-        if events and isinstance(events[-1].message, Recount):
-            dead += await self._recount(partition, events[-1], events[-1].message.window_ms, cache)
+        refused = await self._add(partition, cache, entered, late, watermark)
+        dead += refused.values()
+        if self._publish is not None:  # before deletions: after a crash, an empty entry could not be published
+            counted = [each for each in entered if each.event.offset not in refused]
+            posts_first: list[Published] = [published_post(each.event.message, each.entry()) for each in counted]
+            await self._publish(partition, posts_first + published)
+            published.clear()
+        others = [event for event in events if event.message.__class__ is not EnrichedPost]
+        if others:
+            dead += await self._others(partition, others, cache, published)
+        if self._publish is not None:
+            await self._publish(partition, published)
         if posts:
             newest_ms = max([event.message.created_at_ms for event in posts])
             metrics.NEWEST_EVENT.labels(partition).set(newest_ms / 1000)
         return dead
 
-    def _decode(self, batch: Batch) -> tuple[list[Event[Enriched]], list[DeadLetter]]:
-        events, dead = [], []
-        for record in batch.records:
-            value = record.value or b""
-            try:
-                message = decode(value)
-                if message.__class__ is EnrichedPost and not EARLIEST_MS <= message.created_at_ms <= LATEST_MS:
-                    raise InvalidPost("undecodable", "created_at_ms is not in the years 2006 to 9999")
-                events.append(Event(record.offset, message, value))
-            except NewerMessage as error:
-                raise error.at(POSTS_ENRICHED, batch.partition, record.offset) from None
-            except InvalidPost as error:
-                dead.append(self._letter(batch.partition, record.offset, value, error))
-        return events, dead
+    async def _enter(
+        self, partition: int, posts: Sequence[PostEvent], cache: Cache, published: list[Published]
+    ) -> tuple[list[Entered], list[DeadLetter]]:
+        """Enter posts into the ledger; returns those to count, and dead letters for those that it refused.
 
-    async def _enter(self, partition: int, posts: Sequence[PostEvent]) -> tuple[list[PostEvent], list[DeadLetter]]:
-        """Enter posts into the ledger: those to count, and dead letters for those it refused.
-
-        One that is there already with this very offset is our own, from before a crash: count on, the versions of the
-        counts decide. With another offset it is a duplicate.
+        Adds edits to `published`.
         """
+        posts, moved = _without_moved_edits(posts)
         entries = [
             self._ledger.document(event.message, Position(self._topic_id, partition, event.offset)) for event in posts
         ]
         outcomes = await self._store.create(entries)
-        count, dead, known = [], [], []
-        for event, outcome in zip(posts, outcomes, strict=True):
+        entered, dead = [], []
+        known: list[PostEvent] = []
+        for event, entry, outcome in zip(posts, entries, outcomes, strict=True):
             if outcome.status == "done":
-                count.append(event)
+                entered.append(Entered(event, count_keys(event.message), partial(msgspec.json.decode, entry.body)))
             elif outcome.status == "conflict":
                 known.append(event)
             else:
                 dead.append(self._refused(partition, event, outcome))
-        # Here alone, where the ledger did not know them: what is handled again after a crash must look like no spike.
-        self._labels.count([event.message for event in count], self._clock_ms())
+        # Only posts that are new to the ledger: records handled again after a crash must not look like a spike.
+        self._labels.count([each.event.message for each in entered], self._clock_ms())
+        if known:
+            dead += await self._meet(partition, known, entered, cache, published)
+            entered.sort(key=lambda each: each.event.offset)
+        for event in moved:
+            entries_of = await self._store.locate(f"{POSTS}-*", [self._ledger.id(event.message)])
+            await self._note_edit(entries_of, event, published)
+        return entered, dead
+
+    async def _meet(
+        self,
+        partition: int,
+        known: Sequence[PostEvent],
+        entered: list[Entered],
+        cache: Cache,
+        published: list[Published],
+    ) -> list[DeadLetter]:
+        """Handle posts that the ledger already has: add those to count to `entered`, and record edits.
+
+        Returns dead letters for posts whose index was dropped meanwhile.
+        """
+        dead: list[DeadLetter] = []
         found = await self._store.get([self._ledger.ref(event.message) for event in known])
-        edits = []
         for event, entry in zip(known, found, strict=True):
-            post = event.message
-            if entry is None:  # dropped a moment ago, with its index: whether it is counted, nobody knows any more
+            if entry is None:  # its index was dropped a moment ago: whether it is counted is unknown
                 dead.append(self._refused(partition, event, DROPPED))
-                continue
-            at = ledger.ledger_position(entry.source, "at")
-            if at == Position(self._topic_id, partition, event.offset):
-                count.append(event)
-            elif post.raw is not None and ledger.ledger_position(entry.source, "raw") == post.raw:
-                metrics.DUPLICATES.labels("re-send").inc()
-            elif post.edited_at_ms is not None:
-                edits.append(post)
+            elif ledger.ledger_position(entry.source) == Position(self._topic_id, partition, event.offset):
+                if "deleted_at" in entry.source:
+                    # It was counted before it was emptied. Where another worker did both, our counts are too old.
+                    cache.clear()
+                else:
+                    entered.append(Entered(event, ledger_keys(entry.source), partial(_same, entry.source)))
+            elif event.message.edited_at_ms is not None:
+                await self._note_edit([entry], event, published)
             else:
-                metrics.DUPLICATES.labels("source").inc()
-        for post in edits:
-            await self._note_edit(post)
-        count.sort(key=lambda event: event.offset)
-        return count, dead
+                metrics.DUPLICATES.inc()
+        return dead
 
     def _advance(self, watermark: Watermark, posts: Sequence[PostEvent]) -> frozenset[int]:
-        """See the events of a batch, in the order of their offsets; the offsets of those that came late."""
+        """Advance the watermark by the events of a stretch, in order of offset; returns the offsets of late posts."""
         late, now_ms = [], self._clock_ms()
         for event in posts:
             created_at_ms = event.message.created_at_ms
             if watermark.closes(window_start_ms(created_at_ms), self._grace_ms):
                 late.append(event.offset)
                 metrics.LATE.labels(event.message.origin).inc()
-            watermark.advance(min(created_at_ms, now_ms))  # a clock that is wrong must not close every window
+            watermark.advance(min(created_at_ms, now_ms))  # a post with a wrong time must not close every window
         return frozenset(late)
 
     async def _add(
         self,
         partition: int,
         cache: Cache,
-        posts: Sequence[PostEvent],
+        posts: Sequence[Entered],
         late: frozenset[int],
         watermark: Watermark,
-    ) -> list[DeadLetter]:
-        """Add posts, in the order of their offsets, to the counts they belong to; dead letters for what was refused."""
+    ) -> dict[int, DeadLetter]:
+        """Add posts, in order of offset, to their counts; returns dead letters for what was refused, by offset."""
         events_of: defaultdict[CountKey, list[PostEvent]] = defaultdict(list)
-        for event in posts:
-            for key in keys.count_keys(event.message):
+        for event, keys, _ in posts:
+            for key in keys:
                 events_of[key].append(event)
-        counted = Counter([(event.message.platform, event.message.origin) for event in posts])
+        counted = Counter([(each.event.message.platform, each.event.message.origin) for each in posts])
         for (platform, origin), number in counted.items():
             metrics.COUNTED.labels(self._labels.platform(platform), origin).inc(number)
         await self._read(partition, cache, events_of)
@@ -246,32 +281,65 @@ class CountAgent:
                 cache[key] = now
                 corrected += now.status == "corrected"
             elif outcome.status == "conflict":
-                # Another worker, which does not know yet that it is out, was ahead: its version includes all of ours.
+                # A worker that has lost the partition, without noticing, was faster: its version includes these posts.
                 metrics.COUNT_CONFLICTS.inc()
                 cache.drop(key)
             else:
                 refused |= {event.offset: self._refused(partition, event, outcome) for event in events_of[key]}
         metrics.CORRECTED.inc(corrected)
-        # `partitions` is how many there were at the start. When some were added since, all get a smaller share.
+        # If partitions were added since the start, all of them get a smaller share.
         cache.shrink(self._options.cached_counts // max(self._options.partitions, len(self._partitions)))
-        return list(refused.values())
+        return refused
 
     async def _read(self, partition: int, cache: Cache, needed: Iterable[CountKey]) -> None:
-        """Read the counts that the store may have and the cache has not.
+        """Read the counts that the store may have and the cache does not.
 
-        A worker that is out may write one of a new window after the look at the newest: it holds only offsets that are
-        not committed, which are all counted here again, and the higher version stands.
+        After `newest` was read, a worker that has lost the partition may still write a count of a newer window. This is
+        safe: it includes only uncommitted offsets, which are all counted here again, and the higher version wins.
         """
         if not cache.knows:
             values = counts.counts_of(self._topic_id, partition)
-            cache.whole_after(await self._store.newest(f"{REPLY_VOLUME}-*,{HASHTAG_VOLUME}-*", values))
+            cache.whole_after(await self._store.newest(COUNTS, values))
         keys = cache.unread(needed)
         found = await self._store.get([counts.count_ref(key, self._topic_id, partition) for key in keys])
         for key, document in zip(keys, found, strict=True):
             cache[key] = counts.count_of(document)
 
+    async def _others(
+        self, partition: int, events: Sequence[Event[Any]], cache: Cache, published: list[Published]
+    ) -> list[DeadLetter]:
+        """Handle the events of a stretch that are not posts; returns dead letters for what was refused."""
+        dead: list[DeadLetter] = []
+        if deletions := [event for event in events if isinstance(event.message, PostDelete)]:
+            await self._delete(partition, deletions)
+            published += [published_deletion(event.message) for event in deletions]
+        if gaps := [event for event in events if isinstance(event.message, Gap)]:
+            dead += await self._keep_gaps(partition, gaps)
+        if canaries := [event.message for event in events if isinstance(event.message, Canary)]:
+            await self._keep_canaries(canaries)
+        last = events[-1]  # an order can only be the last event of a stretch
+        match last.message:
+            case Recount(window_ms=window_ms):
+                dead += await self._recount(partition, last, window_ms, cache)
+            case EmptyEntry() as order:
+                await self._emptier.carry_out(order, partition, last.offset)
+        return dead
+
+    async def _delete(self, partition: int, deletions: Sequence[Event[PostDelete]]) -> None:
+        by_id = {self._ledger.id(event.message): event for event in deletions}
+        found = await self._store.locate(f"{POSTS}-*", list(by_id))
+        await self._emptier.empty(
+            found,
+            {id_: event.message.deleted_at_ms for id_, event in by_id.items()},
+            {id_: Position(self._topic_id, partition, event.offset) for id_, event in by_id.items()},
+        )
+        metrics.DELETIONS.inc(len(by_id))
+
     async def _recount(self, partition: int, event: Event[Any], window_ms: int, cache: Cache) -> list[DeadLetter]:
-        """Set the counts of a window to what the ledger says, as of this event: all before it is in both of them."""
+        """Set the counts of a window in this partition to the sums of the ledger, as of this event.
+
+        All earlier events are in both the ledger and the counts. Returns at most one dead letter.
+        """
         before = Position(self._topic_id, partition, event.offset)
         start_ms = window_start_ms(window_ms)
         result = await tally(self._store, start_ms, start_ms + WINDOW_MS, before)
@@ -281,45 +349,50 @@ class CountAgent:
         refused = [outcome for outcome in outcomes if outcome.status == "refused"]
         return [self._refused(partition, event, outcome) for outcome in refused[:1]]
 
-    async def _note_edit(self, post: EnrichedPost) -> None:
-        while True:
-            (entry,) = await self._store.get([self._ledger.ref(post)])
-            body = None if entry is None else ledger.edited(entry.source, post)
-            if entry is None or body is None:
-                return
-            if await self._amended(entry, body):
-                metrics.EDITS.inc()
-                return
+    async def _note_edit(self, entries: Sequence[Found], event: PostEvent, published: list[Published]) -> None:
+        """Record an edit in the entries of its post. Without entries, only count it in the metric."""
+        if not entries:
+            metrics.UNKNOWN_EDITS.inc()
+        else:
+            published.append(published_edit(event.message))  # also if it is already recorded: at least once
+        for found in entries:
+            entry: Found | None = found
+            while entry is not None and (body := ledger.edited(entry.source, event.message)) is not None:
+                (outcome,) = await self._store.amend([(entry, body)])
+                if outcome.status != "conflict":
+                    metrics.EDITS.inc(outcome.status == "done")
+                    break
+                (entry,) = await self._store.get([entry.ref])
 
-    async def _delete(self, deletions: Sequence[DeletedPost]) -> None:
-        if deletions:
-            deleted = {self._ledger.id(deletion): deletion.deleted_at_ms for deletion in deletions}
-            await empty_posts(self._store, deleted)
-            metrics.DELETIONS.inc(len(deleted))
-
-    async def _keep_gaps(self, partition: int, gaps: Sequence[Event[Any]]) -> list[DeadLetter]:
-        """Keep a document of each gap; one that is there already was told twice."""
-        entries = [signs.gap_document(event.message) for event in gaps if isinstance(event.message, Gap)]
-        outcomes = await self._store.create(entries)
+    async def _keep_gaps(self, partition: int, gaps: Sequence[Event[Gap]]) -> list[DeadLetter]:
+        """Write a document for each gap; returns dead letters for refused ones. An existing one was reported twice."""
+        outcomes = await self._store.create([signs.gap_document(event.message) for event in gaps])
         pairs = zip(gaps, outcomes, strict=True)
         return [self._refused(partition, event, outcome) for event, outcome in pairs if outcome.status == "refused"]
 
     async def _keep_canaries(self, canaries: Sequence[Canary]) -> None:
-        """Have a document of each, or go on without: what is refused, or can't be written soon, is missed soon enough.
+        """Write a document for each canary, but give up after CANARY_WAITS_S: it will be reported as a lost canary.
 
-        Posts must not wait because something is wrong with the canary's own index.
+        Posts must not wait because of a problem with the canary's own index.
         """
         with suppress(TimeoutError):
             async with timeout(CANARY_WAITS_S):
                 await self._store.put([signs.canary_document(canary) for canary in canaries])
 
-    async def _amended(self, entry: Found, body: bytes) -> bool:
-        (outcome,) = await self._store.amend([(entry, body)])
-        return outcome.status != "conflict"
-
     def _refused(self, partition: int, event: Event[Any], outcome: Outcome) -> DeadLetter:
         reason: Reason = "older-than-retention" if outcome.status == "dropped" else "refused-by-elasticsearch"
-        return self._letter(partition, event.offset, event.value, InvalidPost(reason, outcome.detail))
+        ref = RecordRef(POSTS_RAW, self._topic_id, partition, event.offset)
+        return letter(ref, InvalidPost(reason, outcome.detail), self._clock_ms())
 
-    def _letter(self, partition: int, offset: int, value: bytes, error: InvalidPost) -> DeadLetter:
-        return letter(RecordRef(POSTS_ENRICHED, self._topic_id, partition, offset), value, error, self._clock_ms())
+
+def _same(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry
+
+
+def _without_moved_edits(posts: Sequence[PostEvent]) -> tuple[Sequence[PostEvent], Sequence[PostEvent]]:
+    """Split off edits whose time the author can set: (posts to enter into the ledger, such edits).
+
+    The time of such an edit can differ from that of its post, even by days: entering it could count the post twice.
+    """
+    moved = [e for e in posts if e.message.edited_at_ms is not None and e.message.time_by == "author"]
+    return ([e for e in posts if e not in moved], moved) if moved else (posts, moved)

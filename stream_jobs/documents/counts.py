@@ -16,7 +16,7 @@ from stream_jobs.enriched import Kind
 
 
 def count_ref(key: CountKey, topic: str, partition: int) -> Ref:
-    """Index and id of a key's count, for one partition of one incarnation of posts.enriched: one writer at a time."""
+    """Index and id of a key's count, for one partition of one incarnation of posts.raw: one writer at a time."""
     return Ref(f"{key.family}-{day(key.window_ms)}", digest((*astuple(key), topic, partition)))
 
 

@@ -1,17 +1,17 @@
 """Ledger documents: one per post, in `posts-*`."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from hashtide.contract.bounds import LATEST_MS
-from hashtide.contract.messages import Origin
+from hashtide.contract.messages import Origin, PostDelete
 from hashtide.contract.names import POSTS, UNKNOWN_REGION
 from hashtide.elasticsearch.values import Document, Ref
 from stream_jobs.documents.encoding import to_json
 from stream_jobs.domain.windows import day
-from stream_jobs.enriched import DeletedPost, EnrichedPost, Kind, Position
+from stream_jobs.enriched import EnrichedPost, Kind, Position
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"timestamp": "@timestamp"}):
@@ -29,16 +29,11 @@ class _Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={
     region_source: str | None
     origin: Origin
     author: str | None
-    ledger: "_Positions"
+    ledger: Position
     edited_at: int | None = None
     """Set when an edit arrived and the original post was never seen."""
     text: str | None = None
     """Set only when post texts are stored."""
-
-
-class _Positions(msgspec.Struct, frozen=True, gc=False):
-    at: Position
-    raw: Position | None
 
 
 class Ledger:
@@ -50,7 +45,7 @@ class Ledger:
     def __init__(self, key: bytes, topic: str) -> None:
         self._key, self._topic = key, topic
 
-    def id(self, message: EnrichedPost | DeletedPost) -> str:
+    def id(self, message: EnrichedPost | PostDelete) -> str:
         """The ledger id: the same for every copy of a post within one incarnation of the topic, and unique to it."""
         name = f"{self._topic}\n{message.platform}:{message.post_id}".encode()
         return hashlib.blake2b(name, digest_size=16, key=self._key).hexdigest()
@@ -60,7 +55,7 @@ class Ledger:
         return Ref(f"{POSTS}-{day(post.created_at_ms // 1000 * 1000)}", self.id(post))
 
     def document(self, post: EnrichedPost, position: Position) -> Document:
-        """The ledger document of a post read at `position` of posts.enriched, with the fields for drill-down."""
+        """The ledger document of a post first read at `position` of posts.raw, with the fields for drill-down."""
         entry = _Entry(
             post.created_at_ms,
             post.platform,
@@ -76,17 +71,16 @@ class Ledger:
             post.region_source,
             post.origin,
             post.author,
-            _Positions(position, post.raw),
+            position,
             post.edited_at_ms,
             post.text,
         )
         return Document(self.ref(post), to_json(entry))
 
 
-def ledger_position(source: dict[str, Any], which: Literal["at", "raw"]) -> Position | None:
-    """The post's position in posts.enriched (`at`) or posts.raw (`raw`), from its ledger document."""
-    value = source["ledger"][which]
-    return None if value is None else Position(**value)
+def ledger_position(source: dict[str, Any]) -> Position:
+    """Position in posts.raw where the post was first read, from its ledger document."""
+    return Position(**source["ledger"])
 
 
 def edited(source: dict[str, Any], post: EnrichedPost) -> bytes | None:

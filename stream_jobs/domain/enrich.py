@@ -5,7 +5,7 @@ from stream_jobs.domain import hashtags
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.domain.language import Languages
 from stream_jobs.domain.region import Regions
-from stream_jobs.enriched import EnrichedPost, Kind, Position
+from stream_jobs.enriched import EnrichedPost, Kind
 
 
 class Enricher:
@@ -27,7 +27,7 @@ class Enricher:
         """Use these campaigns from now on."""
         self._campaigns = campaigns
 
-    def enrich(self, post: Post, raw: Position | None = None, edited_at_ms: int | None = None) -> EnrichedPost:
+    def enrich(self, post: Post, edited_at_ms: int | None = None) -> EnrichedPost:
         """The post with its tags. Pure. Never raises for a post that passed the contract's validation."""
         tags = hashtags.of_post(post, repair=self._repair)
         language = self._languages.tag(post.text, post.lang, post.lang_by)
@@ -37,6 +37,7 @@ class Enricher:
             platform=post.platform,
             post_id=post.post_id,
             created_at_ms=post.created_at_ms,
+            time_by=post.time_by,
             kind=kind_of(post),
             in_reply_to=post.in_reply_to,
             answers_root=any("root-reply" in reasons for reasons in why.values()),
@@ -53,7 +54,6 @@ class Enricher:
             author=post.author,
             origin=post.origin,
             edited_at_ms=edited_at_ms,
-            raw=raw,
             text=post.text if self._store_text else None,
         )
 

@@ -1,8 +1,8 @@
-"""Faust, with batches: an agent receives what one fetch brought of one partition, and acknowledges it as a whole.
+"""Faust with batches: an agent receives the records of one fetch of one partition, and acknowledges them together.
 
-Faust's own way costs three asyncio tasks a message. Here a Faust message *is* a batch: `value` holds the records, and
-`offset` is the last one's, so Faust's acknowledgements, rebalances and shutdown go on as they are, and wait for the
-batch in hand. This overrides private methods, so setup.cfg asks for exactly the versions it was tested with.
+Plain Faust needs three asyncio tasks per message. Here one Faust message is a whole batch: `value` holds the records,
+`offset` is that of the last record. Faust's acknowledgements, rebalances and shutdown work unchanged, and wait for the
+current batch. This overrides private methods, so setup.cfg pins the versions that were tested.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import faust
 from faust.types import TP
@@ -18,7 +18,7 @@ from faust.types import TP
 from hashtide.metrics import worker as metrics
 from hashtide.settings import Common
 from stream_jobs.health import Progress
-from stream_jobs.transport.batch import Batch
+from stream_jobs.transport.chain import Chain, Handle, Prepare
 from stream_jobs.transport.consumer import METADATA_MAX_AGE_MS, BatchConsumer, BatchTransport, NoTables, faust_log
 
 log = logging.getLogger(__name__)
@@ -28,23 +28,23 @@ TEND_EVERY_S = 10.0
 IDLE_S = 60.0
 
 LET_GO_AFTER_S = 5.0
-"""How long a batch may go on once a rebalance or the shutdown waits for it; then it is dropped, unacknowledged."""
+"""How long a rebalance or the shutdown waits for a batch. After that it is abandoned, unacknowledged."""
 
 
 Resource = contextlib.AbstractAsyncContextManager[Any]
-Handler = Callable[[Batch], Awaitable[None]]
+T = TypeVar("T")
 
 
 class Tend(Protocol):
-    """What is done for a partition now and then."""
+    """Regular work for one partition."""
 
     async def __call__(self, partition: int, /, *, idle: bool) -> None: ...
 
 
 class BatchApp(faust.App):
-    """A Faust app whose agents handle batches, of about `batch_bytes`.
+    """A Faust app whose agents handle batches of about `batch_bytes` bytes.
 
-    `resources` are open from before the first batch to after the last.
+    `resources` are opened before the first batch, and closed after the last one.
     """
 
     logger = faust_log
@@ -52,7 +52,7 @@ class BatchApp(faust.App):
     def __init__(
         self, *args: Any, batch_bytes: int, settings: Common, resources: Iterable[Resource], **options: Any
     ) -> None:
-        # Posts get to a third of their size by compression, and more: half of it, fetched, makes a batch.
+        # Compressed, posts take a third of their size or less: half of batch_bytes, compressed, fills a batch.
         options |= {"TableManager": NoTables, "consumer_max_fetch_size": batch_bytes // 2}
         options |= {"consumer_metadata_max_age_ms": METADATA_MAX_AGE_MS}
         super().__init__(*args, **options)
@@ -76,26 +76,32 @@ class BatchApp(faust.App):
         await super().on_shutdown()
         await self._opened.aclose()
 
-    def handles(self, topic: str, handler: Handler) -> None:
-        """Have `handler` called with every batch of a topic, partition by partition, in order.
+    def chains(self, topic: str, prepare: Prepare[T], handle: Handle[T]) -> None:
+        """Register the two steps for the batches of a topic; each partition has its own chain, in order.
 
-        A batch is acknowledged when `handler` returns. When it raises, the worker stops with the batch uncommitted.
+        While a batch is handled, the next one of its partition is prepared. A batch is acknowledged when `handle`
+        returns. If `prepare` or `handle` raises, the worker stops, and the batch is not committed: the next worker
+        processes it again.
         """
 
         async def agent(stream: Any) -> None:
-            async for event in stream.noack().events():  # else Faust would acknowledge what raised, too
-                await self._handle(event, handler)
+            chain = Chain(prepare, handle, self._finish, self._abandon, self.progress)
+            try:
+                async for event in stream.noack().events():  # else Faust would also acknowledge a batch that raised
+                    await chain.take(event)
+            finally:
+                await chain.close()
 
-        # isolated_partitions: a task for each partition. Its order is what the offsets in the counts rely on.
+        # isolated_partitions: one task per partition. The offsets in count documents rely on its order.
         self.agent(self.topic(topic, value_type=bytes, value_serializer="raw"), name=topic, isolated_partitions=True)(
             agent
         )
 
     def tends(self, topic: str, tend: Tend) -> None:
-        """Have `tend(partition, idle=...)` called now and then for every partition that this worker has of a topic.
+        """Call `tend(partition, idle=...)` every TEND_EVERY_S for each assigned partition of a topic.
 
-        Idle: no batch came for IDLE_S, and nothing is left to read. What it raises ends the worker; while it waits for
-        a server, it is called for no other partition.
+        Idle: no record except canaries arrived for IDLE_S, and nothing is left to read. Calls run one after the other,
+        so one that waits for a server delays the rest. An error of `tend` stops the worker.
         """
 
         async def each() -> None:
@@ -107,11 +113,11 @@ class BatchApp(faust.App):
         self.timer(TEND_EVERY_S)(each)
 
     def has(self, topic: str, partition: int) -> bool:
-        """Whether this worker has a partition now: of a group, one has it at most, as Kafka sees to."""
+        """Whether a partition is assigned to this worker. Kafka assigns it to at most one worker of the group."""
         return TP(topic, partition) in cast(BatchConsumer, self.consumer).assignment()
 
     async def _measure(self) -> None:
-        """Note how far this worker is behind, in each partition that it has."""
+        """Set the lag metrics of each assigned partition."""
         consumer, now_s = cast(BatchConsumer, self.consumer), time.time()
         metrics.LAG.clear()
         metrics.LAG_SECONDS.clear()
@@ -124,35 +130,44 @@ class BatchApp(faust.App):
         metrics.ASSIGNMENTS.inc()
         metrics.ASSIGNED.set(len(assigned))
         self.progress.assigned = len(assigned)
-        cast(BatchConsumer, self.consumer).assigned_anew()
+        cast(BatchConsumer, self.consumer).reassigned()
 
-    async def _handle(self, event: Any, handler: Handler) -> None:
+    async def _finish(self, event: Any, work: Callable[[], Awaitable[None]]) -> bool:
+        """Run the work of a batch and acknowledge it; False if it was abandoned.
+
+        If the work raises, this stops the worker and does not return.
+        """
         started = time.perf_counter()
-        self.progress.taken()
-        work = asyncio.ensure_future(handler(event.value))
+        doing = asyncio.ensure_future(work())
         try:
-            if not await self._finishes(work):
-                log.warning("a batch of %s is let go, to be handled again", event.message.tp)
-                metrics.BATCHES_LET_GO.labels(event.message.topic).inc()
-                self._forget(event)
-                return
+            if not await self._finishes(doing):
+                log.warning("a batch of %s is abandoned and will be processed again", event.message.tp)
+                self._abandon(event)
+                return False
         except Exception as error:
-            log.critical("a batch of %s can't be handled: %s", event.message.tp, error)
+            log.critical("a batch of %s cannot be handled: %s", event.message.tp, error)
             self._forget(event)
             await self.crash(error)
-            await asyncio.Event().wait()  # until the worker's end cancels it: nothing more of this partition
-        finally:
-            self.progress.ended()
+            await asyncio.Event().wait()  # until the shutdown cancels it: no later batch of this partition may start
         event.ack()
         metrics.BATCHES.labels(event.message.topic).observe(len(event.value.records))
         metrics.BATCH_SECONDS.labels(event.message.topic).observe(time.perf_counter() - started)
+        return True
+
+    def _abandon(self, event: Any) -> None:
+        """Leave a batch unacknowledged. The next owner of the partition processes it again."""
+        metrics.BATCHES_LET_GO.labels(event.message.topic).inc()
+        self._forget(event)
 
     def _forget(self, event: Any) -> None:
-        """Let a batch go unacknowledged: else a rebalance or the shutdown would wait for it for ever."""
+        """Remove a batch from those that a rebalance or the shutdown waits for: it will never be acknowledged."""
         cast(BatchConsumer, self.consumer)._unacked_messages.discard(event.message)
 
     async def _finishes(self, work: "asyncio.Future[None]") -> bool:
-        """Whether the work came to its end; not, when a rebalance or the shutdown waited for it too long."""
+        """Wait for the work; True when it is done. Raises what it raises.
+
+        False, with the work cancelled, if it is not done LET_GO_AFTER_S after a rebalance or the shutdown began.
+        """
         suspended = asyncio.ensure_future(cast(BatchConsumer, self.consumer).suspend_flow.wait())
         try:
             either: set[asyncio.Future[Any]] = {work, suspended}

@@ -1,4 +1,4 @@
-"""What an agent receives."""
+"""The unit of work: the records of one fetch."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from aiokafka import ConsumerRecord
 
 
 class Batch(NamedTuple):
-    """What one fetch brought of one partition, in order."""
+    """The records that one fetch returned for one partition, in order of offset. Never empty."""
 
     topic: str
     partition: int
     generation: int
-    """Of the consumer group: another number than before means that others may have worked on this partition."""
+    """Generation of the consumer group. If it has changed, another worker may have handled this partition meanwhile."""
     records: Sequence["ConsumerRecord[bytes, bytes]"]

@@ -1,6 +1,6 @@
-"""The consumer: whole fetched batches of one partition, back-pressure, and commits of what is acknowledged.
+"""The consumer: batches of one partition, back-pressure, and commits of acknowledged batches.
 
-This overrides private methods of Faust and aiokafka, so setup.cfg asks for exactly the versions it was tested with.
+This overrides private methods of Faust and aiokafka, so setup.cfg pins the versions that were tested.
 """
 
 import asyncio
@@ -22,37 +22,37 @@ from hashtide.kafka.lag import lag
 from hashtide.settings import Common
 from stream_jobs.transport.batch import Batch
 
-faust_log = logging.getLogger("faust.services")  # what Faust says of the starts and stops of its parts
+faust_log = logging.getLogger("faust.services")  # where Faust logs starts and stops of its services
 
 IN_HAND = 2
-"""Batches of one partition in a worker, the one being handled included: the back-pressure."""
+"""Back-pressure: the most unfinished batches of one partition in a worker, including the one being handled."""
 
 STEP = 100
-"""Records that are unpacked at once."""
+"""Records that are unpacked in one step."""
 
 FETCH_MIN_BYTES, FETCH_MAX_WAIT_MS = 64 * 1024, 20
-"""A broker answers when it has so much, or after so long. A backlog answers at once; a trickle makes batches of what
-came in 20 ms, where single posts would keep servers and partitions busy with themselves: at 200 posts/s on two cores,
-with aiokafka's 1 byte and Faust's 1,500 ms, a post took twice as long."""
+"""A broker answers when it has this many bytes, or after this time. With a backlog it answers at once. At a low rate a
+batch is what arrived in 20 ms, because a request per post keeps servers busy: at 200 posts/s on two cores, with
+aiokafka's 1 byte and Faust's 1,500 ms, a post took twice as long."""
 
 PREFETCH_BACKOFF_S = 0.005
-"""How long a broker is not asked for anything while records of one of its partitions wait to be taken. aiokafka's 0.1 s
-has partitions wait for each other."""
+"""Pause before the next request to a broker while fetched records of one of its partitions are not taken yet. With
+aiokafka's 0.1 s, partitions wait for each other."""
 
 METADATA_MAX_AGE_MS = 5_000
-"""How soon partitions that were added to a topic are read. The client's own 5 minutes are to spare brokers with very
-many clients."""
+"""Partitions added to a topic are read after at most this time. The client's default of 5 minutes is meant for brokers
+with very many clients."""
 
 
 class _App(Protocol):
-    """What the consumer needs of the app that it belongs to."""
+    """The part of the app that the consumer uses."""
 
     settings: Common
     batch_bytes: int
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
-    """The consumer's own thread. Commits only what is still ours, and unpacks only as much as makes a batch."""
+    """The consumer's thread. Commits only partitions that are still assigned, and unpacks one batch at a time."""
 
     logger = faust_log
 
@@ -60,7 +60,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         consumer: Any = self._ensure_consumer()
         patch_backoff(consumer._client, cast(_App, self.app).settings)
-        fetcher: Any = consumer._fetcher  # aiokafka has options of some of these; Faust passes none
+        fetcher: Any = consumer._fetcher  # aiokafka has options for some of these, but Faust does not pass them
         fetcher._fetch_min_bytes, fetcher._fetch_max_wait_ms = FETCH_MIN_BYTES, FETCH_MAX_WAIT_MS
         fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
 
@@ -71,14 +71,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[TP, list[Any]]:
-        """Records of one partition or more, until they are as large as a batch may be, or nothing is there at once.
+        """Records by partition, until they are as large as a batch, or no more are available without waiting.
 
-        A fetch is compressed: unpacked as a whole, a backlog of posts took six times its size, 16 times over.
+        A fetch is compressed. Unpacked as a whole it takes six times its size in memory, for each of 16 partitions.
         """
         fetched: defaultdict[TP, list[Any]] = defaultdict(list)
         size = 0
         while size < cast(_App, self.app).batch_bytes:
-            # Only the first of these calls waits, so no rebalance can come in between.
+            # Only the first call waits, so no rebalance can happen between the calls.
             step = await super()._fetch_records(consumer, active_partitions, 0 if fetched else timeout, STEP)
             if not step:
                 break
@@ -88,7 +88,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return fetched
 
     def fetch_position(self, tp: TP) -> int | None:
-        """From where a partition is read on; None until that is known. Where nothing was committed, the beginning."""
+        """The next offset to read of a partition; None while it is unknown or the partition is not assigned."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         if assignment is None or tp not in assignment.tps:
@@ -97,26 +97,26 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return state.position if state.has_valid_position else None
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        # With nothing left to commit (all revoked meanwhile) aiokafka would raise, and the worker would crash.
+        # If all were revoked meanwhile, there is nothing to commit: aiokafka would raise, and the worker would crash.
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         return bool(mine) and await super()._commit(mine)
 
 
 class BatchConsumer(driver.Consumer):
-    """Yields one message per partition and fetch, and commits a batch once it and all before it are acknowledged."""
+    """Yields one message per partition and fetch. Commits a batch when it and all earlier ones are acknowledged."""
 
     logger = faust_log
 
     def _new_consumer_thread(self) -> BatchThread:  # called by Faust's __init__
         self._held: defaultdict[TP, deque[ConsumerMessage]] = defaultdict(deque)  # handed out, in order
         self._done: dict[TP, tuple[int, int]] = {}  # generation, offset to commit
-        self._next: dict[TP, int] = {}  # the offset after the last one handed out
-        self._came: dict[TP, float] = {}  # when the last batch was handed out, or the partition was assigned
-        self._stirred: dict[TP, float] = {}  # the same, but for batches of nothing but canaries
+        self._next: dict[TP, int] = {}  # the offset after the last record handed out
+        self._came: dict[TP, float] = {}  # time of the last batch, or of the assignment, in monotonic s
+        self._stirred: dict[TP, float] = {}  # the same, ignoring batches that hold only canaries
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     def _settle(self, tp: TP) -> int:
-        """Drop what is acknowledged, in order, and what an earlier assignment left; how many are still in hand."""
+        """Drop acknowledged batches, in order, and those of earlier assignments; returns how many are left."""
         held, generation = self._held[tp], self.app.consumer_generation_id
         while held and (held[0].acked or held[0].generation_id != generation):
             message = held.popleft()
@@ -124,7 +124,7 @@ class BatchConsumer(driver.Consumer):
                 self._done[tp] = (generation, message.offset + 1)
         return len(held)
 
-    # These three replace Faust's lists of acknowledged offsets and of gaps.
+    # These three methods replace Faust's lists of acknowledged offsets and of gaps.
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Any:
         return [tp for tp in self._held if topics is None or tp in topics or tp.topic in topics]
@@ -139,7 +139,7 @@ class BatchConsumer(driver.Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         pass
 
-    # These two switch off Faust's back-pressure: it frees one partition at a time, and some starve.
+    # These two methods turn off Faust's back-pressure: it resumes one partition at a time, so that others starve.
 
     def on_buffer_full(self, tp: TP) -> None:
         pass
@@ -148,9 +148,9 @@ class BatchConsumer(driver.Consumer):
         pass
 
     def lag(self) -> dict[TP, int]:
-        """For each partition of ours the records not yet handled, as far as the last fetch knew.
+        """Records not handled yet, for each assigned partition, as of its last fetch.
 
-        A partition is missing until it is known from where it is read.
+        A partition is missing while its position is unknown.
         """
         behind = {}
         for tp in self.assignment():
@@ -163,9 +163,9 @@ class BatchConsumer(driver.Consumer):
         return behind
 
     def waited_s(self, tp: TP, now_s: float) -> float:
-        """How long the first record that is not yet handled, of a partition that has some, has lain in Kafka at least.
+        """Seconds that the first unhandled record of a partition has been in Kafka, at least. There must be one.
 
-        Of one that was not fetched yet, it is known that it was there when the last batch came.
+        `now_s`: wall clock, in seconds. If the record is not fetched yet, this is the time since the last batch.
         """
         if held := self._held[tp]:
             appended_ms: int = cast(Batch, held[0].value).records[0].timestamp
@@ -173,26 +173,26 @@ class BatchConsumer(driver.Consumer):
         return time.monotonic() - self._came.setdefault(tp, time.monotonic())
 
     def quiet_s(self, tp: TP) -> float:
-        """Seconds since anything but canaries came of a partition, or it was assigned."""
+        """Seconds since the last record of a partition that is not a canary, or since its assignment."""
         return time.monotonic() - self._stirred.setdefault(tp, time.monotonic())
 
-    def assigned_anew(self) -> None:
-        """Forget how far partitions were read: others may have read on since."""
+    def reassigned(self) -> None:
+        """Forget the positions and times of all partitions: another worker may have read on since."""
         self._next.clear()
         self._came.clear()
         self._stirred.clear()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One fetch: at most a batch of each partition that has room."""
+        """One fetch: at most one batch for each partition that has fewer than IN_HAND. `timeout` is ignored."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow.wait())
         ready = {tp for tp in self._get_active_partitions() if self._settle(tp) < IN_HAND}
-        if not ready or self.should_stop:  # an empty set would mean all partitions to aiokafka
+        if not ready or self.should_stop:  # to aiokafka an empty set means all partitions
             await asyncio.sleep(0.01)
             return
-        records = await self._getmany(active_partitions=ready, timeout=0.1)  # short: others may get room meanwhile
+        records = await self._getmany(active_partitions=ready, timeout=0.1)  # short: other partitions may become ready
         generation = self.app.consumer_generation_id
-        if not self.flow_active:  # a rebalance began: this fetch is dropped, so go back to the committed offsets
+        if not self.flow_active:  # a rebalance began: drop this fetch, and go back to the committed offsets
             with contextlib.suppress(Exception):
                 await self.perform_seek()
             return
@@ -222,7 +222,7 @@ class BatchConsumer(driver.Consumer):
 
 
 class NoTables(TableManager):
-    """Faust's tables, of which we have none: it would wait a second at every start for some to be declared."""
+    """Replaces Faust's table manager: there are no tables, and Faust waits a second for them at every start."""
 
     logger = faust_log
 
@@ -232,7 +232,7 @@ class NoTables(TableManager):
 
 
 class BackoffProducer(driver.Producer):
-    """Faust's own producer. We send nothing by it, but it is connected."""
+    """Faust's own producer. Nothing is sent with it, but Faust connects it."""
 
     logger = faust_log
 
@@ -243,7 +243,7 @@ class BackoffProducer(driver.Producer):
 
 
 class BatchTransport(driver.Transport):
-    """Faust's transport with our consumer."""
+    """Faust's transport with BatchConsumer."""
 
     Consumer = BatchConsumer
     Producer = BackoffProducer

@@ -10,9 +10,11 @@ from producers import formats
 from producers.intake import Intake, IntakeAccount, IntakeRules
 from producers.sources.received import Received
 from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.agents.events import EnrichedBatch
 from stream_jobs.domain.campaign import Campaign, Campaigns
+from stream_jobs.enriched import EnrichedPost
 from stream_jobs.loading import load_enricher
-from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.fakes.kafka import batch
 from tests.unit.producers.sources.fakes import Collecting
 from tests.unit.stream_jobs.agents.counting import Counting
 
@@ -35,27 +37,28 @@ class Way:
             IntakeAccount(),
             IntakeRules(origin="live", names=NAMES, clock_ms=lambda: NOW_MS),
         )
-        self.sent, self.dead, self.counting = Sent(), Graveyard(), Counting()
-        self.enrich = EnrichAgent(ENRICHER, self.sent, self.dead, topic_id="raw", clock_ms=lambda: NOW_MS)
+        self.counting = Counting()
+        self.enrich = EnrichAgent(ENRICHER, topic_id="raw", clock_ms=lambda: NOW_MS)
 
     async def take(self, *payloads: bytes) -> None:
         for number, payload in enumerate(payloads):
             self.intake.accept(Received("file:hostile", f"line {number}", payload))
         await self.read(*(encode(message) for message in self.kafka.sent))
 
-    async def read(self, *raw: bytes | None) -> None:
-        """Have the worker read these from posts.raw, and what it makes of them from posts.enriched."""
-        await self.enrich.handle(batch("posts.raw", 0, 0, raw))
-        await self.count(*(value for *_, value in self.sent.records))
+    async def read(self, *raw: bytes | None) -> EnrichedBatch:
+        """Have the worker enrich and count these records of posts.raw."""
+        read = self.enrich.enrich(batch("posts.raw", 0, 0, raw))
+        await self.counting.agent.handle(read)
+        return read
 
-    async def count(self, *enriched: bytes | None) -> None:
-        """Have the worker read these from posts.enriched."""
+    async def count(self, *enriched: EnrichedPost) -> None:
+        """Have the worker count these, as if it had enriched them."""
         await self.counting.handle(0, *enriched)
 
     @property
     def letters(self) -> list[DeadLetter]:
         """All dead letters, wherever they were written."""
-        return self.kafka.dead + self.dead.letters + self.counting.dead.letters
+        return self.kafka.dead + self.counting.dead.letters
 
     def check(self) -> None:
         """Whatever it was became what it may become, and can be sent."""

@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client import REGISTRY
 
 from hashtide.metrics import worker as metrics
-from stream_jobs.enriched import encode
+from stream_jobs.enriched import EnrichedPost
 from tests.abuse.pipeline import NOW_MS, Way
 from tests.fakes.labels import LABELS
 from tests.unit.stream_jobs.agents import counting
@@ -22,7 +22,7 @@ KINDS: Final = ("original", "reply", "quote", "repost")
 
 
 def series() -> dict[str, int]:
-    """How many series each metric has in what Prometheus is told."""
+    """Number of series of each metric in /metrics."""
     return dict(Counter(sample.name for family in REGISTRY.collect() for sample in family.samples))
 
 
@@ -42,23 +42,22 @@ def payload(number: int) -> bytes:
     return json.dumps(hostile if number % 10 else hostile | {"created_at": f"never {number}"}).encode()
 
 
-def enriched(number: int) -> bytes:
-    """What anybody may have written into posts.enriched."""
+def enriched(number: int) -> EnrichedPost:
+    """A post with tags that no detector gives, and campaigns that no file names."""
     name = f"{NAMES[number % len(NAMES)]}{number}"
-    return encode(
-        msgspec.structs.replace(
-            counting.POST,
-            post_id=f"e{number}",
-            created_at_ms=NOW_MS,
-            origin="live",
-            kind=KINDS[number % 4],
-            platform=f"q{number}",
-            language=name,
-            region=name,
-            hashtags=(name,),
-            campaigns=(name, "metoo"),
-        )
+    post: EnrichedPost = msgspec.structs.replace(
+        counting.POST,
+        post_id=f"e{number}",
+        created_at_ms=NOW_MS,
+        origin="live",
+        kind=KINDS[number % 4],
+        platform=f"q{number}",
+        language=name,
+        region=name,
+        hashtags=(name,),
+        campaigns=(name, "metoo"),
     )
+    return post
 
 
 async def main() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What lies in Kafka is read as if anybody had written it: records become documents or dead letters, and no more."""
+"""Records in Kafka are not trusted: they become documents or dead letters, nothing else."""
 
 import json
 from typing import Any
@@ -10,17 +10,14 @@ from hypothesis import strategies as st
 
 from hashtide.contract import messages
 from hashtide.contract.dead_letters import DeadLetter
-from hashtide.contract.messages import Canary, Gap, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Canary, EmptyEntry, Gap, Post, PostDelete, PostEdit, Recount
 from hashtide.contract.reasons import InvalidPost
-from hashtide.kafka.topics import TopicInfo
 from operations.dlq.index import LetterIndex
 from operations.dlq.index import read as read_letter
+from operations.dlq.records import WholeLetter
 from operations.dlq.revive import Rules
-from stream_jobs import enriched
-from stream_jobs.enriched import DeletedPost, Recount
 from tests.abuse.pipeline import NAMES, NOW_MS, REASONS, Way
 from tests.abuse.values import places, tampered, values
-from tests.unit.stream_jobs.agents.counting import POST
 
 RAW_POST = Post(
     platform="x", post_id="1", created_at_ms=NOW_MS, text="me too #LightALantern", in_reply_to="100", author="5d41402a"
@@ -40,12 +37,8 @@ RAW = [
     PostDelete(platform="x", post_id="1", deleted_at_ms=NOW_MS),
     GAP,
     Canary(id="0123456789abcdef", sent_at_ms=NOW_MS),
-]
-ENRICHED = [
-    msgspec.structs.replace(POST, hashtags=("a",), campaigns=("lanterns",), why={"lanterns": ("tag",)}, edited_at_ms=5),
-    DeletedPost(platform="x", post_id="1", deleted_at_ms=NOW_MS),
     Recount(window_ms=NOW_MS),
-    GAP,
+    EmptyEntry(index="posts-2026.08.01", id="0123456789abcdef0123456789abcdef", deleted_at_ms=NOW_MS),
 ]
 
 
@@ -67,16 +60,9 @@ def records(draw: st.DrawFn, messages: list[Any]) -> bytes | None:
 @given(raw=st.lists(records(RAW), max_size=6))
 async def test_fuzz_posts_raw(raw: list[bytes | None]) -> None:
     way = Way()
-    await way.read(*raw)
+    read = await way.read(*raw)
     way.check()
-    assert len(way.sent.records) + len(way.dead.letters) == len(raw)
-
-
-@given(values=st.lists(records(ENRICHED), max_size=6))
-async def test_fuzz_posts_enriched(values: list[bytes | None]) -> None:
-    way = Way()
-    await way.count(*values)
-    way.check()
+    assert len(read.events) + len(read.dead) == len(raw)
 
 
 @given(value=records([LETTER]), key=st.one_of(st.none(), st.binary(max_size=30)))
@@ -86,15 +72,14 @@ def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
     assert len(index.entries) + index.unreadable == (value is not None)
     if not index.entries or value is None:
         return
-    topics = {name: TopicInfo("id", 4) for name in ("posts.raw", "posts.enriched", "posts.dead")}
-    rules = Rules(topics, names=NAMES, clock_ms=lambda: NOW_MS, matches=lambda post: True)
+    rules = Rules(names=NAMES, clock_ms=lambda: NOW_MS, matches=lambda post: True)
+    letter = read_letter(value)
     try:
-        rules.revive(read_letter(value))
+        rules.revive(WholeLetter(next(iter(index.entries)), letter, letter.payload))
     except InvalidPost as error:
         assert error.reason in REASONS
 
 
-@pytest.mark.parametrize("read", [messages.decode, enriched.decode])
 @pytest.mark.parametrize(
     "value",
     [
@@ -107,16 +92,16 @@ def test_fuzz_posts_dead(value: bytes | None, key: bytes | None) -> None:
     ],
     ids=["deep", "deep in a post", "number", "type", "no text", "nothing"],
 )
-def test_a_record_of_any_kind_is_undecodable(read: Any, value: bytes) -> None:
+def test_a_record_of_any_kind_is_undecodable(value: bytes) -> None:
     with pytest.raises(InvalidPost) as error:
-        read(value)
+        messages.decode(value)
     assert error.value.reason == "undecodable"
     assert len(error.value.detail) <= 300
 
 
 @pytest.mark.parametrize("field", ["post_id", "in_reply_to", "conversation", "quoted", "reposted", "author"])
-def test_a_record_is_never_larger_behind_the_enrich_step_because_of_its_ids(field: str) -> None:
-    """Kafka refuses what is above its limit, for good: the worker would come to it again and again."""
+def test_ids_are_bounded(field: str) -> None:
+    """An id that fits into posts.raw also fits into a dead letter and into posts.enriched."""
     with pytest.raises(InvalidPost, match="length <= 512"):
         messages.decode(messages.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 513})))
     messages.decode(messages.encode(msgspec.structs.replace(RAW_POST, **{field: "a" * 512})))
@@ -128,7 +113,7 @@ async def test_times_that_no_index_can_be_named_by_are_dead_letters() -> None:
     await way.read(*map(messages.encode, posts))
     assert [letter.reason for letter in way.letters] == ["undecodable"] * 4
     with pytest.raises(InvalidPost):
-        enriched.decode(enriched.encode(Recount(window_ms=10**18)))
+        messages.decode(messages.encode(Recount(window_ms=10**18)))
 
 
 async def test_a_deletion_with_an_absurd_time_deletes_all_the_same() -> None:

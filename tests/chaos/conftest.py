@@ -21,7 +21,7 @@ def pytest_report_header() -> str:
 def trial(
     environment: dict[str, str], tmp_path: Path, servers: Stack, request: pytest.FixtureRequest
 ) -> Iterator[Trial]:
-    """A trial, whose story is told at the end."""
+    """A trial. Prints at the end what happened in it."""
     trial = begin(environment, tmp_path, servers, f"{SEED}/{request.node.name}")
     yield trial
     print(f"\n    {trial.tell()}")

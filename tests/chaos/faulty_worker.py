@@ -17,12 +17,12 @@ from hashtide.elasticsearch.values import Document, Outcome
 from operations.cli import main as command_line
 from stream_jobs import app
 from stream_jobs.agents.count import CountAgent
+from stream_jobs.agents.events import EnrichedBatch
 from stream_jobs.kafka_sink import KafkaSink, KeyValue
 from stream_jobs.store.elasticsearch import Elasticsearch
-from stream_jobs.transport.batch import Batch
 
 POINTS: Final = (
-    "after-send",  # Kafka has a batch of posts.enriched, whose offsets in posts.raw are not committed
+    "after-send",  # Kafka has what a batch sent, posts or orders, and the batch is not committed
     "before-create",
     "during-create",  # half of a batch is in the ledger
     "after-create",
@@ -96,13 +96,13 @@ class DyingCountAgent(CountAgent):
         super().__init__(*args, **options)
         self._fault = fault
 
-    async def handle(self, batch: Batch) -> None:
+    async def handle(self, batch: EnrichedBatch) -> None:
         await super().handle(batch)
         self._fault.at("before-commit")
 
 
 class DyingKafkaSink(KafkaSink):
-    """The way back to Kafka, with a point after each batch."""
+    """The way back to Kafka, with a point after each call."""
 
     def __init__(self, fault: Fault, *args: Any) -> None:
         super().__init__(*args)

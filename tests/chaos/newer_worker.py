@@ -1,8 +1,8 @@
 """`hashtide` as a later version of it might be: `python -m tests.chaos.newer_worker worker ...`.
 
-Its enrich step writes a field into each message that no reader of today knows; so does its count step into documents
-of the ledger (`mood`) and of counts (`kafka.mood`), for which `newer_templates` has the mappings. And it reads posts of
-schema 2, which are like those of today but for the name of one field.
+It writes a field that no reader of today knows into each order and dead letter that it sends, and into documents of
+the ledger (`mood`) and of counts (`kafka.mood`), for which `newer_templates` has the mappings. And it reads posts of
+the next schema, which are like those of today but for the name of one field.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,17 @@ from unittest.mock import patch
 import msgspec
 
 from hashtide.contract import messages
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.versions import SCHEMA
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.elasticsearch.values import Document, Outcome
 from operations.cli import main
-from stream_jobs import app, enriched
+from stream_jobs import app, kafka_sink
 from stream_jobs.agents import enrich
 from stream_jobs.store.elasticsearch import Elasticsearch
 
 MOOD: Final = "calm"
+NEWER_POST: Final = f"post/{SCHEMA + 1}"
 
 
 def newer_templates() -> dict[str, dict[str, Any]]:
@@ -33,20 +36,20 @@ def newer_templates() -> dict[str, dict[str, Any]]:
     return newer
 
 
-def encode(message: enriched.Enriched) -> bytes:
+def encode(message: messages.Sent | DeadLetter) -> bytes:
     """A message of today, and a field more."""
-    return msgspec.json.encode(msgspec.json.decode(enriched.encode(message)) | {"mood": MOOD})
+    return msgspec.json.encode(msgspec.json.decode(messages.encode(message)) | {"mood": MOOD})
 
 
-def schema_2(post: messages.Post) -> bytes:
+def newer_post(post: messages.Post) -> bytes:
     """A post as only this later version can read it."""
     fields = msgspec.json.decode(messages.encode(post))
-    return msgspec.json.encode(fields | {"type": "post/2", "said": fields["text"], "text": ["not", "text"]})
+    return msgspec.json.encode(fields | {"type": NEWER_POST, "said": fields["text"], "text": ["not", "text"]})
 
 
 def decode(value: bytes) -> messages.Sent:
-    """Messages of schema 1, and posts of schema 2."""
-    if b'"type":"post/2"' not in value:
+    """Messages of today's schema, and posts of the next one."""
+    if f'"type":"{NEWER_POST}"'.encode() not in value:
         return messages.decode(value)
     fields = msgspec.json.decode(value)
     return messages.decode(msgspec.json.encode(fields | {"type": "post", "text": fields["said"]}))
@@ -73,7 +76,8 @@ def _with_mood(document: Document) -> Document:
 
 if __name__ == "__main__":
     with (
-        patch.multiple(enrich, encode=encode, decode=decode),
+        patch.multiple(enrich, decode=decode),
+        patch.multiple(kafka_sink, encode=encode),
         patch.multiple(app, Elasticsearch=NewerElasticsearch),
     ):
         main.main()

@@ -16,8 +16,10 @@ import msgspec
 
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.bounds import EARLIEST_MS
-from hashtide.contract.messages import Post
-from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.messages import Post, encode
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS, POSTS_RAW
+from hashtide.kafka import topics
+from hashtide.kafka.offsets import Offsets
 from hashtide.settings import load
 from producers import formats
 from producers.publisher import Publisher
@@ -25,7 +27,6 @@ from producers.settings import ProducerSettings
 from producers.sources.follow import position_name
 from producers.synthetic import campaign
 from stream_jobs.documents.keys import count_keys
-from stream_jobs.enriched import encode
 from tests.chaos.posts import HOUR_MS, START_MS, mixed, posts
 from tests.chaos.trial import Trial
 from tests.chaos.workers import FAULTY
@@ -34,6 +35,8 @@ from tests.integration.truth import accepted
 
 DAY_MS: Final = 24 * HOUR_MS
 MONTH_MS: Final = 30 * DAY_MS
+FEBRUARY_28_MS: Final = 1_456_659_015_000  # 2016-02-28T11:30:15Z
+FEBRUARY_29_MS: Final = 1_456_745_415_000  # 2016-02-29T11:30:15Z
 
 SECOND_CAMPAIGN: Final = """\
 name = "believe"
@@ -155,37 +158,49 @@ def _odd(post: Post, draw: random.Random) -> Post:
 def messages_are_none(trial: Trial, rounds: int) -> None:
     """Between good ones: what can't be decoded, and what Elasticsearch refuses, as a whole or in one count alone.
 
-    All of it must be in posts.dead, with the reason and the bytes; a post refused in one count is in the others.
+    All of it must be in posts.dead, with the reason and its position in posts.raw. A post refused in one count is in
+    the others.
     """
     pipeline, draw = trial.pipeline, trial.draw
     enricher = trial.enricher()
-    good = (enricher.enrich(post) for post in posts(f"{trial.seed}/good", start_ms=START_MS + MONTH_MS))
+    good = posts(f"{trial.seed}/good", start_ms=START_MS + MONTH_MS)
     dead: Counter[tuple[str, bytes]] = Counter()
     with pipeline.worker():
         pipeline.assemble(1)  # with such an index there, no worker starts
-        _refuse_hashtags_of(trial, "2016.02.29")
+        _refuse_hashtags(trial, f"{HASHTAG_VOLUME}-2016.02.29")
+        _refuse_hashtags(trial, f"{POSTS}-2016.02.28")
         with trial.load(per_s=500), Publisher(load(ProducerSettings, pipeline.environment)) as publisher:
             for _ in range(rounds):
                 pipeline.advance(by=draw.randint(1, 100))
                 garbled = draw.choice((b"", b"{", b"\xff\xfe", b'{"type":"post"}', b"[" * 100_000))
-                too_long = encode(msgspec.structs.replace(next(good), hashtags=("a" * 33_000,)))  # longer than a term
-                spanner = msgspec.structs.replace(next(good), created_at_ms=1_456_745_415_000, hashtags=("spanner",))
+                whole = msgspec.structs.replace(next(good), created_at_ms=FEBRUARY_28_MS, hashtags=("spanner",))
+                spanner = msgspec.structs.replace(next(good), created_at_ms=FEBRUARY_29_MS, hashtags=("spanner",))
                 dead["undecodable", garbled] += 1
-                dead["refused-by-elasticsearch", too_long] += 1
+                dead["refused-by-elasticsearch", encode(whole)] += 1
                 dead["refused-by-elasticsearch", encode(spanner)] += 1
                 between = list(islice(good, 4))
-                trial.expect_keys(chain.from_iterable(map(count_keys, between)))
-                trial.expect_keys(key for key in count_keys(spanner) if key.family != HASHTAG_VOLUME)
+                trial.expect_keys(chain.from_iterable(count_keys(enricher.enrich(post)) for post in between))
+                trial.expect_keys(key for key in count_keys(enricher.enrich(spanner)) if key.family != HASHTAG_VOLUME)
                 a, b, c, d = map(encode, between)
                 partition = draw.randrange(pipeline.settings.partitions)
-                for value in (a, garbled, b, too_long, c, encode(spanner), d):
-                    publisher.send(POSTS_ENRICHED, None, value, partition)
+                for value in (a, garbled, b, encode(whole), c, encode(spanner), d):
+                    publisher.send(POSTS_RAW, None, value, partition)
         trial.end()
-    assert Counter((letter.reason, letter.payload) for letter in pipeline.dead_letters().values()) == dead
+    assert _dead_records(trial) == dead
     trial.happened["dead letters"] = dead.total()
 
 
-def _refuse_hashtags_of(trial: Trial, day: str) -> None:
-    """Have the index of a day hold hashtags as numbers, as a mapping of somebody else's might."""
+def _dead_records(trial: Trial) -> Counter[tuple[str, bytes]]:
+    """Reason and bytes of the records that the dead letters name; the letters themselves hold no bytes."""
+    letters = trial.pipeline.dead_letters().values()
+    assert {(letter.source, letter.payload) for letter in letters} == {(POSTS_RAW, b"")}
+    id_ = topics.check(trial.pipeline.settings)[POSTS_RAW].id
+    with Offsets(trial.pipeline.settings) as offsets:
+        values = {f"{id_}:{each.partition}:{each.offset}": each.value for each in offsets.records(POSTS_RAW)}
+    return Counter((letter.reason, values[letter.position]) for letter in letters)
+
+
+def _refuse_hashtags(trial: Trial, index: str) -> None:
+    """Have an index hold hashtags as numbers, as a mapping of somebody else's might."""
     with trial.pipeline.elasticsearch() as client:
-        client.indices.create(index=f"{HASHTAG_VOLUME}-{day}", mappings={"properties": {"hashtag": {"type": "long"}}})
+        client.indices.create(index=index, mappings={"properties": {"hashtag": {"type": "long"}}})

@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 from deploy.local.stack import Stack
 from hashtide.clock import wall_clock_ms
 from hashtide.contract.messages import Message, Origin, PostDelete, PostEdit, encode, key
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.contract.names import POSTS_RAW, REPLY_VOLUME
 from hashtide.identity import load_keys
 from hashtide.kafka import topics
 from hashtide.settings import load
@@ -27,7 +27,6 @@ from stream_jobs.documents.keys import CountKey
 from stream_jobs.documents.ledger import Ledger
 from stream_jobs.domain.campaign import unhashed_id
 from stream_jobs.domain.enrich import Enricher
-from stream_jobs.enriched import DeletedPost
 from stream_jobs.loading import load_campaigns, load_enricher
 from stream_jobs.settings import StreamSettings
 from tests.chaos.posts import Sending, mixed, posts
@@ -118,11 +117,11 @@ class Trial:
         ledger = self.pipeline.ledger()
         assert len(ledger) == posts
         settings = self.pipeline.settings
-        ids = Ledger(load_keys(settings).ledger, topics.check(settings)[POSTS_ENRICHED].id)
+        ids = Ledger(load_keys(settings).ledger, topics.check(settings)[POSTS_RAW].id)
         first, edited, deleted = dict[str, Message](), dict[str, int](), set[str]()
         for message in self._sent:
             post = message.post if isinstance(message, PostEdit) else message
-            id_ = ids.id(DeletedPost(platform=post.platform, post_id=post.post_id))
+            id_ = ids.id(PostDelete(platform=post.platform, post_id=post.post_id))
             if isinstance(message, PostDelete):
                 deleted.add(id_)
             elif first.setdefault(id_, message) is not message and isinstance(message, PostEdit):

@@ -5,13 +5,17 @@ Each sees to it that there is trouble, and fails where there was none.
 
 import contextlib
 import itertools
+import json
 import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from typing import Final, Literal
 
-from hashtide.contract.names import POSTS_ENRICHED, POSTS_RAW
+from hashtide.contract.names import POSTS_ENRICHED
+from hashtide.kafka import topics
+from hashtide.kafka.offsets import Offsets
 from tests.chaos.trial import Trial, through
 from tests.fakes.unruly import Unruly, at_bulk, holds, in_background
 
@@ -22,8 +26,13 @@ Process = subprocess.Popen[bytes]
 
 
 def die_at(trial: Trial, *points: str) -> None:
-    """One worker after the other kills itself in the middle of its work, at a point of faulty_worker.POINTS."""
+    """One worker after the other kills itself in the middle of its work, at a point of faulty_worker.POINTS.
+
+    Where one dies after it has sent posts, posts.enriched is published.
+    """
     pipeline = trial.pipeline
+    if publishes := "after-send" in points:
+        _publish_enriched(trial)
     trial.send(700 * (len(points) + 1))
     for point in points:
         fault = f"{point}:{trial.draw.randint(1, 6)}"
@@ -32,12 +41,14 @@ def die_at(trial: Trial, *points: str) -> None:
         trial.happened[f"deaths {point}"] += 1
     with pipeline.worker():
         trial.end()
-    assert _enriched_twice(trial) > 0 or "after-send" not in points
+    if publishes:
+        assert _published_twice(trial) > 0
 
 
 def are_killed(trial: Trial, times: int, crowd: int) -> None:
     """kill -9 at random moments: of a worker that makes progress, or that starts, or waits for the others."""
     pipeline, draw = trial.pipeline, trial.draw
+    _publish_enriched(trial)
 
     with contextlib.ExitStack() as stack:
 
@@ -65,7 +76,7 @@ def are_killed(trial: Trial, times: int, crowd: int) -> None:
         trial.end()
     assert trial.happened["kills"] == times
     assert trial.happened["kills after progress"] >= times // 3
-    assert _enriched_twice(trial) > 0
+    assert _published_twice(trial) > 0
 
 
 def join_and_leave(trial: Trial, *sizes: int) -> None:
@@ -132,8 +143,21 @@ def freeze(trial: Trial, *moments: Moment) -> None:
     assert trial.happened["late writes turned away"] + trial.happened["late writes of the same"] > 0
 
 
-def _enriched_twice(trial: Trial) -> int:
-    """Messages that the enrich step sent twice, as it was killed before it could commit."""
-    twice = trial.pipeline.length(POSTS_ENRICHED) - trial.pipeline.length(POSTS_RAW)
-    trial.happened["messages enriched twice"] = twice
+def _publish_enriched(trial: Trial) -> None:
+    """Have the workers publish to posts.enriched."""
+    trial.pipeline.environment["HASHTIDE_PUBLISH_ENRICHED"] = "true"
+    topics.setup(trial.pipeline.settings)
+
+
+def _published_twice(trial: Trial) -> int:
+    """How many posts were published more than once, because a worker was killed before it could commit them.
+
+    Every post of the ledger must have been published.
+    """
+    with Offsets(trial.pipeline.settings) as offsets:
+        values = [json.loads(record.value) for record in offsets.records(POSTS_ENRICHED)]
+    times = Counter((value["platform"], value["post_id"]) for value in values if value["type"] == "post")
+    assert len(times) == len(trial.pipeline.ledger())
+    twice = sum(number > 1 for number in times.values())
+    trial.happened["posts published twice"] = twice
     return twice

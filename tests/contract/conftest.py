@@ -1,4 +1,4 @@
-"""A real Elasticsearch with the shipped templates, and indices of each test's own in it."""
+"""A real Elasticsearch with the shipped templates; each test has its own indices in it."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from hashtide.elasticsearch import session, templates
 
 @pytest.fixture(scope="session")
 def url(stack: Addresses) -> str:
-    """Elasticsearch, set up."""
+    """Elasticsearch after `hashtide setup`."""
     templates.setup(stack.elasticsearch)
     return stack.elasticsearch
 
 
 @pytest.fixture
 def day() -> str:
-    """What the names of a test's indices end with; no other test has it."""
+    """The suffix of a test's index names, unique to the test."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def clean(url: str, day: str) -> Iterator[None]:
-    """Removes the test's indices at its end."""
+    """Remove the test's indices at its end."""
     yield
     with session.session(url) as client:
         if names := list(client.indices.get(index=f"*-{day}*").body):

@@ -1,6 +1,6 @@
-"""What docker-compose.yml asks of Elasticsearch, asked of a real one behind a proxy that has security on.
+"""The Elasticsearch requests of docker-compose.yml, sent to a real one behind a proxy that requires a login.
 
-The embedded node has no users or roles: the proxy takes those requests in, and keeps them.
+The embedded node has no users or roles: the proxy answers those requests itself and records them.
 """
 
 import json
@@ -36,7 +36,7 @@ Kept = list[tuple[str, str, Any]]
 
 @contextmanager
 def elasticsearch(url: str, made: Path, kept: Kept | None = None) -> Iterator[Unruly]:
-    """Elasticsearch as the file sets it up: TLS with the certificate that was made, and the superuser's password."""
+    """Elasticsearch as configured in the file: TLS with the generated certificate, and the superuser's password."""
     password = (made / "elastic_password").read_text().strip()
     enter = lets_in("Basic " + b64encode(f"elastic:{password}".encode()).decode())
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -72,7 +72,7 @@ def health_check(proxy: Unruly, made: Path) -> int:
     return subprocess.run(["sh", "-c", command], capture_output=True, timeout=120).returncode
 
 
-def test_the_health_check_asks_with_the_password(url: str, made: Path, tmp_path: Path) -> None:
+def test_health_check_logs_in_with_password(url: str, made: Path, tmp_path: Path) -> None:
     with elasticsearch(url, made) as proxy:
         assert health_check(proxy, made) == 0
         wrong = tmp_path / "secrets"
@@ -84,8 +84,8 @@ def test_the_health_check_asks_with_the_password(url: str, made: Path, tmp_path:
         assert health_check(proxy, made) != 0
 
 
-def test_the_password_is_on_no_command_line(tmp_path: Path) -> None:
-    """What curl is started with, as a curl that only tells shows it."""
+def test_password_is_not_on_the_command_line(tmp_path: Path) -> None:
+    """A fake curl records its arguments and input."""
     (tmp_path / "curl").write_text('#!/bin/sh\necho "$@" >"$0.words"\ncat >"$0.input"\n')
     (tmp_path / "curl").chmod(0o755)
     (tmp_path / "elastic_password").write_text("nobody-sees\n")
@@ -97,15 +97,15 @@ def test_the_password_is_on_no_command_line(tmp_path: Path) -> None:
 
 
 def accounts(proxy: Unruly, made: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the service `accounts` as the file says, on this machine."""
+    """Run the service `accounts` on this machine, configured as in the file."""
     service = compose.read()["services"]["accounts"]
     given = {name: value.replace(SECRETS, str(made)) for name, value in service["environment"].items()}
     words = [word.replace(SECRETS, str(made)) for word in service["entrypoint"][1:]]
-    told = environment | given | {"HASHTIDE_ELASTICSEARCH": proxy.url, "HASHTIDE_LOG_LEVEL": "debug"}
-    return subprocess.run([sys.executable, *words], env=told, capture_output=True, text=True, timeout=300)
+    reported = environment | given | {"HASHTIDE_ELASTICSEARCH": proxy.url, "HASHTIDE_LOG_LEVEL": "debug"}
+    return subprocess.run([sys.executable, *words], env=reported, capture_output=True, text=True, timeout=300)
 
 
-def test_the_accounts_are_made(url: str, made: Path, environment: dict[str, str]) -> None:
+def test_creates_accounts(url: str, made: Path, environment: dict[str, str]) -> None:
     secret = {path.name.removesuffix("_password"): path.read_text().strip() for path in made.glob("*_password")}
     kept: Kept = []
     with elasticsearch(url, made, kept) as proxy:
@@ -131,7 +131,7 @@ def test_the_accounts_are_made(url: str, made: Path, environment: dict[str, str]
     assert set(said) == {f"/_security/role/hashtide_{name}" for name in ("worker", "setup", "retention")}
 
 
-def test_accounts_that_can_not_be_made_end_with_the_reason(
+def test_exits_with_reason_if_accounts_cannot_be_created(
     url: str, made: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     with elasticsearch(url, made) as proxy:

@@ -1,4 +1,4 @@
-"""What docker-compose.yml sets of Kafka, set of a real one of the same version."""
+"""The Kafka settings of docker-compose.yml, applied to a real Kafka of the same version."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,7 +17,7 @@ from tests.unit.deploy import compose
 
 
 def named(environment: dict[str, str]) -> dict[str, str]:
-    """The settings, by Kafka's names: as the image's start translates them (Kafka's documentation, "Docker")."""
+    """The settings by Kafka's names, as the image's entry point translates them (Kafka's documentation, "Docker")."""
     return {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
         for name, value in environment.items()
@@ -25,7 +25,7 @@ def named(environment: dict[str, str]) -> dict[str, str]:
     }
 
 
-def test_kafka_starts_with_the_settings_and_has_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_kafka_starts_with_the_settings_and_applies_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = compose.read()["services"]["kafka"]["environment"]
     wanted = named(environment)
 
@@ -49,7 +49,7 @@ def test_kafka_starts_with_the_settings_and_has_them(monkeypatch: pytest.MonkeyP
         server.start()
         server.wait()
         settings = load(StreamSettings, {"HASHTIDE_KAFKA": str(server.address)})
-        assert topics.setup(settings) == ["posts.raw", "posts.enriched", "posts.dead"]
+        assert topics.setup(settings) == ["posts.raw", "posts.dead"]
         with closing(KafkaAdminClient(bootstrap_servers=settings.kafka)) as admin:
             assert admin.describe_cluster()["cluster_id"] == environment["CLUSTER_ID"]
             resource = ConfigResource(ConfigResourceType.BROKER, wanted["node.id"])

@@ -1,7 +1,7 @@
-"""Elasticsearch with security on: a login by API key or password, TLS under a CA of one's own, and secrets kept.
+"""Elasticsearch with security on: login by API key or password, TLS with a private CA, and no secret in any output.
 
-The embedded node has no security of its own, so a proxy before it has: it lets in, by the same header and with the
-same 401, whom the real one would.
+The embedded node has no security, so a proxy in front of it checks logins: by the same header and with the same 401
+as the real one.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ SECRETS = (API_KEY, PASSWORD, BASIC.removeprefix("Basic "), "nobody-sees")
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files of a login, a wrong one, and what `make secrets` makes."""
+    """A folder with the files of a login, of a wrong login, and those that `make secrets` creates."""
     folder = tmp_path_factory.mktemp("secrets")
     needs("openssl")
     subprocess.run([ROOT / "deploy/docker/make-secrets", folder], check=True, capture_output=True)
@@ -53,7 +53,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(url: str) -> Iterator[str]:
-    """Elasticsearch that wants a login."""
+    """Elasticsearch that requires a login."""
     with server(url) as proxy:
         yield proxy.url
 
@@ -67,7 +67,7 @@ def server(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Unruly]:
 
 
 def encrypted(url: str, secrets: Path) -> AbstractContextManager[Unruly]:
-    """Elasticsearch that wants a login, with the certificate that `make secrets` made."""
+    """Elasticsearch that requires a login, with the certificate created by `make secrets`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(secrets / "elasticsearch.crt", secrets / "elasticsearch.key")
     return server(url, context)
@@ -83,7 +83,7 @@ def logins(secrets: Path) -> list[dict[str, str | Path]]:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-async def test_every_client_comes_with_the_login(guarded: str, secrets: Path, day: str, which: int) -> None:
+async def test_every_client_sends_the_login(guarded: str, secrets: Path, day: str, which: int) -> None:
     at = connection(settings(guarded, **logins(secrets)[which]))
     assert await asyncio.to_thread(elasticsearch_answers, at) is True
     assert "hashtide-reply-volume" in await asyncio.to_thread(templates.setup, at)
@@ -93,7 +93,7 @@ async def test_every_client_comes_with_the_login(guarded: str, secrets: Path, da
         assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
 
 
-def test_without_a_login_the_error_says_what_to_set(guarded: str) -> None:
+def test_error_without_login_names_settings(guarded: str) -> None:
     with pytest.raises(LoginRefused) as error, session(guarded):
         pass
     assert str(error.value) == (
@@ -113,7 +113,7 @@ def test_without_a_login_the_error_says_what_to_set(guarded: str) -> None:
         ),
     ],
 )
-def test_a_wrong_login_is_named_by_its_settings_at_once(
+def test_error_for_wrong_login_names_settings_without_retry(
     guarded: str, secrets: Path, given: dict[str, str], named: str
 ) -> None:
     at = connection(settings(guarded, **{k: v if k == "user" else secrets / v for k, v in given.items()}))
@@ -122,21 +122,21 @@ def test_a_wrong_login_is_named_by_its_settings_at_once(
     assert str(error.value) == f"Elasticsearch at {guarded} does not accept the login of {named}"
 
 
-def test_a_user_without_the_right_to_look_is_told_which(url: str, secrets: Path) -> None:
+def test_error_names_missing_privilege(url: str, secrets: Path) -> None:
     proxy = Unruly(url)
     proxy.always = answers(403, "security_exception")
     with in_background(proxy), pytest.raises(LoginRefused, match="grant it `monitor`"):
         templates.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
 
 
-def test_a_server_that_only_starts_is_waited_for(url: str, secrets: Path) -> None:
+def test_waits_for_starting_server(url: str, secrets: Path) -> None:
     with server(url) as proxy:
         proxy.faults = [answers(503), answers(503)]
         templates.check(connection(settings(proxy.url, api_key_file=secrets / "key")))
         assert proxy.faults == []
 
 
-async def test_tls_under_a_ca_of_ones_own(url: str, secrets: Path, day: str) -> None:
+async def test_tls_with_private_ca(url: str, secrets: Path, day: str) -> None:
     with encrypted(url, secrets) as proxy:
         assert proxy.url.startswith("https://127.0.0.1:")
         at = connection(settings(proxy.url, ca_file=secrets / "ca.crt", **logins(secrets)[1]))
@@ -145,7 +145,7 @@ async def test_tls_under_a_ca_of_ones_own(url: str, secrets: Path, day: str) -> 
             assert await store.get([Ref(f"reply-volume-{day}", "a")]) == [None]
 
 
-def test_a_certificate_of_nobody_we_trust_is_refused_at_once_and_gets_no_login(url: str, secrets: Path) -> None:
+def test_refuses_untrusted_certificate_without_sending_login(url: str, secrets: Path) -> None:
     with encrypted(url, secrets) as proxy:
         at = connection(settings(proxy.url, **logins(secrets)[1]))
         with pytest.raises(LoginRefused, match=r"not trusted \(.*\): is HASHTIDE_ELASTICSEARCH_CA_FILE right\?"):
@@ -171,7 +171,7 @@ def test_a_certificate_of_nobody_we_trust_is_refused_at_once_and_gets_no_login(u
         ("https://one:1", {"ca_file": "key"}, "must hold certificates in PEM form"),
     ],
 )
-def test_what_does_not_go_together_or_can_not_be_read_is_named(
+def test_error_names_conflicting_or_unreadable_settings(
     secrets: Path, url: str, given: dict[str, str], said: str
 ) -> None:
     with pytest.raises(WrongSetting) as error:
@@ -181,7 +181,7 @@ def test_what_does_not_go_together_or_can_not_be_read_is_named(
     assert not shown(str(error.value))
 
 
-def test_a_login_on_an_open_line_is_warned_of(secrets: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_about_login_without_tls(secrets: Path, caplog: pytest.LogCaptureFixture) -> None:
     for url in ("https://one.example:1", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"):
         connection(settings(url, **logins(secrets)[0]))
     assert caplog.messages == []
@@ -189,14 +189,14 @@ def test_a_login_on_an_open_line_is_warned_of(secrets: Path, caplog: pytest.LogC
     assert caplog.messages == ["HASHTIDE_ELASTICSEARCH=http://one.example:1: the login is sent unencrypted; use https"]
 
 
-def test_a_connection_prints_as_its_url() -> None:
+def test_connection_repr_is_its_url() -> None:
     at = Connection("http://one:1", api_key=API_KEY, user="mina", password=PASSWORD)
     assert (str(at), repr(at), f"{at}") == ("http://one:1", "Connection('http://one:1')", "http://one:1")
     assert not shown(pretty_repr(at))
 
 
-def test_nothing_that_is_printed_shows_a_secret(guarded: str, secrets: Path, environment: dict[str, str]) -> None:
-    """Neither on stdout nor stderr, whether it goes well or not, at the loudest level."""
+def test_no_output_shows_a_secret(guarded: str, secrets: Path, environment: dict[str, str]) -> None:
+    """Neither stdout nor stderr, on success or failure, at debug level."""
     right = logins(secrets)
     wrong: list[dict[str, str | Path]] = [{"api_key_file": secrets / "wrong"}, {"ca_file": secrets / "key"}]
     for files, words, status in (
@@ -207,27 +207,27 @@ def test_nothing_that_is_printed_shows_a_secret(guarded: str, secrets: Path, env
         (wrong[1], ("counts",), 2),
     ):
         given = {f"HASHTIDE_ELASTICSEARCH_{name.upper()}": str(value) for name, value in files.items()}
-        told = environment | given | {"HASHTIDE_ELASTICSEARCH": guarded, "HASHTIDE_LOG_LEVEL": "debug"}
+        reported = environment | given | {"HASHTIDE_ELASTICSEARCH": guarded, "HASHTIDE_LOG_LEVEL": "debug"}
         done = subprocess.run(
-            [sys.executable, "-m", "operations.cli", *words], env=told, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "operations.cli", *words], env=reported, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == status, done.stderr
         assert not shown(done.stdout + done.stderr)
 
 
-def test_a_login_in_the_url_is_refused_and_not_shown(environment: dict[str, str]) -> None:
-    told = environment | {"HASHTIDE_ELASTICSEARCH": f"http://mina:{API_KEY}@127.0.0.1:1"}
+def test_refuses_login_in_url_without_showing_it(environment: dict[str, str]) -> None:
+    reported = environment | {"HASHTIDE_ELASTICSEARCH": f"http://mina:{API_KEY}@127.0.0.1:1"}
     for words in (("counts",), ("settings",)):
         done = subprocess.run(
-            [sys.executable, "-m", "operations.cli", *words], env=told, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "operations.cli", *words], env=reported, capture_output=True, text=True, timeout=60
         )
         assert not shown(done.stdout + done.stderr)
         assert "http://***@127.0.0.1:1" in done.stdout + done.stderr
         assert done.returncode == (2 if words == ("counts",) else 0)
 
 
-def test_the_product_connects_by_its_settings_alone() -> None:
-    """A bare URL has no login: only what prints it, and what runs the embedded stack, may take it from the settings."""
+def test_product_connects_only_through_connection() -> None:
+    """A bare URL has no login: only code that prints it or runs the embedded stack may read it from the settings."""
 
     def containing(pattern: str) -> set[str]:
         files = (path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
@@ -235,13 +235,13 @@ def test_the_product_connects_by_its_settings_alone() -> None:
 
     taking = containing(r"(settings|environ\))\.elasticsearch\b")
     assert taking == {"hashtide/elasticsearch/client.py", "stream_jobs/worker.py", "operations/demo/run.py"}
-    assert containing(r"\bmax_retries\b") == {"hashtide/elasticsearch/client.py"}  # whatever makes a client sets it
+    assert containing(r"\bmax_retries\b") == {"hashtide/elasticsearch/client.py"}  # set wherever a client is created
 
 
 def shown(text: str) -> list[str]:
     return [secret for secret in SECRETS if secret in text]
 
 
-def test_looking_for_secrets_finds_one() -> None:
+def test_secret_search_finds_secrets() -> None:
     assert shown(f"401: {BASIC}") == [BASIC.removeprefix("Basic ")]
     assert shown(msgspec.json.encode({"key": API_KEY}).decode()) == [API_KEY]

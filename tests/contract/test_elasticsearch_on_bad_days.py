@@ -1,4 +1,4 @@
-"""The store in Elasticsearch before a real server that refuses, loses, cuts and keeps silent: nothing is lost."""
+"""The Elasticsearch store against a real server that rejects, drops, cuts off or does not answer: no data is lost."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ DONE, CONFLICT = Outcome("done"), Outcome("conflict")
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, clean: None) -> None:
-    """Waits are short: what is tested is that they end."""
+    """Shorten the waits: the tests only check that they end."""
     monkeypatch.setattr(retry, "MAX_WAIT_S", 0.01)
 
 
@@ -42,7 +42,7 @@ def documents(day: str, ids: Sequence[str], version: int = 0, count: int = 1) ->
 
 
 async def counts(url: str, day: str, ids: Sequence[str]) -> list[int | None]:
-    """What the real server has."""
+    """The counts in the real server."""
     async with Elasticsearch(url, bulk_bytes=1 << 20) as real:
         found = await real.get([Ref(f"reply-volume-{day}", id_) for id_ in ids])
         return [None if f is None else f.source["count"] for f in found]
@@ -58,7 +58,7 @@ async def put_through(proxy: Unruly, day: str, ids: str = "abcdef") -> list[Outc
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_documents_that_are_turned_away_are_tried_again_alone(url: str, day: str, status: int) -> None:
+async def test_retries_only_rejected_documents(url: str, day: str, status: int) -> None:
     before = retries(f"item-{status}")
     async with Unruly(url, turns_away(status, 1, 4), turns_away(status, 1)) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
@@ -67,14 +67,14 @@ async def test_documents_that_are_turned_away_are_tried_again_alone(url: str, da
     assert retries(f"item-{status}") - before == 2
 
 
-async def test_a_whole_bulk_that_is_turned_away_document_by_document_is_tried_again(url: str, day: str) -> None:
+async def test_retries_bulk_if_every_document_is_rejected(url: str, day: str) -> None:
     async with Unruly(url, *[turns_away(429, 0, 1, 2)] * 5) as proxy:
         assert await put_through(proxy, day, "abc") == [DONE] * 3
         assert proxy.seen == [["a", "b", "c"]] * 6
     assert await counts(url, day, "abc") == [1] * 3
 
 
-async def test_outcomes_keep_their_places_whatever_is_tried_again(url: str, day: str) -> None:
+async def test_outcomes_keep_order_after_retries(url: str, day: str) -> None:
     bulk = documents(day, "abcdef")
     bulk[2] = msgspec.structs.replace(bulk[2], body=b'{"handle":"so_it_is"}')
     async with Elasticsearch(url, bulk_bytes=1 << 20) as real:
@@ -90,7 +90,7 @@ async def test_outcomes_keep_their_places_whatever_is_tried_again(url: str, day:
     assert await counts(url, day, "abcdef") == [1, 1, None, 1, 1, 1]
 
 
-async def test_documents_of_an_index_that_is_read_only_for_now_are_tried_again(url: str, day: str) -> None:
+async def test_retries_documents_of_read_only_index(url: str, day: str) -> None:
     async with Unruly(url, turns_away(403, 0, error="cluster_block_exception")) as proxy:
         assert await put_through(proxy, day, "ab") == [DONE, DONE]
         assert proxy.seen == [["a", "b"], ["a"]]
@@ -99,7 +99,7 @@ async def test_documents_of_an_index_that_is_read_only_for_now_are_tried_again(u
 
 @contextmanager
 def no_shard_left(url: str) -> Iterator[Callable[[], None]]:
-    """The cluster is full; the callable gives it room again."""
+    """The cluster has no shard left; the callable lifts the limit."""
     with session.session(url) as client:
 
         def limit(shards: int | None) -> None:
@@ -112,7 +112,7 @@ def no_shard_left(url: str) -> Iterator[Callable[[], None]]:
             limit(None)
 
 
-async def test_a_new_days_index_waits_for_the_cluster_to_have_a_shard_for_it(url: str, day: str) -> None:
+async def test_new_daily_index_waits_for_free_shard(url: str, day: str) -> None:
     with no_shard_left(url) as make_room:
         before = retries("shards")
         async with Elasticsearch(url, bulk_bytes=1 << 20) as store:
@@ -127,7 +127,7 @@ async def test_a_new_days_index_waits_for_the_cluster_to_have_a_shard_for_it(url
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_document_that_is_refused_is_not_tried_again(url: str, day: str, status: int) -> None:
+async def test_does_not_retry_refused_document(url: str, day: str, status: int) -> None:
     async with Unruly(url, turns_away(status, 1, error="security_exception")) as proxy:
         assert await put_through(proxy, day, "abc") == [
             DONE,
@@ -139,7 +139,7 @@ async def test_a_document_that_is_refused_is_not_tried_again(url: str, day: str,
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_bulk_is_tried_again_until_it_is_done(url: str, day: str, status: int) -> None:
+async def test_retries_bulk_until_success(url: str, day: str, status: int) -> None:
     before = retries(f"status-{status}")
     async with Unruly(url, *[answers(status)] * 4) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
@@ -148,7 +148,7 @@ async def test_a_bulk_is_tried_again_until_it_is_done(url: str, day: str, status
     assert retries(f"status-{status}") - before == 4
 
 
-async def test_a_bulk_is_tried_again_while_the_cluster_is_read_only(url: str, day: str) -> None:
+async def test_retries_bulk_while_cluster_is_read_only(url: str, day: str) -> None:
     before = retries("blocked")
     async with Unruly(url, *[answers(403, "cluster_block_exception")] * 2) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
@@ -157,7 +157,7 @@ async def test_a_bulk_is_tried_again_while_the_cluster_is_read_only(url: str, da
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
-async def test_what_will_not_pass_is_raised_at_once(url: str, day: str, status: int) -> None:
+async def test_raises_permanent_errors_without_retry(url: str, day: str, status: int) -> None:
     async with Unruly(url) as proxy:
         proxy.always = answers(status)
         with pytest.raises(ApiError) as error:
@@ -167,7 +167,7 @@ async def test_what_will_not_pass_is_raised_at_once(url: str, day: str, status: 
     assert await counts(url, day, "abcdef") == [None] * 6
 
 
-async def test_a_bulk_that_is_too_large_is_sent_in_halves(url: str, day: str) -> None:
+async def test_splits_bulk_that_is_too_large(url: str, day: str) -> None:
     async with Unruly(url) as proxy:
         proxy.always = too_large_from(3)
         assert await put_through(proxy, day, "abcdefg") == [DONE] * 7
@@ -176,7 +176,7 @@ async def test_a_bulk_that_is_too_large_is_sent_in_halves(url: str, day: str) ->
     assert await counts(url, day, "abcdefg") == [1] * 7
 
 
-async def test_outcomes_of_halves_keep_their_places(url: str, day: str) -> None:
+async def test_outcomes_of_split_bulk_keep_order(url: str, day: str) -> None:
     async with Elasticsearch(url, bulk_bytes=1 << 20) as real:
         await real.put(documents(day, "bf", version=9))
     async with Unruly(url) as proxy:
@@ -184,7 +184,7 @@ async def test_outcomes_of_halves_keep_their_places(url: str, day: str) -> None:
         assert await put_through(proxy, day) == [DONE, CONFLICT, DONE, DONE, DONE, CONFLICT]
 
 
-async def test_a_document_that_is_too_large_alone_is_refused_and_the_rest_is_done(url: str, day: str) -> None:
+async def test_refuses_only_the_document_that_is_too_large(url: str, day: str) -> None:
     async with Unruly(url, answers(413), answers(413)) as proxy:
         outcomes = await put_through(proxy, day, "ab")
         assert proxy.seen == [["a", "b"], ["a"], ["b"]]
@@ -204,8 +204,8 @@ async def test_a_document_that_is_too_large_alone_is_refused_and_the_rest_is_don
     ],
     ids=["before", "in mid-bulk", "before the answer", "in mid-answer", "in mid-bulk and mid-answer"],
 )
-async def test_a_broken_connection_loses_nothing(url: str, day: str, fault: Fault, created: list[Outcome]) -> None:
-    """Twice in a row: aiohttp itself sends what it takes for idempotent once more, unseen."""
+async def test_loses_nothing_on_broken_connection(url: str, day: str, fault: Fault, created: list[Outcome]) -> None:
+    """Twice in a row: aiohttp itself silently resends requests that it considers idempotent once."""
     before = retries("connection")
     async with Unruly(url, fault, fault) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
@@ -218,11 +218,9 @@ async def test_a_broken_connection_loses_nothing(url: str, day: str, fault: Faul
 
 
 @pytest.mark.parametrize("does", [True, False], ids=["done", "not done"])
-async def test_a_bulk_that_is_not_answered_in_time_is_sent_again(
-    url: str, day: str, does: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retries_bulk_after_timeout(url: str, day: str, does: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Unruly(url) as proxy:
-        await put_through(proxy, day, "z")  # makes the index, which takes its time
+        await put_through(proxy, day, "z")  # creates the index, which is slow
         monkeypatch.setattr(elasticsearch, "REQUEST_TIMEOUT_S", 0.5)
         before = retries("timeout")
         proxy.faults = [keeps_silent(30, does)]
@@ -232,14 +230,14 @@ async def test_a_bulk_that_is_not_answered_in_time_is_sent_again(
     assert retries("timeout") > before
 
 
-async def test_an_answer_that_is_no_json_is_asked_for_again(url: str, day: str) -> None:
+async def test_retries_after_invalid_json(url: str, day: str) -> None:
     async with Unruly(url, answers(200, body=b'{"items":[{"ind')) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
         assert len(proxy.seen) == 2
     assert await counts(url, day, "abcdef") == [1] * 6
 
 
-async def test_a_server_that_is_not_there_yet_is_waited_for(url: str, day: str) -> None:
+async def test_waits_for_server_to_start(url: str, day: str) -> None:
     async with Unruly(url) as gone:
         port = int(gone.url.rpartition(":")[2])
     before = retries("connection")
@@ -261,7 +259,7 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(url: str, day: str) 
     ],
     ids=["busy", "cut", "blocked"],
 )
-async def test_reads_are_tried_again_until_they_are_answered(url: str, day: str, faults: list[Fault]) -> None:
+async def test_retries_reads_until_success(url: str, day: str, faults: list[Fault]) -> None:
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
         await store.put(documents(day, "ab", version=1))
         proxy.faults = list(faults)
@@ -276,7 +274,7 @@ async def test_reads_are_tried_again_until_they_are_answered(url: str, day: str,
         assert proxy.faults == []
 
 
-async def test_a_login_that_was_right_at_the_start_is_waited_for(url: str, day: str) -> None:
+async def test_retries_401_after_start(url: str, day: str) -> None:
     before = retries("status-401")
     async with Unruly(url, *[answers(401, "security_exception")] * 2) as proxy:
         assert await put_through(proxy, day) == [DONE] * 6
@@ -284,7 +282,7 @@ async def test_a_login_that_was_right_at_the_start_is_waited_for(url: str, day: 
     assert retries("status-401") - before == 2
 
 
-async def test_reads_that_are_forbidden_are_raised_at_once(url: str, day: str) -> None:
+async def test_raises_forbidden_reads_without_retry(url: str, day: str) -> None:
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
         proxy.always = answers(403)
         with pytest.raises(ApiError):
@@ -294,7 +292,7 @@ async def test_reads_that_are_forbidden_are_raised_at_once(url: str, day: str) -
         assert len(proxy.bodies) == 2
 
 
-async def test_a_shard_that_is_starting_is_no_answer_to_a_read(url: str, day: str) -> None:
+async def test_retries_reads_while_a_shard_is_starting(url: str, day: str) -> None:
     before = retries("shard")
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
         await store.put(documents(day, "ab", version=1))
@@ -314,7 +312,7 @@ async def test_a_shard_that_is_starting_is_no_answer_to_a_read(url: str, day: st
         assert proxy.faults == []
 
 
-async def test_a_store_that_is_down_lets_go_when_it_is_cancelled(url: str, day: str) -> None:
+async def test_cancellation_ends_retries(url: str, day: str) -> None:
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
         proxy.always = answers(503)
         work = asyncio.ensure_future(store.put(documents(day, "ab", version=1)))
@@ -328,7 +326,7 @@ async def test_a_store_that_is_down_lets_go_when_it_is_cancelled(url: str, day: 
     assert await counts(url, day, "ab") == [1, 1]
 
 
-async def test_bulks_are_bounded_by_their_bytes(url: str, day: str) -> None:
+async def test_bulks_are_limited_in_bytes(url: str, day: str) -> None:
     ids = [f"id-{n:03}" for n in range(200)]
     bulk = documents(day, ids, version=1)
     bulk[50] = msgspec.structs.replace(bulk[50], body=bulk[50].body + b" " * 5_000)
@@ -341,9 +339,7 @@ async def test_bulks_are_bounded_by_their_bytes(url: str, day: str) -> None:
     assert await counts(url, day, ids) == [1] * 200
 
 
-async def test_bulks_and_reads_are_bounded_by_their_documents(
-    url: str, day: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_bulks_and_reads_are_limited_in_documents(url: str, day: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elasticsearch, "MAX_DOCUMENTS", 10)
     ids = [str(n) for n in range(25)]
     async with Unruly(url) as proxy, Elasticsearch(proxy.url, bulk_bytes=1 << 20) as store:
@@ -353,14 +349,14 @@ async def test_bulks_and_reads_are_bounded_by_their_documents(
         assert proxy.seen == [ids[:10], ids[10:20], ids[20:]] * 2
 
 
-async def test_a_later_bulk_waits_for_the_one_before(url: str, day: str) -> None:
+async def test_bulks_are_sent_in_order(url: str, day: str) -> None:
     async with Unruly(url, answers(503), turns_away(429, 0)) as proxy:
         async with Elasticsearch(proxy.url, bulk_bytes=1) as store:
             assert await store.put(documents(day, "abc", version=1)) == [DONE] * 3
         assert proxy.seen == [["a"], ["a"], ["a"], ["b"], ["c"]]
 
 
-async def test_the_deletions_of_a_large_batch_are_located(url: str, day: str) -> None:
+async def test_locates_ids_of_a_large_batch(url: str, day: str) -> None:
     ids = [f"id-{n}" for n in range(10_500)]
     async with Elasticsearch(url, bulk_bytes=1 << 20) as store:
         await store.put(documents(day, [ids[0], ids[10_499]], version=1))

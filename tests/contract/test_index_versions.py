@@ -1,4 +1,4 @@
-"""Templates and indices of older and newer versions, in a real Elasticsearch. What is there is said by literals."""
+"""Templates and indices of older and newer versions in a real Elasticsearch. Expected values are literals."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -16,7 +16,7 @@ OTHERS = "posts-of-somebody-else"
 
 
 class Cluster:
-    """Elasticsearch, with our templates in it, and what other versions have left there."""
+    """Elasticsearch with our templates, and with templates and indices of other versions."""
 
     def __init__(self, url: str, client: Elasticsearch) -> None:
         self.url, self.client = url, client
@@ -30,7 +30,7 @@ class Cluster:
         return version
 
     def made_by(self, name: str, template: dict[str, Any], *made: str) -> None:
-        """Have indices that were made when another template was there."""
+        """Create indices under another template."""
         self.put(name, template)
         for index in made:
             self.client.indices.create(index=index)
@@ -44,7 +44,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(url: str) -> Iterator[Cluster]:
-    """Afterwards our own templates are there again, whatever their versions, and the indices are gone."""
+    """Restores our own templates and removes the indices afterwards."""
     with Elasticsearch(url) as client:
         cluster = Cluster(url, client)
         yield cluster
@@ -53,7 +53,7 @@ def cluster(url: str) -> Iterator[Cluster]:
         client.indices.delete(index=[DAY, COUNTS, OTHERS], ignore_unavailable=True)
 
 
-def of_posts(*, version: int, without: str = "", schema: int = 1) -> dict[str, Any]:
+def of_posts(*, version: int, without: str = "", schema: int = 2) -> dict[str, Any]:
     """The template of posts as another version might have it."""
     template = deepcopy(packaged_templates()["hashtide-posts"])
     template["version"] += version
@@ -62,13 +62,13 @@ def of_posts(*, version: int, without: str = "", schema: int = 1) -> dict[str, A
     return template
 
 
-def test_what_this_version_has_set_up_is_ready(cluster: Cluster) -> None:
+def test_ready_after_setup_of_this_version(cluster: Cluster) -> None:
     cluster.client.indices.create(index=DAY)
     templates.check(cluster.url)
     assert templates.extend(cluster.url) == []
 
 
-def test_an_older_template_is_not_ready_and_setup_puts_the_newer_one(cluster: Cluster) -> None:
+def test_older_template_is_not_ready_and_setup_replaces_it(cluster: Cluster) -> None:
     cluster.put("hashtide-posts", of_posts(version=-1))
     assert cluster.unready() == (
         "index template hashtide-posts in Elasticsearch at URL is of an older version: run `hashtide setup` first"
@@ -77,7 +77,7 @@ def test_an_older_template_is_not_ready_and_setup_puts_the_newer_one(cluster: Cl
     templates.check(cluster.url)
 
 
-def test_a_missing_template_is_not_ready_also_where_there_is_none_at_all(cluster: Cluster) -> None:
+def test_missing_templates_are_not_ready_and_setup_creates_them(cluster: Cluster) -> None:
     cluster.client.indices.delete_index_template(name="hashtide-*")
     assert cluster.unready() == (
         "index template hashtide-canary in Elasticsearch at URL is missing: run `hashtide setup` first"
@@ -85,7 +85,7 @@ def test_a_missing_template_is_not_ready_also_where_there_is_none_at_all(cluster
     assert len(templates.setup(cluster.url)) == 5
 
 
-def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extended(cluster: Cluster) -> None:
+def test_index_of_older_version_is_not_ready_until_extended(cluster: Cluster) -> None:
     older = of_posts(version=-1, without="why")
     cluster.made_by("hashtide-posts", older, DAY, OTHERS)
     document = {"@timestamp": 946_598_400_000, "why": ["metoo:tag"]}
@@ -105,7 +105,7 @@ def test_an_index_of_an_older_version_would_refuse_documents_until_it_is_extende
     assert "why" not in mapping[OTHERS]["mappings"]["properties"]
 
 
-def test_a_field_within_a_field_is_added_too(cluster: Cluster) -> None:
+def test_extends_nested_fields(cluster: Cluster) -> None:
     older = deepcopy(packaged_templates()["hashtide-reply-volume"])
     del older["template"]["mappings"]["properties"]["kafka"]["properties"]["partition"]
     cluster.made_by("hashtide-reply-volume", older, COUNTS)
@@ -114,7 +114,7 @@ def test_a_field_within_a_field_is_added_too(cluster: Cluster) -> None:
     templates.check(cluster.url)
 
 
-def test_a_newer_template_of_the_same_schema_is_ready_and_setup_leaves_it_as_it_is(cluster: Cluster) -> None:
+def test_newer_template_of_same_schema_is_ready_and_setup_keeps_it(cluster: Cluster) -> None:
     cluster.put("hashtide-posts", of_posts(version=1))
     templates.check(cluster.url)
     put = templates.setup(cluster.url)
@@ -124,22 +124,47 @@ def test_a_newer_template_of_the_same_schema_is_ready_and_setup_leaves_it_as_it_
 
 
 def test_a_template_of_a_newer_schema_stops_workers_and_setup(cluster: Cluster) -> None:
-    cluster.put("hashtide-posts", of_posts(version=1, schema=2))
+    cluster.put("hashtide-posts", of_posts(version=1, schema=3))
     expected = (
-        "index template hashtide-posts in Elasticsearch at URL has schema 2, but this version of Hashtide knows "
-        "schema 1: upgrade Hashtide (docs/upgrades.md)"
+        "index template hashtide-posts in Elasticsearch at URL has schema 3, but this version of Hashtide knows "
+        "schema 2: upgrade Hashtide (docs/upgrades.md)"
     )
     assert cluster.unready() == expected
-    with pytest.raises(IndicesUnready, match="has schema 2"):
+    with pytest.raises(IndicesUnready, match="has schema 3"):
         templates.setup(cluster.url)
     assert cluster.version("hashtide-posts") == packaged_templates()["hashtide-posts"]["version"] + 1
 
 
 def test_an_index_of_a_newer_schema_stops_workers_and_is_not_touched(cluster: Cluster) -> None:
-    cluster.made_by("hashtide-posts", of_posts(version=1, schema=2, without="why"), DAY)
-    assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL has schema 2, but this version of ")
-    with pytest.raises(IndicesUnready, match="has schema 2"):
+    cluster.made_by("hashtide-posts", of_posts(version=1, schema=3, without="why"), DAY)
+    assert cluster.unready().startswith(f"index {DAY} in Elasticsearch at URL has schema 3, but this version of ")
+    with pytest.raises(IndicesUnready, match="has schema 3"):
         templates.extend(cluster.url)
+
+
+def test_an_index_of_an_older_schema_stops_workers_and_setup_and_is_not_touched(cluster: Cluster) -> None:
+    cluster.made_by("hashtide-posts", of_posts(version=-1, schema=1, without="why"), DAY, OTHERS)
+    assert cluster.unready() == (
+        f"index {DAY} in Elasticsearch at URL was made by an older version of Hashtide, with schema 1; this version "
+        f"writes schema 2 and cannot go on from it. Delete it (DELETE /{DAY}) or use another Elasticsearch, and send "
+        "the posts again (docs/upgrades.md)"
+    )
+    for refuses in (templates.setup, templates.extend):
+        with pytest.raises(IndicesUnready, match="with schema 1; this version writes schema 2"):
+            refuses(cluster.url)
+    assert "why" not in cluster.client.indices.get_mapping(index=DAY).body[DAY]["mappings"]["properties"]
+
+
+def test_setup_puts_no_template_while_an_index_of_an_older_schema_is_there(cluster: Cluster) -> None:
+    older = of_posts(version=-1, schema=1)
+    cluster.put("hashtide-posts", older)
+    cluster.client.indices.create(index=DAY)
+    with pytest.raises(IndicesUnready, match="with schema 1"):
+        templates.setup(cluster.url)
+    assert cluster.version("hashtide-posts") == older["version"]
+    cluster.client.indices.delete(index=DAY)
+    assert "hashtide-posts" in templates.setup(cluster.url)
+    templates.check(cluster.url)
 
 
 def test_an_index_with_fields_of_another_type_is_named(cluster: Cluster) -> None:

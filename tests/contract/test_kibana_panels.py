@@ -7,21 +7,22 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from elasticsearch import Elasticsearch as Client
 
-from hashtide.contract.messages import Gap
+from hashtide.contract.messages import EmptyEntry, Gap, PostDelete
 from hashtide.elasticsearch import session
 from operations import kibana
 from stream_jobs.agents.count import CountAgent, CountOptions
-from stream_jobs.enriched import DeletedPost, Enriched, encode
+from stream_jobs.agents.events import EnrichedBatch, Event
+from stream_jobs.enriched import Enriched
 from stream_jobs.store.elasticsearch import Elasticsearch
 from tests import lens
-from tests.fakes.kafka import Graveyard, batch
+from tests.fakes.kafka import Graveyard
 from tests.fakes.labels import LABELS
 from tests.lens import Annotation, Layer, annotations, kql, layers
 from tests.unit.operations.test_kibana import TITLES, running
@@ -51,7 +52,7 @@ P0: list[Enriched] = [
          hashtags=("quellavoltache",), platform="mastodon", author="a3"),
     # in a batch of its own, when the watermark has closed its minute: corrects the count of the first one
     post("5", f"{DAY}T20:00:50Z", answers_root=True, region="US", campaigns=ME, hashtags=ME, author="a4"),
-    DeletedPost(platform="x", post_id="2", deleted_at_ms=ms(f"{DAY}T22:00:00Z")),
+    PostDelete(platform="x", post_id="2", deleted_at_ms=ms(f"{DAY}T22:00:00Z")),
     post("3", f"{DAY}T20:00:40Z", kind="repost", language="fr", region="FR", campaigns=ME, author="a1",
          edited_at_ms=ms(f"{DAY}T22:01:00Z")),
     Gap(source="mastodon:social.example", from_ms=ms(f"{DAY}T20:10:00Z"), to_ms=ms(f"{DAY}T20:20:00Z"),
@@ -68,18 +69,22 @@ P1: list[Enriched] = [
 def filled(url: str) -> Iterator[Client]:
     """Elasticsearch with seven posts and two gaps of a day that no other test has."""
 
+    async def no_order(partition: int, orders: Sequence[EmptyEntry]) -> None:
+        raise AssertionError("every deletion is in the partition of its post")
+
     async def count() -> None:
         async with Elasticsearch(url, bulk_bytes=1 << 20) as store:
             agent = CountAgent(
                 store,
                 Graveyard(),
+                no_order,
                 CountOptions(topic_id=TOPIC, key=KEY, cached_counts=1000, grace_ms=900_000),
                 labels=LABELS,
                 clock_ms=lambda: NOW_MS,
             )
             for partition, first, messages in ((0, 0, P0[:4]), (0, 4, P0[4:]), (1, 0, P1)):
-                values = [encode(message) for message in messages]
-                await agent.handle(batch("posts.enriched", partition, first, values))
+                events = [Event(offset, message) for offset, message in enumerate(messages, first)]
+                await agent.handle(EnrichedBatch(partition, 1, events, ()))
 
     asyncio.run(count())
     with session.session(url) as client:

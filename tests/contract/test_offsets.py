@@ -1,4 +1,4 @@
-"""The lag as real Kafka tells it: of a group that never committed, and of a topic whose beginning retention removed."""
+"""Lag against a real Kafka: of a group that never committed, and of a topic whose first records were deleted."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -33,9 +33,7 @@ def topic(kafka: Any, stack: Addresses) -> Iterator[str]:
     kafka.delete_topics([name])
 
 
-def test_what_no_worker_ever_committed_counts_from_what_is_still_there(
-    kafka: Any, topic: str, stack: Addresses
-) -> None:
+def test_lag_without_commits_counts_from_earliest_offset(kafka: Any, topic: str, stack: Addresses) -> None:
     settings = PipelineSettings(kafka=stack.kafka, group=f"nobody-{uuid4().hex[:8]}")
     with Offsets(settings) as offsets:
         assert offsets.behind(topic) == 10

@@ -1,4 +1,4 @@
-"""Retention on a real Elasticsearch. Its days are before those of any other test: kept is what is from 2010 on."""
+"""Retention on a real Elasticsearch. It drops days before 2010; all other tests use later days."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def now_ms() -> int:
 
 @pytest.fixture
 def client(url: str) -> Iterator[Client]:
-    """A client; removes what a test has made."""
+    """A client; afterwards removes what the test created."""
     with connect(url, 30.0) as client:
         yield client
         for name in client.indices.get(index=OURS, ignore_unavailable=True, expand_wildcards="all").body:
@@ -48,7 +48,7 @@ async def store(url: str) -> AsyncIterator[Elasticsearch]:
 
 
 async def drop(url: str, dry_run: bool = False, counts: int | None = None) -> RetentionReport:
-    """Have posts kept from 2010 on, counts too, or so many days."""
+    """Enforce retention: keep posts and counts from 2010 on, or for so many days."""
     posts = days_since(2010, 1, 1)
     keep = RetentionPolicy.checked(posts if counts is None else counts, posts, None)
     return await enforce(url, keep, now_ms(), dry_run=dry_run)
@@ -72,21 +72,21 @@ def document(index: str, id_: str) -> Document:
     return Document(Ref(index, id_), json.dumps({"@timestamp": 1_241_524_800_000}).encode())
 
 
-async def test_what_is_too_old_goes_and_nothing_else(url: str, client: Client) -> None:
+async def test_drops_only_indices_that_are_too_old(url: str, client: Client) -> None:
     going = {"posts-2009.05.05", "reply-volume-2009.05.05", "hashtag-volume-2006.01.01", "reply-volume-2009.12.31"}
     staying = {"posts-2009.5.5", "posts-2009.05.05-old", "posts-2009.02.30", "posts-9999.12.31"}
     fill(client, *going, *staying)
     client.indices.close(index="reply-volume-2009.12.31")
     client.indices.create(index="archive-2009", aliases={"posts-2009.07.07": {}})
 
-    told = await drop(url, dry_run=True)
+    reported = await drop(url, dry_run=True)
     assert there(client) == going | staying | {"archive-2009"}
     assert fences(client) == []
 
     done = await drop(url)
     assert there(client) == staying | {"archive-2009"}
-    assert (told.dry_run, done.dry_run) == (True, False)
-    assert told.dropped == done.dropped
+    assert (reported.dry_run, done.dry_run) == (True, False)
+    assert reported.dropped == done.dropped
     assert [(each.index, each.documents) for each in done.dropped] == [
         ("hashtag-volume-2006.01.01", 1),
         ("posts-2009.05.05", 1),
@@ -107,7 +107,7 @@ async def test_what_is_too_old_goes_and_nothing_else(url: str, client: Client) -
     assert (again.dropped, again.failed, again.left) == ([], {}, done.left)
 
 
-async def test_a_dropped_day_is_not_made_again_by_any_write(url: str, client: Client, store: Elasticsearch) -> None:
+async def test_no_write_recreates_a_dropped_day(url: str, client: Client, store: Elasticsearch) -> None:
     index = "posts-2009.05.05"
     assert await store.create([document(index, "a")]) == [Outcome("done")]
     (found,) = await store.get([Ref(index, "a")])
@@ -122,9 +122,7 @@ async def test_a_dropped_day_is_not_made_again_by_any_write(url: str, client: Cl
     client.indices.delete(index="posts-2010.01.01")
 
 
-async def test_a_day_that_is_dropped_while_it_is_written_to_stays_dropped(
-    url: str, client: Client, store: Elasticsearch
-) -> None:
+async def test_day_dropped_during_writes_stays_dropped(url: str, client: Client, store: Elasticsearch) -> None:
     index = "posts-2009.05.05"
     outcomes: list[Outcome] = []
     started = asyncio.Event()
@@ -144,7 +142,7 @@ async def test_a_day_that_is_dropped_while_it_is_written_to_stays_dropped(
     assert there(client) == set()
 
 
-async def test_what_one_index_has_against_it_keeps_no_other(url: str, client: Client) -> None:
+async def test_failure_of_one_index_does_not_stop_the_others(url: str, client: Client) -> None:
     fill(client, "posts-2009.05.05", "posts-2009.05.06", "posts-2009.05.07")
     client.indices.put_settings(index="posts-2009.05.06", settings={"index.blocks.read_only": True})
     report = await drop(url)
@@ -156,17 +154,17 @@ async def test_what_one_index_has_against_it_keeps_no_other(url: str, client: Cl
     assert ([each.index for each in report.dropped], report.failed) == (["posts-2009.05.06"], {})
 
 
-async def test_several_at_once_leave_nothing_and_fail_nowhere(url: str, client: Client) -> None:
+async def test_concurrent_runs_drop_everything_without_errors(url: str, client: Client) -> None:
     indices = [f"posts-2009.05.{day:02}" for day in range(1, 9)]
     fill(client, *indices)
     reports = await asyncio.gather(*(drop(url) for _ in range(3)))
-    # Elasticsearch says yes to each of two that delete an index in the same moment.
+    # Elasticsearch acknowledges both of two concurrent deletions of an index.
     assert {each.index for report in reports for each in report.dropped} == set(indices)
     assert [report.failed for report in reports] == [{}, {}, {}]
     assert there(client) == set()
 
 
-async def test_the_latest_day_stands_whoever_comes_last(url: str, client: Client, store: Elasticsearch) -> None:
+async def test_latest_fence_wins(url: str, client: Client, store: Elasticsearch) -> None:
     await drop(url)
     longer = days_since(2008, 1, 1)
     await enforce(url, RetentionPolicy.checked(longer, longer, None), now_ms())
@@ -180,7 +178,7 @@ async def test_the_latest_day_stands_whoever_comes_last(url: str, client: Client
     assert await store.create([document("posts-2009.05.05", "a"), document("posts-2010.01.01", "a")]) == [DROPPED] * 2
 
 
-async def test_gaps_and_canaries_go_one_by_one(url: str, client: Client) -> None:
+async def test_deletes_old_gaps_and_canaries_by_document(url: str, client: Client) -> None:
     old, new = 1_262_303_999_999, 1_262_304_000_000  # the last millisecond of 2009, the first of 2010
     gaps = [{"@timestamp": 1_241_524_800_000, "event": {"end": end}, "source": "x"} for end in [old] * 1_500 + [new]]
     canaries = [{"@timestamp": at, "id": "00"} for at in (old, old, new)]
@@ -189,13 +187,13 @@ async def test_gaps_and_canaries_go_one_by_one(url: str, client: Client) -> None
         for body in bodies:
             operations += [{"index": {}}, body]
         assert not client.bulk(index=index, operations=operations, refresh=True)["errors"]
-    told, done, again = await drop(url, dry_run=True), await drop(url), await drop(url)
-    assert [(each.gaps, each.canaries) for each in (told, done, again)] == [(1_500, 2), (1_500, 2), (0, 0)]
+    reported, done, again = await drop(url, dry_run=True), await drop(url), await drop(url)
+    assert [(each.gaps, each.canaries) for each in (reported, done, again)] == [(1_500, 2), (1_500, 2), (0, 0)]
     client.indices.refresh(index="ingest-gaps,hashtide-canary")
     assert [client.count(index=index)["count"] for index in ("ingest-gaps", "hashtide-canary")] == [1, 1]
 
 
-async def test_with_a_wrong_clock_nothing_is_dropped(url: str, client: Client) -> None:
+async def test_drops_nothing_if_clocks_differ(url: str, client: Client) -> None:
     fill(client, "posts-2009.05.05")
     keep = RetentionPolicy.checked(None, days_since(2008, 1, 1), None)
     with pytest.raises(NothingDropped, match=r"differ by 17,\d\d\d\.\d h"):
@@ -203,10 +201,10 @@ async def test_with_a_wrong_clock_nothing_is_dropped(url: str, client: Client) -
     assert (there(client), fences(client)) == ({"posts-2009.05.05"}, [])
 
 
-async def test_without_the_promise_that_days_stay_dropped_nothing_is(url: str, client: Client) -> None:
+async def test_drops_nothing_without_fences(url: str, client: Client) -> None:
     fill(client, "posts-2009.05.05")
     body: dict[str, Any] = {"index_patterns": ["posts-2009.*"], "priority": 1_000 + date(2010, 1, 1).toordinal()}
-    client.indices.put_index_template(name="somebody-elses", **body)  # of the same priority: ours is refused
+    client.indices.put_index_template(name="somebody-elses", **body)  # same priority: Elasticsearch refuses our fence
     try:
         with pytest.raises(ApiError, match="somebody-elses"):
             await drop(url)
@@ -215,7 +213,7 @@ async def test_without_the_promise_that_days_stay_dropped_nothing_is(url: str, c
         client.indices.delete_index_template(name="somebody-elses")
 
 
-async def test_the_times_that_indices_were_made_at_are_told(client: Client, store: Elasticsearch) -> None:
+async def test_returns_creation_times_of_indices(client: Client, store: Elasticsearch) -> None:
     fill(client, "posts-2009.05.05", "reply-volume-2009.05.05")
     made = await store.made("posts-2009.05.05*,reply-volume-2009.05.05*")
     assert made.keys() == {"posts-2009.05.05", "reply-volume-2009.05.05"}

@@ -1,4 +1,4 @@
-"""What a store is, for the one in memory and the one in Elasticsearch alike."""
+"""The contract of a store, for the one in memory and the one in Elasticsearch."""
 
 import json
 from collections.abc import AsyncIterator
@@ -37,24 +37,24 @@ async def read(store: Store, *refs: Ref) -> list[dict[str, Any] | None]:
     return [None if found is None else found.source for found in await store.get(refs)]
 
 
-async def test_what_is_created_is_there_at_once(store: Store, posts: str) -> None:
+async def test_get_returns_created_document_at_once(store: Store, posts: str) -> None:
     assert await store.create([document(posts, "a", platform="x")]) == [DONE]
     assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "platform": "x"}]
 
 
-async def test_what_exists_is_not_created_again(store: Store, posts: str) -> None:
+async def test_create_does_not_replace_existing_document(store: Store, posts: str) -> None:
     await store.create([document(posts, "a", kind="reply")])
     assert await store.create([document(posts, "a", kind="quote")]) == [CONFLICT]
     assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "kind": "reply"}]
 
 
-async def test_of_two_with_one_id_in_a_bulk_the_first_is_created(store: Store, posts: str) -> None:
+async def test_create_keeps_first_of_duplicate_ids_in_a_bulk(store: Store, posts: str) -> None:
     outcomes = await store.create([document(posts, "a", kind="reply"), document(posts, "a", kind="quote")])
     assert outcomes == [DONE, CONFLICT]
     assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000, "kind": "reply"}]
 
 
-async def test_one_id_in_two_indices_is_two_documents(store: Store, posts: str) -> None:
+async def test_same_id_in_two_indices_is_two_documents(store: Store, posts: str) -> None:
     assert await store.create([document(posts, "a"), document(f"{posts}-2", "a")]) == [DONE, DONE]
 
 
@@ -63,7 +63,7 @@ async def test_one_id_in_two_indices_is_two_documents(store: Store, posts: str) 
     [(8, DONE, 2, 8), (10**12, DONE, 2, 10**12), (7, DONE, 2, 7), (6, CONFLICT, 1, 7), (0, CONFLICT, 1, 7)],
     ids=["higher", "much higher", "equal", "lower", "lowest"],
 )
-async def test_a_document_is_put_unless_there_is_a_higher_version(
+async def test_put_writes_unless_stored_version_is_higher(
     store: Store, day: str, version: int, outcome: Outcome, left: int, left_version: int
 ) -> None:
     index = f"reply-volume-{day}"
@@ -75,7 +75,7 @@ async def test_a_document_is_put_unless_there_is_a_higher_version(
     assert found.ref == Ref(index, "a")
 
 
-async def test_the_versions_of_a_bulk_are_each_their_own(store: Store, day: str) -> None:
+async def test_put_compares_versions_per_document(store: Store, day: str) -> None:
     index = f"reply-volume-{day}"
     await store.put([document(index, id_, 5, count=1) for id_ in "abc"])
     bulk = [document(index, "a", 4, count=2), document(index, "b", 6, count=2), document(index, "d", 1, count=2)]
@@ -84,7 +84,7 @@ async def test_the_versions_of_a_bulk_are_each_their_own(store: Store, day: str)
     assert [source and source["count"] for source in sources] == [1, 2, 1, 2]
 
 
-async def test_a_document_that_is_as_it_was_found_is_amended(store: Store, posts: str) -> None:
+async def test_amend_writes_unchanged_document(store: Store, posts: str) -> None:
     await store.create([document(posts, "a", kind="reply")])
     (found,) = await store.get([Ref(posts, "a")])
     assert found is not None
@@ -92,7 +92,7 @@ async def test_a_document_that_is_as_it_was_found_is_amended(store: Store, posts
     assert await read(store, Ref(posts, "a")) == [{"kind": "quote"}]
 
 
-async def test_a_document_that_changed_meanwhile_is_not_amended(store: Store, posts: str) -> None:
+async def test_amend_conflicts_if_document_changed(store: Store, posts: str) -> None:
     await store.create([document(posts, "a")])
     (found,) = await store.get([Ref(posts, "a")])
     assert found is not None
@@ -105,13 +105,13 @@ async def test_a_document_that_changed_meanwhile_is_not_amended(store: Store, po
     assert await read(store, Ref(posts, "a")) == [{"kind": "reply"}]
 
 
-async def test_a_document_that_is_not_there_is_not_amended(store: Store, posts: str) -> None:
+async def test_amend_conflicts_if_document_is_missing(store: Store, posts: str) -> None:
     await store.create([document(posts, "a")])
     assert await store.amend([(Found(Ref(posts, "b"), {}, 1, 0, 1), b'{"kind":"quote"}')]) == [CONFLICT]
     assert await read(store, Ref(posts, "b")) == [None]
 
 
-async def test_a_located_document_can_be_amended(store: Store, posts: str) -> None:
+async def test_amend_accepts_located_document(store: Store, posts: str) -> None:
     await store.create([document(posts, "a"), document(posts, "b")])
     (found,) = await store.locate(posts, ["b"])
     assert await store.amend([(found, b'{"kind":"quote"}')]) == [DONE]
@@ -122,19 +122,19 @@ async def test_a_located_document_can_be_amended(store: Store, posts: str) -> No
     ]
 
 
-async def test_documents_are_read_in_the_order_asked_for_and_missing_ones_are_none(store: Store, posts: str) -> None:
+async def test_get_keeps_order_and_returns_none_for_missing(store: Store, posts: str) -> None:
     await store.create([document(posts, id_, platform=id_) for id_ in "abc"])
     refs = [Ref(posts, "c"), Ref(posts, "none"), Ref(f"{posts}-none", "a"), Ref(posts, "a"), Ref(posts, "c")]
     sources = await read(store, *refs)
     assert [source and source["platform"] for source in sources] == ["c", None, None, "a", "c"]
 
 
-async def test_an_index_that_is_not_there_has_no_documents(store: Store, posts: str) -> None:
+async def test_missing_index_has_no_documents(store: Store, posts: str) -> None:
     assert await store.get([Ref(posts, "a")]) == [None]
     assert await store.locate(f"{posts}-*", ["a", "b"]) == []
 
 
-async def test_documents_are_located_by_id_in_the_indices_of_a_pattern(store: Store, day: str) -> None:
+async def test_locates_documents_by_id_in_indices_of_a_pattern(store: Store, day: str) -> None:
     await store.create(
         [
             document(f"posts-{day}-1", "a", platform="one"),
@@ -152,7 +152,7 @@ async def test_documents_are_located_by_id_in_the_indices_of_a_pattern(store: St
     ]
 
 
-async def test_what_was_just_written_is_located_as_it_is_now(store: Store, posts: str) -> None:
+async def test_locate_sees_latest_write(store: Store, posts: str) -> None:
     await store.create([document(posts, "a", kind="reply")])
     (found,) = await store.locate(posts, ["a"])
     await store.amend([(found, b'{"kind":"quote"}')])
@@ -163,7 +163,7 @@ async def test_what_was_just_written_is_located_as_it_is_now(store: Store, posts
 @pytest.mark.parametrize(
     "fields", [{"platform": "x" * 40_000}, {"edited_at": "soon"}, {"handle": "so_it_is"}, {"answers_root": "often"}]
 )
-async def test_a_document_that_its_mapping_refuses_is_refused_and_the_rest_is_done(
+async def test_refuses_only_the_document_that_does_not_fit_the_mapping(
     store: Store, posts: str, fields: dict[str, Any]
 ) -> None:
     await store.create([document(posts, "b")])
@@ -180,7 +180,7 @@ async def test_a_document_that_its_mapping_refuses_is_refused_and_the_rest_is_do
     assert [source is not None for source in there] == [True, True, False, True]
 
 
-async def test_a_refused_put_leaves_what_was_there(store: Store, day: str) -> None:
+async def test_refused_put_changes_nothing(store: Store, day: str) -> None:
     index = f"reply-volume-{day}"
     await store.put([document(index, "a", 1, count=1)])
     outcomes = await store.put([document(index, "a", 2, count="many"), document(index, "b", 2, count=2)])
@@ -188,7 +188,7 @@ async def test_a_refused_put_leaves_what_was_there(store: Store, day: str) -> No
     assert [source and source["count"] for source in await read(store, Ref(index, "a"), Ref(index, "b"))] == [1, 2]
 
 
-async def test_a_refused_amendment_leaves_what_was_there(store: Store, posts: str) -> None:
+async def test_refused_amend_changes_nothing(store: Store, posts: str) -> None:
     await store.create([document(posts, "a")])
     (found,) = await store.get([Ref(posts, "a")])
     assert found is not None
@@ -197,7 +197,7 @@ async def test_a_refused_amendment_leaves_what_was_there(store: Store, posts: st
     assert await read(store, Ref(posts, "a")) == [{"@timestamp": 1_508_097_600_000}]
 
 
-async def test_nothing_asked_is_nothing_answered(store: Store, posts: str) -> None:
+async def test_empty_requests_return_empty_results(store: Store, posts: str) -> None:
     assert await store.create([]) == []
     assert await store.put([]) == []
     assert await store.amend([]) == []
@@ -205,8 +205,8 @@ async def test_nothing_asked_is_nothing_answered(store: Store, posts: str) -> No
     assert await store.locate(f"{posts}*", []) == []
 
 
-async def test_many_documents_have_each_their_outcome_in_order(store: Store, posts: str) -> None:
-    """In Elasticsearch these are some 30 bulks, and conflicts and refusals lie in all of them."""
+async def test_outcomes_of_many_documents_are_in_order(store: Store, posts: str) -> None:
+    """In Elasticsearch these are about 30 bulks, all with conflicts and refusals."""
     await store.create([document(posts, str(n)) for n in range(0, 1000, 3)])
     bulk = [document(posts, str(n), **{"handle" if n % 5 == 0 else "kind": "reply"}) for n in range(1000)]
     outcomes = await store.create(bulk)
@@ -219,9 +219,7 @@ async def test_many_documents_have_each_their_outcome_in_order(store: Store, pos
     assert [f is not None for f in found] == [n % 3 == 0 or n % 5 != 0 for n in range(1000)]
 
 
-async def test_documents_are_found_by_their_fields_and_their_time_once_they_were_refreshed(
-    store: Store, posts: str
-) -> None:
+async def test_find_by_fields_and_time_after_refresh(store: Store, posts: str) -> None:
     written = [
         document(posts, "a", platform="x", kind="reply"),
         document(posts, "b", platform="x", kind="quote"),
@@ -239,7 +237,7 @@ async def scanned(store: Store, pattern: str, from_ms: int, to_ms: int) -> list[
     return sorted([found.ref.id async for page in store.scan(pattern, from_ms, to_ms) for found in page])
 
 
-async def test_a_scan_reads_every_document_of_a_time_as_it_is_now(store: Store, day: str) -> None:
+async def test_scan_reads_current_documents_of_a_time_range(store: Store, day: str) -> None:
     at = 1_508_097_600_000
     await store.create([document(f"posts-{day}", id_, **{"@timestamp": at + i}) for i, id_ in enumerate("abcd")])
     await store.create([document(f"reply-volume-{day}", "e", **{"@timestamp": at + 1})])
@@ -247,16 +245,16 @@ async def test_a_scan_reads_every_document_of_a_time_as_it_is_now(store: Store, 
     assert await scanned(store, f"posts-{day}*", at, at + 60_000) == ["a", "b", "c", "d"]
 
 
-async def test_a_scan_goes_on_page_after_page(store: Store, posts: str) -> None:
+async def test_scan_reads_all_pages(store: Store, posts: str) -> None:
     await store.create([document(posts, f"{i:05}") for i in range(10_001)])
     assert await scanned(store, f"{posts}*", 1_508_097_600_000, 1_508_097_600_001) == [f"{i:05}" for i in range(10_001)]
 
 
-async def test_a_scan_of_indices_that_are_not_there_finds_nothing(store: Store, day: str) -> None:
+async def test_scan_of_missing_indices_is_empty(store: Store, day: str) -> None:
     assert await scanned(store, f"posts-{day}*,reply-volume-{day}*", 0, 9_999_999_999_999) == []
 
 
-async def test_the_newest_is_told_as_it_is_now(store: Store, day: str) -> None:
+async def test_newest_sees_latest_write(store: Store, day: str) -> None:
     at = 1_508_097_600_000
     fields = [("a", at, 0), ("b", at + 120_000, 0), ("c", at + 240_000, 1)]
     for id_, time, partition in fields:

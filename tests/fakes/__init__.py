@@ -1,1 +1,1 @@
-"""Stand-ins for servers that pass the same suites as the real ones, and can be interrupted anywhere."""
+"""Fake servers that pass the same test suites as the real ones and can be interrupted at any step."""

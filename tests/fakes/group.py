@@ -1,4 +1,4 @@
-"""A topic, a consumer group of count agents on it, and one store: in memory, driven by hand, one moment at a time.
+"""A topic, a consumer group of workers on it, and one store: in memory, driven by hand, one moment at a time.
 
 Handlers are coroutines that stop at every moment of the store, so that any of them can be overtaken by another worker,
 or end, between any two writes.
@@ -6,11 +6,16 @@ or end, between any two writes.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Coroutine, Generator
-from typing import Any, Final
+from collections.abc import Coroutine, Generator, Sequence
+from typing import Any, Final, cast
 
+import msgspec
+
+from hashtide.contract.messages import EmptyEntry, Post, encode
 from hashtide.elasticsearch.values import Ref
 from stream_jobs.agents.count import CountAgent, CountOptions
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.enriched import EnrichedPost
 from stream_jobs.transport.batch import Batch
 from stream_jobs.transport.consumer import IN_HAND
 from tests.fakes.kafka import Graveyard, batch
@@ -47,11 +52,56 @@ class Hand:
         return len(self.waiting) + (self.batch is not None)
 
 
-class Worker:
-    """One process: a count agent, and what it has in hand. It is not told what it has lost."""
+class Documents(dict[Ref, Held]):
+    """What the store holds, and each ledger entry as it was first made."""
 
-    def __init__(self, group: "Group") -> None:
-        self._seen = group.seen
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered: dict[Ref, dict[str, Any]] = {}
+
+    def __setitem__(self, ref: Ref, held: Held) -> None:
+        if ref.index.startswith("posts-") and ref not in self:
+            self.entered[ref] = msgspec.json.decode(held.body)
+        super().__setitem__(ref, held)
+
+
+OTHERWISE: Final = {"en": "pt", "es": "it", "fr": "de"}
+
+
+class Tagger:
+    """An enricher that can be told to tag otherwise, as after a change of the campaigns or of the detector."""
+
+    def __init__(self, otherwise: bool) -> None:
+        self.otherwise = otherwise
+
+    def enrich(self, post: Post, edited_at_ms: int | None = None) -> EnrichedPost:
+        assert post.lang is not None and post.hashtags is not None
+        return EnrichedPost(
+            platform=post.platform,
+            post_id=post.post_id,
+            created_at_ms=post.created_at_ms,
+            time_by=post.time_by,
+            kind="reply",
+            hashtags=(*post.hashtags, "otherwise") if self.otherwise else post.hashtags,
+            campaigns=() if self.otherwise else ("metoo",),
+            language=OTHERWISE[post.lang] if self.otherwise else post.lang,
+            language_source="platform",
+            language_confidence=1.0,
+            region=None,
+            region_source=None,
+            region_confidence=0.0,
+            author=post.author,
+            edited_at_ms=edited_at_ms,
+        )
+
+
+class Worker:
+    """One process: both agents, and what it has in hand. It is not told what it has lost."""
+
+    def __init__(self, group: "Group", otherwise: bool = False) -> None:
+        self._seen, self._log = group.seen, group.log
+        self.tagger = Tagger(otherwise)
+        self._enrich = EnrichAgent(cast(Any, self.tagger), topic_id=TOPIC, clock_ms=lambda: CLOCK_MS)
         self.store = FakeStore(group.documents, self._pause)
         self.store.refusal = lambda index, source: ""  # takes its time, and nothing here is refused
         self.buried = Graveyard()
@@ -60,10 +110,17 @@ class Worker:
         self._agent = CountAgent(
             self.store,
             self.buried,
+            self._order,
             CountOptions(topic_id=TOPIC, key=KEY, cached_counts=group.cached_counts, grace_ms=0),
             labels=LABELS,
             clock_ms=lambda: CLOCK_MS,
         )
+
+    async def _order(self, partition: int, orders: Sequence[EmptyEntry]) -> None:
+        await self._pause(Step("order", 0, 1))
+        self._log[partition] += map(encode, orders)
+        self._seen["orders sent by workers"] += len(orders)
+        await self._pause(Step("order", 1, 1))
 
     async def _pause(self, step: Step) -> None:
         self._at = step
@@ -82,7 +139,7 @@ class Worker:
             if not hand.waiting:
                 return False, None
             hand.batch = hand.waiting.popleft()
-            hand.work = self._agent.handle(hand.batch)
+            hand.work = self._agent.handle(self._enrich.enrich(hand.batch))
         try:
             for _ in range(moments):
                 hand.work.send(None)
@@ -119,7 +176,7 @@ class Group:
 
     def __init__(self, partitions: int, workers: int, cached_counts: int, seen: Counter[str]) -> None:
         self.cached_counts, self.seen = cached_counts, seen
-        self.documents: dict[Ref, Held] = {}
+        self.documents = Documents()
         self.searchable: dict[Ref, Held] = {}
         self.log: list[list[bytes]] = [[] for _ in range(partitions)]
         self.workers = [Worker(self) for _ in range(workers)]
@@ -138,7 +195,7 @@ class Group:
         if not values or len(hand) >= IN_HAND:
             return False
         self._position[partition] += len(values)
-        hand.waiting.append(batch("posts.enriched", partition, first, values, self._generation[partition]))
+        hand.waiting.append(batch("posts.raw", partition, first, values, self._generation[partition]))
         return True
 
     def go_on(self, worker: int, partition: int, moments: int = ENDLESS) -> bool:
@@ -171,22 +228,29 @@ class Group:
         self._generation[partition] = self._generations
         self._position[partition] = self._done[partition] = self._committed[partition]
 
-    def crash(self, worker: int) -> None:
-        """A worker ends where it is, and a new process takes its place, with whatever was the old one's."""
+    def crash(self, worker: int, otherwise: bool = False) -> None:
+        """A worker ends at once; a new process takes its place and its partitions. `otherwise`: its tags differ from
+        those of the others."""
         for partition in range(len(self.log)):
             self.workers[worker].let_go(partition)
         assert self.workers[worker].buried.letters == []
-        self.workers[worker] = Worker(self)
+        self.workers[worker] = Worker(self, otherwise)
         self.workers[worker].store.searchable = self.searchable
         for partition, owner in enumerate(self.owner):
             if owner == worker:
                 self.assign(partition, worker)
 
     def handle_all(self) -> None:
-        """Every owner handles its partitions to the end."""
-        for partition, owner in enumerate(self.owner):
-            while self.go_on(owner, partition) or self.fetch(partition, most=3):
-                pass
+        """Every owner handles its partitions to the end, orders that workers sent meanwhile included."""
+        while sum(self._handle_all(partition, owner) for partition, owner in enumerate(self.owner)):
+            pass  # every owner gets its turn in each round
+
+    def _handle_all(self, partition: int, owner: int) -> bool:
+        """Whether there was anything."""
+        any_ = False
+        while self.go_on(owner, partition) or self.fetch(partition, most=3):
+            any_ = True
+        return any_
 
     def wake_all(self) -> None:
         """Every worker finishes what it still has in hand, lost or not."""

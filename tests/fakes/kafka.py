@@ -1,4 +1,4 @@
-"""Records as a consumer hands them over, and the other end of what agents send."""
+"""Records as a consumer returns them, and receivers of what agents send."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -9,7 +9,7 @@ from stream_jobs.transport.batch import Batch
 
 
 def record(topic: str, partition: int, offset: int, value: bytes | None, key: bytes = b"") -> "ConsumerRecord":
-    """A record as aiokafka makes it."""
+    """A record as aiokafka creates it."""
     return ConsumerRecord(topic, partition, offset, 1_600_000_000_000, 1, key, value, None, len(key), 0, ())
 
 
@@ -24,11 +24,11 @@ def batch(topic: str, partition: int, first: int, values: Sequence[bytes | None]
 
 
 async def at_once() -> None:
-    """The interrupt of a graveyard that takes letters at once."""
+    """The interrupt of a graveyard that does not wait."""
 
 
 class Graveyard:
-    """Takes dead letters, and keeps them in order. `interrupt` is awaited before it does."""
+    """Stores dead letters in order. Awaits `interrupt` first."""
 
     def __init__(self, interrupt: Callable[[], Awaitable[None]] = at_once) -> None:
         self.letters: list[DeadLetter] = []
@@ -40,7 +40,7 @@ class Graveyard:
 
 
 class Sent:
-    """Takes what an agent sends on: topic, partition, key and value of each record, in order."""
+    """Stores what an agent publishes: topic, partition, key and value of each record, in order."""
 
     def __init__(self) -> None:
         self.records: list[tuple[str, int, bytes | None, bytes]] = []

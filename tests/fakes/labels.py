@@ -1,4 +1,4 @@
-"""The labels of a worker whose settings are by default."""
+"""The labels of a worker with default settings."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A document store in memory. It passes tests/contract/test_store.py, as the one in Elasticsearch does."""
+"""A document store in memory. Like the one in Elasticsearch, it passes tests/contract/test_store.py."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -10,12 +10,12 @@ import msgspec
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.elasticsearch.values import Document, Found, Outcome, Ref
 
-Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "made", "scan"]
+Operation = Literal["create", "put", "amend", "get", "locate", "find", "newest", "made", "scan", "order"]
 T = TypeVar("T")
 
 
 class Held(NamedTuple):
-    """A document as it lies in the store."""
+    """A document as stored."""
 
     body: bytes
     version: int
@@ -23,7 +23,7 @@ class Held(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A moment in a call: `done` of its `of` documents are written. A read has one moment, before it looks."""
+    """A step of a call: `done` of its `of` documents are written. A read has one step, before it reads."""
 
     operation: Operation
     done: int
@@ -31,18 +31,18 @@ class Step(NamedTuple):
 
 
 class Crash(Exception):
-    """A worker's end, wherever it was."""
+    """A worker's crash, at any step."""
 
 
 Interrupt = Callable[[Step], Awaitable[None]]
 
 
 async def never(_: Step) -> None:
-    """The interrupt that lets everything go through."""
+    """The interrupt that never interrupts."""
 
 
 def crash_at(moment: int) -> Interrupt:
-    """Raises Crash at the moment of that number, counted over all calls from 0; lets the others pass."""
+    """Raises Crash at the step of that number, counted from 0 over all calls, and at every later one."""
     passed = 0
 
     async def interrupt(_: Step) -> None:
@@ -55,13 +55,13 @@ def crash_at(moment: int) -> Interrupt:
 
 
 class FakeStore:
-    """stream_jobs.store.store.Store over a dict, which stores of several workers may share.
+    """stream_jobs.store.store.Store in a dict, which several workers can share.
 
     `interrupt` is awaited at every Step: before a bulk's first write, between any two, and after the last one before
-    the answer. There it may raise, be cancelled, or wait while another worker goes on. `order` says in which order the
-    documents of a bulk of n are written: Elasticsearch promises none. `refusal` is why a document is refused, or "".
-    `dropped` are the indices that retention has dropped. `searchable` is what `find` sees, as of the last refresh:
-    everything, where it is None.
+    the answer. It may raise, be cancelled, or wait while another worker continues. `order` is the order in which the
+    documents of a bulk of n are written: Elasticsearch guarantees none. `refusal` is why a document is refused, or "".
+    `dropped` are the indices dropped by retention. `searchable` is what `find` sees as of the last refresh: everything
+    if None.
     """
 
     def __init__(self, documents: dict[Ref, Held] | None = None, interrupt: Interrupt = never) -> None:
@@ -125,13 +125,13 @@ class FakeStore:
     async def made(self, pattern: str) -> dict[str, int]:
         await self.interrupt(Step("made", 0, 1))
         first: dict[str, int] = {}
-        for number, ref in enumerate(self.documents):  # in the order in which they were made
+        for number, ref in enumerate(self.documents):  # in order of creation
             if _in(ref.index, pattern):
                 first.setdefault(ref.index, number)
         return first
 
     def drop(self, index: str, *, fenced: bool = True) -> None:
-        """Delete an index with all that is in it; where it is `fenced`, for good."""
+        """Delete an index with its documents; if `fenced`, no write creates it again."""
         for ref in [ref for ref in self.documents if ref.index == index]:
             del self.documents[ref]
         if fenced:
@@ -179,7 +179,7 @@ def _has(source: dict[str, Any], values: Mapping[str, str | int]) -> bool:
 
 
 def template_refusal(index: str, source: dict[str, Any]) -> str:
-    """What Elasticsearch has against a document under the shipped templates (their mappings are strict), or ""."""
+    """Why Elasticsearch refuses a document under the shipped templates (their mappings are strict), or ""."""
     return _refusal(_properties(index), source)
 
 
@@ -192,7 +192,7 @@ def _properties(index: str) -> dict[str, Any]:
     raise AssertionError(f"no template is for {index}")
 
 
-MAX_TERM_BYTES = 32_766  # Lucene's bound for one keyword
+MAX_TERM_BYTES = 32_766  # Lucene's limit for one keyword
 
 
 def _refusal(properties: dict[str, Any], source: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A proxy before a real Elasticsearch that has bad days: it refuses, loses, cuts and keeps silent, as it is told."""
+"""A proxy in front of a real Elasticsearch that injects faults: it rejects, drops, cuts off or delays requests."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request on its way, and the way to the real server."""
+    """A request in transit, and the function that forwards it to the real server."""
 
     request: web.Request
     body: bytes
@@ -32,27 +32,27 @@ class Asked(NamedTuple):
 
     @property
     def lines(self) -> list[bytes]:
-        """A bulk's documents: action and source, with their line ends."""
+        """A bulk's documents: action and source, with line ends."""
         parts = self.body.split(b"\n")[:-1]
         return [parts[i] + b"\n" + parts[i + 1] + b"\n" for i in range(0, len(parts), 2)]
 
 
 Fault = Callable[[Asked], Awaitable[web.StreamResponse]]
-"""What happens to one request instead of the usual."""
+"""What happens to one request instead of forwarding it."""
 
 
 class Unruly:
-    """The proxy, as an async context manager: each request takes the next of `faults`; without any, it goes through."""
+    """The proxy, as an async context manager: each request takes the next of `faults`; without one, it is forwarded."""
 
     def __init__(self, target: str, *faults: Fault, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.faults = list(faults)
         self.always: Fault | None = None
-        """Happens to every request that finds no other fault."""
+        """The fault of every request for which `faults` is empty."""
         self.seen: list[list[str]] = []
-        """The ids in each request, in order: of a bulk, or of a read of several."""
+        """The ids in each request, in order: of a bulk, or of a multi-get."""
         self.bodies: list[bytes] = []
         self.done: Counter[tuple[str, int]] = Counter()
-        """What the real server answered to the documents of bulks: operation and status."""
+        """The real server's results for the documents of bulks: operation and status."""
         self._target, self._port, self._tls = target, port, tls
 
     async def __aenter__(self) -> Self:
@@ -94,13 +94,13 @@ class Unruly:
         fault = self.faults.pop(0) if self.faults else self.always or passes()
         try:
             return await fault(asked)
-        except ClientError:  # the real server is away: so is this one
+        except ClientError:  # the real server is unreachable: so is the proxy
             return await cuts(documents=0)(asked)
 
 
 @contextlib.contextmanager
 def in_background(proxy: Unruly) -> Iterator[Unruly]:
-    """Runs a proxy in a thread of its own, for tests that wait for processes."""
+    """Run a proxy in a separate thread, for tests that wait for processes."""
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def run() -> None:
@@ -128,7 +128,7 @@ def _ids(asked: Asked) -> list[str]:
 
 
 def passes() -> Fault:
-    """Nothing happens: the request goes through."""
+    """No fault: forwards the request."""
 
     async def fault(asked: Asked) -> web.Response:
         answer = await asked.forward(asked.body)
@@ -138,7 +138,7 @@ def passes() -> Fault:
 
 
 def answers(status: int, error: str = "some_exception", body: bytes | None = None) -> Fault:
-    """The whole request is answered with an error; the real server has not seen it."""
+    """Answers the whole request with an error; the real server does not get it."""
     answered = {"error": {"type": error, "reason": "a bad day"}, "status": status}
 
     async def fault(_: Asked) -> web.Response:
@@ -150,7 +150,7 @@ def answers(status: int, error: str = "some_exception", body: bytes | None = Non
 
 
 def lets_in(*authorizations: str) -> Fault:
-    """A server with security on: 401 for whoever does not come with one of these headers, as the real one answers."""
+    """A server with security on: 401 without one of these headers, as the real one answers."""
 
     async def fault(asked: Asked) -> web.StreamResponse:
         if asked.request.headers.get("Authorization") in authorizations:
@@ -161,7 +161,7 @@ def lets_in(*authorizations: str) -> Fault:
 
 
 def turns_away(status: int, *places: int, error: str = "es_rejected_execution_exception") -> Fault:
-    """Of a bulk, the documents at these places are turned away; the real server has not seen them."""
+    """Rejects the documents at these places of a bulk; the real server does not get them."""
 
     async def fault(asked: Asked) -> web.Response:
         kept = [line for i, line in enumerate(asked.lines) if i not in places]
@@ -176,7 +176,7 @@ def turns_away(status: int, *places: int, error: str = "es_rejected_execution_ex
 
 
 def cuts(documents: int | None = None, of_answer: int = 0) -> Fault:
-    """The connection breaks: after the real server has so many documents of a bulk, and so many bytes of its answer."""
+    """Cuts the connection after so many documents of a bulk reached the real server and so many bytes of the answer."""
 
     async def fault(asked: Asked) -> web.StreamResponse:
         lines = asked.lines if documents is None else asked.lines[:documents]
@@ -193,7 +193,7 @@ def cuts(documents: int | None = None, of_answer: int = 0) -> Fault:
 
 
 def keeps_silent(seconds: float, does: bool) -> Fault:
-    """No answer for so long; the real server has done it, or has not seen it."""
+    """Delays the answer for so long; the real server has processed the request, or does not get it."""
 
     async def fault(asked: Asked) -> web.Response:
         answer = await asked.forward(asked.body) if does else Answer(503, b"")
@@ -204,7 +204,7 @@ def keeps_silent(seconds: float, does: bool) -> Fault:
 
 
 def too_large_from(documents: int) -> Fault:
-    """A server that takes bulks of fewer documents than so many."""
+    """A server that answers 413 to bulks of so many documents or more."""
 
     async def fault(asked: Asked) -> web.StreamResponse:
         if len(asked.lines) >= documents:
@@ -215,9 +215,9 @@ def too_large_from(documents: int) -> Fault:
 
 
 def shard_away() -> Fault:
-    """A read meets a shard that is starting, as for seconds after a restart: 200, and nothing of what it holds.
+    """A read while a shard is starting, as in the seconds after a restart: 200 without the shard's documents.
 
-    The real server says 503 of a search alone, if it is told not to leave anything out.
+    The real server answers 503 only to a search that does not allow partial results.
     """
 
     async def fault(asked: Asked) -> web.StreamResponse:
@@ -236,7 +236,7 @@ def shard_away() -> Fault:
 
 
 def holds(came: threading.Event, go_on: threading.Event, *, done: bool) -> Fault:
-    """The request is there, which `came` says, and waits until `go_on`: the real server has done it, or not seen it."""
+    """Sets `came` and holds the answer until `go_on`. The real server gets the request before, or after `go_on`."""
 
     async def fault(asked: Asked) -> web.Response:
         answer = await asked.forward(asked.body) if done else None
@@ -250,7 +250,7 @@ def holds(came: threading.Event, go_on: threading.Event, *, done: bool) -> Fault
 
 
 def at_bulk(operation: str, nth: int, fault: Fault) -> Fault:
-    """The fault at the nth bulk of an operation, `create` or `index`; the others go through."""
+    """The fault at the nth bulk of an operation, `create` or `index`; the others are forwarded."""
     left = nth
 
     async def counting(asked: Asked) -> web.StreamResponse:
@@ -265,7 +265,7 @@ def at_bulk(operation: str, nth: int, fault: Fault) -> Fault:
 
 
 def any_of(faults: dict[str, Fault], share: float, draw: random.Random, happened: Counter[str]) -> Fault:
-    """Now one and now another, all equally often, to this share of writes and reads; `happened` counts them by name."""
+    """Random faults, all equally often, for this share of writes and reads; `happened` counts them by name."""
     due: list[str] = []
 
     async def fault(asked: Asked) -> web.StreamResponse:
@@ -282,9 +282,9 @@ def any_of(faults: dict[str, Fault], share: float, draw: random.Random, happened
 
 
 def some(turned_away: Callable[..., Fault], draw: random.Random) -> Fault:
-    """Of a bulk some ids are turned away, drawn anew each time, at times all; a read is not done at all.
+    """Rejects random ids of a bulk, sometimes all; cuts the connection of a read.
 
-    Ids, not documents: those of one id lie in one shard, which takes them in their order, or turns them all away.
+    Ids, not documents: documents of one id are in one shard, which accepts them in order or rejects them all.
     """
 
     async def fault(asked: Asked) -> web.StreamResponse:
@@ -298,7 +298,7 @@ def some(turned_away: Callable[..., Fault], draw: random.Random) -> Fault:
 
 
 def cuts_anywhere(draw: random.Random) -> Fault:
-    """The connection breaks after the real server has some documents of a bulk, drawn anew each time."""
+    """Cuts the connection after a random number of a bulk's documents reached the real server."""
 
     async def fault(asked: Asked) -> web.StreamResponse:
         return await cuts(documents=draw.randint(0, len(asked.lines)))(asked)

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.server import Server
 from hashtide.contract.dead_letters import DeadLetter, decode_dead_letter
-from hashtide.contract.names import HASHTAG_VOLUME, POSTS_ENRICHED, POSTS_RAW, REPLY_VOLUME
+from hashtide.contract.names import HASHTAG_VOLUME, POSTS_RAW, REPLY_VOLUME
 from hashtide.elasticsearch import templates
 from hashtide.elasticsearch.client import connection
 from hashtide.elasticsearch.session import session
@@ -175,7 +175,7 @@ class Pipeline:
     def reach(self, counted: int) -> None:
         """Wait until the workers have counted, and committed, so many messages."""
         with Offsets(self.settings) as offsets:
-            self.until(lambda: sum(offsets.committed(POSTS_ENRICHED).values()) >= counted)
+            self.until(lambda: sum(offsets.committed(POSTS_RAW).values()) >= counted)
 
     def advance(self, by: int) -> None:
         """Wait until the workers have counted, and committed, so many messages more."""
@@ -184,7 +184,7 @@ class Pipeline:
     def counted(self) -> int:
         """How many messages the workers have counted, and committed."""
         with Offsets(self.settings) as offsets:
-            return sum(offsets.committed(POSTS_ENRICHED).values())
+            return sum(offsets.committed(POSTS_RAW).values())
 
     def stand_still(self, tries: Callable[[], float], more: int = 5) -> None:
         """Wait until so many tries more have failed while the workers committed nothing."""
@@ -217,12 +217,11 @@ class Pipeline:
         return sum(map(self.log().count, texts))
 
     def settle(self, messages: int = 0) -> None:
-        """Wait until posts.raw holds so many messages, and the workers have committed all that the topics hold."""
+        """Wait until posts.raw holds so many messages, and the workers have committed all that it holds."""
         with Offsets(self.settings) as offsets:
-            # In this order: once all of posts.raw is committed, nothing comes to posts.enriched any more.
             self.until(lambda: sum(offsets.ends(POSTS_RAW).values()) >= messages)
+            # That includes orders: a worker sends them before it commits the batch that they come from.
             self.until(lambda: offsets.behind(POSTS_RAW) == 0)
-            self.until(lambda: offsets.behind(POSTS_ENRICHED) == 0)
 
     def dead_letters(self) -> dict[bytes, DeadLetter]:
         """The dead letters by key."""

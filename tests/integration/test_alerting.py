@@ -43,7 +43,7 @@ def campaign(name: str, start_s: float, spike_s: tuple[float, float] = (0, 0)) -
     ]
 
 
-def test_a_spike_is_told_once_and_resolves(tmp_path: Path) -> None:
+def test_a_spike_is_reported_once_and_resolves(tmp_path: Path) -> None:
     """First Prometheus meets a campaign ten minutes into a spike; then, as the rule goes on firing for an hour, one
     whose spike ended longer ago than that: what the Prometheus that ran all the while would have come to."""
     (tmp_path / "alertmanager").mkdir()

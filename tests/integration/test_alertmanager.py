@@ -1,4 +1,4 @@
-"""The shipped configuration of Alertmanager: who is told of what, and what says nothing while something else does."""
+"""The shipped configuration of Alertmanager: which receiver gets which alert, and which alerts are inhibited."""
 
 import subprocess
 from pathlib import Path
@@ -87,7 +87,7 @@ def alert(name: str, severity: str, **labels: str) -> dict[str, object]:
     return {"labels": {"alertname": name, "severity": severity} | labels}
 
 
-def test_consequences_of_a_worker_that_is_down_say_nothing_and_a_spike_is_told_all_the_same(tmp_path: Path) -> None:
+def test_consequences_of_a_worker_that_is_down_are_inhibited_and_a_spike_is_not(tmp_path: Path) -> None:
     with webhook() as (notified, hook), alertmanager(tmp_path, hook) as url:
         alerts = [
             alert("WorkerDown", "page"),
@@ -107,8 +107,10 @@ def test_consequences_of_a_worker_that_is_down_say_nothing_and_a_spike_is_told_a
         "CanaryLost",
         "ConsumerLagGrowing",
     ]
-    told = sorted((each["receiver"], sorted(a["labels"]["alertname"] for a in each["alerts"])) for each in notified.all)
-    assert told == [
+    reported = sorted(
+        (each["receiver"], sorted(a["labels"]["alertname"] for a in each["alerts"])) for each in notified.all
+    )
+    assert reported == [
         ("on-call", ["LanguageSpike", "ReplyVolumeSpike"]),
         ("on-call", ["ReplyVolumeSpike"]),
         ("on-call", ["WorkerDown"]),

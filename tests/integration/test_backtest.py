@@ -49,7 +49,7 @@ def test_holes_and_a_quiet_beginning_are_no_spike() -> None:
     assert backtest([series(counts)], ["ReplyVolumeSpike"]).alerts == []
 
 
-def test_silence_is_told_when_it_is_asked_for() -> None:
+def test_silence_is_reported_if_asked_for() -> None:
     counts = (
         dict.fromkeys(range(100), 100.0) | dict.fromkeys(range(100, 110), 0.0) | dict.fromkeys(range(110, 130), 100.0)
     )
@@ -168,7 +168,7 @@ def test_on_a_signal_nothing_is_left(tmp_path: Path, sent: signal.Signals) -> No
     assert list(temporary.iterdir()) == []
 
 
-def test_a_campaign_that_was_never_counted_is_told(stack: Addresses, environment: dict[str, str]) -> None:
+def test_a_campaign_that_was_never_counted_is_reported(stack: Addresses, environment: dict[str, str]) -> None:
     done = subprocess.run(hashtide("--campaign", "never"), env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "no counts of campaign 'never' in that time" in done.stderr
@@ -201,8 +201,10 @@ def test_a_campaigns_counts_out_of_elasticsearch_tell_of_the_campaign_and_of_the
             )
         finally:
             client.indices.delete(index=index)
-    told = {(a["name"], a["labels"].get("language"), a["start"], a["peak"]) for a in json.loads(done.stdout)["alerts"]}
-    assert told == {
+    reported = {
+        (a["name"], a["labels"].get("language"), a["start"], a["peak"]) for a in json.loads(done.stdout)["alerts"]
+    }
+    assert reported == {
         ("ReplyVolumeSpike", None, "2031-03-01T12:05:00Z", 520.0),
         ("LanguageSpike", "es", "2031-03-01T12:05:00Z", 500.0),
     }

@@ -133,7 +133,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
+async def test_a_token_refused_later_is_logged_rarely_and_a_new_one_is_read(
     kafka: secure.Kafka, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = 0
@@ -159,7 +159,7 @@ async def test_a_token_refused_later_is_told_of_rarely_and_a_new_one_is_read(
         waiting = asyncio.create_task(sink.send(TOPIC, 0, [(b"key", b"after")]))
         refused = f"Kafka at {given.kafka} does not accept the login of HASHTIDE_KAFKA_TOKEN_FILE"
         try:
-            await until(lambda: tries >= 1)  # by now Kafka is no longer away, which is told of, too
+            await until(lambda: tries >= 1)  # by now Kafka is no longer away, which is logged, too
             caplog.clear()
             now_s += 20.0
             await until(lambda: tries >= 6)
@@ -187,7 +187,7 @@ async def test_elasticsearch_is_trusted_and_trusts_us_by_every_setting(
 
 
 @pytest.mark.parametrize("by", ["CA_FILE", "FINGERPRINT"])
-async def test_an_elasticsearch_that_is_not_trusted_is_told_nothing(
+async def test_an_elasticsearch_that_is_not_trusted_gets_no_credentials(
     secure_kafka: secure.Kafka, stack: Addresses, tmp_path: Path, by: str
 ) -> None:
     secrets = secure_kafka.secrets

@@ -156,7 +156,7 @@ def test_metrics_are_served_on_loopback(pipeline: Pipeline) -> None:
         pipeline.json("produce", "file", "-", stdin=NATIVE)
         pipeline.settle()
         text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-    assert 'hashtide_duplicate_posts_total{by="source"} 1.0' in text
+    assert "hashtide_duplicate_posts_total 1.0" in text.splitlines()
     assert 'hashtide_counted_posts_total{origin="replay",platform="x"} 4.0' in text
 
 

@@ -1,4 +1,4 @@
-"""What a real worker and a real producer say of themselves, and the canary on its way through the real servers."""
+"""The metrics of a real worker and a real producer, and the canary on real servers."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ def post(number: int, created_at_ms: int) -> str:
     return json.dumps(post) + "\n"
 
 
-def test_live_posts_are_told_of_and_the_canary_comes_back_without_being_counted(pipeline: Pipeline) -> None:
+def test_live_posts_are_in_the_metrics_and_the_canary_comes_back_without_being_counted(pipeline: Pipeline) -> None:
     worker_port, producer_port = free_ports(2)
     worker, producer = Scraped(worker_port), Scraped(producer_port)
     followed = pipeline.folder / "posts.jsonl"
@@ -86,11 +86,11 @@ def read_only(pipeline: Pipeline, index: str) -> Iterator[None]:
 
 
 async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back_after(pipeline: Pipeline) -> None:
-    def told() -> tuple[float, float]:
+    def reported() -> tuple[float, float]:
         (sent,), (lost,) = metrics.CANARY_SENT.collect(), metrics.CANARY_LOST.collect()
         return sent.samples[0].value, lost.samples[0].value
 
-    settings, before = pipeline.settings, told()
+    settings, before = pipeline.settings, reported()
     (port,) = free_ports(1)
     worker = Scraped(port)
     with pipeline.worker(str(port)):
@@ -106,7 +106,7 @@ async def test_a_canary_is_lost_while_counting_is_held_up_and_another_comes_back
                 pipeline.until(lambda: worker.retries() > 0)
                 assert not await sender(3.0).once(partition)
             assert await sender(60.0).once(partition)
-    assert [now - then for now, then in zip(told(), before, strict=True)] == [2, 1]
+    assert [now - then for now, then in zip(reported(), before, strict=True)] == [2, 1]
     assert pipeline.json("counts", "--json")["total"] == 1
     assert len(pipeline.documents("posts-*")) == 1
     assert len(pipeline.documents(INDEX)) == 2  # a canary that was lost comes late

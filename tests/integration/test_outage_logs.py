@@ -1,4 +1,4 @@
-"""Servers go away under a worker and a producer that work: their logs tell of it, in a handful of lines.
+"""Servers go away while a worker and a producer run: each logs it in a handful of lines.
 
 The clock by which the lines are spaced is set by the test (set_clock.py): no line depends on how fast the machine is.
 """

@@ -1,4 +1,4 @@
-"""What listens, listens on this machine alone, unless it is told otherwise."""
+"""Servers listen only on loopback by default."""
 
 from pathlib import Path
 

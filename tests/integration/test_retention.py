@@ -1,4 +1,4 @@
-"""Retention under workers that go on: what comes late, is ordered or looked at after a day was dropped."""
+"""Retention while workers run: posts, orders and readers that come after a day was dropped."""
 
 import json
 from collections import Counter
@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from hashtide.contract.names import POSTS_ENRICHED, REPLY_VOLUME
+from hashtide.contract.messages import Recount
+from hashtide.contract.names import REPLY_VOLUME
 from hashtide.kafka.clients import connect
+from operations.orders import send_orders
 from operations.retention.enforce import FENCE
 from stream_jobs.domain.windows import window_start_ms
-from stream_jobs.enriched import Recount, encode
 from tests.integration.pipeline import Pipeline
 
 OLD, NEW = "2009-05-05T20:00:30Z", "2017-10-15T20:00:30Z"
@@ -24,7 +24,7 @@ OLD_MS, NEW_MS = 1_241_553_630_000, 1_508_097_630_000
 
 @pytest.fixture(autouse=True)
 def no_fences(pipeline: Pipeline) -> Iterator[None]:
-    """Lets days be made again for the tests that follow."""
+    """Lets the next tests create these days again."""
     yield
     with pipeline.elasticsearch() as client:
         client.options(ignore_status=404).indices.delete_index_template(name=f"{FENCE}-*")
@@ -41,7 +41,7 @@ def send(pipeline: Pipeline, *posts: tuple[str, str]) -> None:
 
 
 def totals(pipeline: Pipeline) -> tuple[int, int]:
-    """What is counted on the old day, and on the new one."""
+    """The counts of the old day and of the new one."""
     sums = Counter[int]()
     for (family, at_ms, *_), number in pipeline.sums().items():
         if family == REPLY_VOLUME:
@@ -55,11 +55,10 @@ def indices(pipeline: Pipeline) -> set[str]:
 
 
 def order(pipeline: Pipeline, at_ms: int) -> None:
-    """Order every partition to count the window again, and wait until it was done."""
-    producer: Any = connect(KafkaProducer, pipeline.settings)
-    for partition in range(pipeline.settings.partitions):
-        producer.send(POSTS_ENRICHED, value=encode(Recount(window_ms=window_start_ms(at_ms))), partition=partition)
-    producer.close()
+    """Order every partition to recount the window, and wait until this is done."""
+    order = Recount(window_ms=window_start_ms(at_ms))
+    ends = send_orders(pipeline.settings, [(number, order) for number in range(pipeline.settings.partitions)])
+    assert {(at.topic, at.partition) for at in ends} == {("posts.raw", number) for number in range(4)}
     pipeline.settle()
 
 
@@ -67,30 +66,30 @@ def reasons(pipeline: Pipeline) -> list[str]:
     return sorted(letter.reason for letter in pipeline.dead_letters().values())
 
 
-def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: Pipeline) -> None:
+def test_counts_stay_after_their_ledger_is_dropped_and_nothing_changes_them(pipeline: Pipeline) -> None:
     retention = ("retention", f"--counts={days_since(2008)}d", f"--posts={days_since(2010)}d")
     with pipeline.worker():
         send(pipeline, ("1", OLD), ("2", OLD), ("3", OLD), ("4", NEW), ("5", NEW))
         assert totals(pipeline) == (3, 2)
-        assert len(pipeline.ledger()) == 5  # which refreshes: else their number is that of 10 s ago
-        told = pipeline.json(*retention, "--dry-run", "--json")
+        assert len(pipeline.ledger()) == 5  # refreshes: otherwise the numbers below may be 10 s old
+        reported = pipeline.json(*retention, "--dry-run", "--json")
         assert "posts-2009.05.05" in indices(pipeline)
         done = pipeline.json(*retention, "--json")
-        assert told["dropped"] == done["dropped"]
+        assert reported["dropped"] == done["dropped"]
         assert [(each["index"], each["documents"]) for each in done["dropped"]] == [("posts-2009.05.05", 3)]
 
         send(pipeline, ("1", OLD), ("6", OLD), ("7", NEW))  # a duplicate and a new post, too late
         assert totals(pipeline) == (3, 3)
         assert reasons(pipeline) == ["older-than-retention"] * 2
 
-        pipeline.hashtide("dlq", "replay", "--reason=older-than-retention")  # and each with an order to count again
+        pipeline.hashtide("dlq", "replay", "--reason=older-than-retention")  # each with an order to recount
         pipeline.settle()
         order(pipeline, OLD_MS)
         order(pipeline, NEW_MS)
         assert totals(pipeline) == (3, 3)
         assert "posts-2009.05.05" not in indices(pipeline)
 
-        damage(pipeline)  # nobody can tell any more what is right
+        damage(pipeline)  # without a ledger, nothing can repair it
         verdict = pipeline.json("verify", "--repair", "--json")
         assert (verdict["posts"], verdict["windows_without_ledger"], verdict["differences"]) == (3, 1, [])
         assert verdict["days_without_ledger"] == ["2009.05.05"]
@@ -98,7 +97,7 @@ def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: P
         assert totals(pipeline) == (30, 3)
 
         with pipeline.elasticsearch() as client:
-            client.indices.delete(index="posts-2017.10.15")  # by hand: nothing keeps it from being made again
+            client.indices.delete(index="posts-2017.10.15")  # by hand: it may be created again
         send(pipeline, ("8", NEW))
         assert "posts-2017.10.15" in indices(pipeline)
         order(pipeline, NEW_MS)
@@ -108,7 +107,7 @@ def test_counts_outlive_their_ledger_and_nothing_moves_them_any_more(pipeline: P
 
 
 def damage(pipeline: Pipeline) -> None:
-    """Have the old day's counts be ten times what they were."""
+    """Multiply the old day's counts by ten."""
     with pipeline.elasticsearch() as client:
         for hit in client.search(index="reply-volume-2009.05.05", version=True)["hits"]["hits"]:
             client.index(
@@ -121,7 +120,7 @@ def damage(pipeline: Pipeline) -> None:
             )
 
 
-def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipeline: Pipeline) -> None:
+def test_one_of_the_workers_drops_old_days_and_readers_work_without_them(pipeline: Pipeline) -> None:
     with pipeline.elasticsearch() as client:
         for family in ("posts", "reply-volume", "hashtag-volume"):
             client.index(index=f"{family}-2009.05.05", document={"@timestamp": OLD_MS}, refresh=True)
@@ -142,17 +141,17 @@ def test_one_of_the_workers_drops_what_is_too_old_and_readers_do_without(pipelin
     assert b"No posts are counted yet" in pipeline.hashtide("watch", "--terminal", "--once").stdout
 
 
-def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_asked(pipeline: Pipeline) -> None:
+def test_topics_with_another_retention_are_reported_and_altered_on_request(pipeline: Pipeline) -> None:
     admin: Any = connect(KafkaAdminClient, pipeline.settings)
     longer = {"retention.ms": str(30 * 86_400_000)}
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "posts.dead", longer)], incremental=True)
     assert b"posts.dead: retention.ms is 30 d, the settings say 7 d" in pipeline.hashtide("setup").stdout
     pipeline.environment["HASHTIDE_RETENTION_RAW_DAYS"] = "2"
-    told = {
+    reported = {
         (each["topic"], each["config"], each["is_ms"], each["wanted_ms"])
         for each in pipeline.json("setup", "--json")["retention_differs"]
     }
-    assert told == {
+    assert reported == {
         ("posts.dead", "retention.ms", 2_592_000_000, 604_800_000),
         ("posts.raw", "retention.ms", 604_800_000, 172_800_000),
     }
@@ -163,5 +162,5 @@ def test_topics_that_are_kept_for_another_time_are_told_of_and_altered_when_aske
     assert {name: kept[name]["value"] for name in ("retention.ms", "segment.ms", "cleanup.policy")} == {
         "retention.ms": "604800000",
         "segment.ms": "86400000",
-        "cleanup.policy": "compact,delete",  # what else is set stays
+        "cleanup.policy": "compact,delete",  # other settings stay
     }

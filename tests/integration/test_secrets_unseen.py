@@ -124,7 +124,7 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
             safe.run("produce", "file", "-", "--jobs", "2", stdin=POSTS, given=safe.kafka.login("PLAIN"))
             pipeline.settle(2)
             seen.texts.append(metrics := urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read())
-            told = safe.examined()
+            reported = safe.examined()
             worker.terminate()
             assert worker.wait(120) == 0, pipeline.log()
         counts = safe.run("counts", "--json", given=safe.elasticsearch.login("user", "ca"))
@@ -134,8 +134,8 @@ def test_the_whole_way_works_through_tls_and_logins_and_shows_no_secret(safe: Se
     assert b'"total":2,' in counts.stdout
     assert verified.stdout == b"2 posts in the ledger, 0 of them deleted: 0 counts differ\n"
     assert letters.stdout.endswith(b"total 1\n")
-    assert told["counts"]["wrong"] == 0
-    says = {each["check"]: each["says"] for each in told["checks"]}
+    assert reported["counts"]["wrong"] == 0
+    says = {each["check"]: each["says"] for each in reported["checks"]}
     assert says["kafka connection"] == f"{pipeline.settings.kafka} answers"
     assert says["elasticsearch connection"].endswith(" answers, login by HASHTIDE_ELASTICSEARCH_API_KEY_FILE")
 
@@ -184,11 +184,11 @@ def test_what_is_refused_ends_a_command_with_2_and_says_which_setting_is_wrong_a
     assert safe.seen.secrets(safe.secrets) == []
 
 
-def test_doctor_tells_of_both_servers_which_setting_they_refuse_and_no_secret(safe: Secure) -> None:
+def test_doctor_reports_the_refused_setting_of_both_servers_and_no_secret(safe: Secure) -> None:
     wrong = str(safe.pipeline.folder / "wrong")
     given = {"HASHTIDE_KAFKA_PASSWORD_FILE": wrong, "HASHTIDE_ELASTICSEARCH_API_KEY_FILE": wrong}
-    told = json.loads(safe.run("doctor", "--json", status=1, given=given).stdout)
-    says = {each["check"]: each["says"] for each in told["checks"] if each["state"] == "wrong"}
+    reported = json.loads(safe.run("doctor", "--json", status=1, given=given).stdout)
+    says = {each["check"]: each["says"] for each in reported["checks"] if each["state"] == "wrong"}
     assert says == {
         "kafka connection": f"Kafka at {safe.pipeline.settings.kafka} {KAFKA_LOGIN}",
         "elasticsearch connection": f"Elasticsearch at {safe.elasticsearch.proxy.url} "

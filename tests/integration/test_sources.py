@@ -24,7 +24,7 @@ POSTED_AT = POSTED.isoformat().replace("+00:00", ".000Z")
 
 
 class Producer:
-    """A `hashtide produce` that runs on until it's told to end."""
+    """A `hashtide produce` that runs until it is stopped."""
 
     def __init__(self, pipeline: Pipeline, name: str, *words: str) -> None:
         self._log = pipeline.folder / f"produce-{name}.log"

@@ -1,6 +1,6 @@
-"""What changes while workers run: their version, the campaigns, the number of partitions. The sums must stay exact.
+"""Changes while workers run: their version, the campaigns, the number of partitions. The sums must stay exact.
 
-What stands in for a later version is tests/chaos/newer_worker.py.
+tests/chaos/newer_worker.py stands in for a later version.
 """
 
 import re
@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from hashtide.contract.messages import PostDelete
-from hashtide.contract.names import POSTS_ENRICHED
+from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.kafka import topics
 from hashtide.kafka.offsets import Offsets
@@ -43,7 +43,7 @@ AFTER = b"""\
 
 @pytest.fixture
 def own_templates(pipeline: Pipeline) -> Iterator[Pipeline]:
-    """The pipeline, for tests that put other templates: afterwards there are our own, whatever their versions."""
+    """The pipeline, for tests that install other templates. At the end our own are installed again."""
     yield pipeline
     put_templates(pipeline, packaged_templates())
 
@@ -63,7 +63,7 @@ def samples(port: int) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"^(hashtide_campaign\S+) (\S+)$", text, re.MULTILINE)}
 
 
-def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_that_it_met(
+def test_sighup_loads_the_campaigns_again_and_a_post_is_counted_once_under_those_of_its_time(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     folder = tmp_path / "campaigns"
@@ -90,13 +90,15 @@ def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_
         pipeline.until(lambda: samples(port)[loaded] > at_first[loaded])
         pipeline.hashtide("produce", "file", "-", stdin=AFTER)
         pipeline.settle(5)
-        anew = samples(port)
-        assert anew[loaded] > at_first[loaded]
-        assert anew['hashtide_campaign_language_posts_total{campaign="lanterns",language="en"}'] == 0  # none is live
+        reloaded = samples(port)
+        assert reloaded[loaded] > at_first[loaded]
+        assert (
+            reloaded['hashtide_campaign_language_posts_total{campaign="lanterns",language="en"}'] == 0
+        )  # none is live
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=ENDS_S) == 0, pipeline.log()
     log = pipeline.log()  # whole, now that the worker has ended
-    assert f"the previous ones stay in use: {folder}/broken.toml: tags: Expected `array`" in log
+    assert f"campaigns not reloaded, the previous ones stay in use: {folder}/broken.toml: tags: Expected `array`" in log
     assert "campaigns reloaded: new: lanterns" in log
 
     sums = pipeline.sums()
@@ -109,7 +111,7 @@ def test_sighup_loads_the_campaigns_anew_and_a_post_is_counted_once_under_those_
     assert pipeline.json("verify", "--json")["differences"] == []
 
 
-def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work_and_all_is_counted_once(
+def test_partitions_are_added_while_an_old_and_a_newer_worker_run_and_every_post_is_counted_once(
     own_templates: Pipeline, tmp_path: Path, servers: Stack
 ) -> None:
     pipeline = own_templates
@@ -120,9 +122,9 @@ def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work
     before = list(islice(endless, 300))
 
     def load_of_it(twice: bool) -> Iterator[Sending]:
-        """New posts, copies of any, and what becomes of those from before, which are counted by then.
+        """New posts, copies of any post, and edits and deletions of posts that are counted by then.
 
-        Twice: some posts go into an old partition and a new one at once.
+        `twice`: some posts go to an old and a new partition at once.
         """
         sent = [*before]
         for post in endless:
@@ -150,12 +152,12 @@ def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work
         with trial.load(per_s=150, of=load_of_it(twice=False)):
             pipeline.advance(by=100)
             done = pipeline.json("setup", "--add-partitions", "--json")
-            assert done["partitions_added"] == ["posts.enriched", "posts.raw"]
+            assert done["partitions_added"] == ["posts.raw"]
             pipeline.advance(by=100)
         with trial.load(per_s=150, of=load_of_it(twice=True)), Offsets(pipeline.settings) as offsets:
 
             def counted(partition: int) -> int:
-                found = offsets.committed(POSTS_ENRICHED)
+                found = offsets.committed(POSTS_RAW)
                 return sum(n for tp, n in found.items() if tp.partition == partition)
 
             pipeline.until(lambda: all(counted(partition) > 20 for partition in range(8)))
@@ -173,6 +175,6 @@ def test_partitions_are_added_while_an_old_worker_and_a_newer_one_share_the_work
 
     assert topics.add_partitions(pipeline.settings) == []
     pipeline.environment["HASHTIDE_PARTITIONS"] = "4"
-    assert topics.differing(pipeline.settings) == {"posts.enriched": 8, "posts.raw": 8}
-    with pytest.raises(TopicsUnready, match=r"posts\.enriched has 8 partitions, but HASHTIDE_PARTITIONS is 4: "):
+    assert topics.differing(pipeline.settings) == {"posts.raw": 8}
+    with pytest.raises(TopicsUnready, match=r"posts\.raw has 8 partitions, but HASHTIDE_PARTITIONS is 4: "):
         topics.add_partitions(pipeline.settings)

@@ -1,4 +1,4 @@
-"""Can the numbers be trusted: counts that someone damaged are found, told and mended by the workers."""
+"""Damaged counts are found, reported, and repaired by the workers."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.integration.pipeline import Pipeline
 PRODUCE = ("produce", "campaign", "--posts=2000", "--seed=5", "--start=2017-10-16")
 
 
-def test_damaged_counts_are_told_and_mended(pipeline: Pipeline) -> None:
+def test_damaged_counts_are_reported_and_repaired(pipeline: Pipeline) -> None:
     pipeline.hashtide(*PRODUCE)
     with pipeline.worker():
         pipeline.settle()
@@ -26,9 +26,19 @@ def test_damaged_counts_are_told_and_mended(pipeline: Pipeline) -> None:
         assert (verdict["mended"], verdict["differences"]) == (3, [])
         assert pipeline.sums() == whole
 
+    damage(pipeline)
+    done = pipeline.hashtide("verify", "--repair", status=1)
+    assert done.stderr.decode().splitlines()[-1] == (
+        f"hashtide: the workers of group {pipeline.settings.group} make no progress (it has 0): the orders to recount "
+        "wait in posts.raw until a worker handles them. Start a worker, or read the workers' logs"
+    )
+    with pipeline.worker():
+        pipeline.settle()
+        assert pipeline.sums() == whole
+
 
 def damage(pipeline: Pipeline) -> None:
-    """Lose a count, and write wrong numbers into two."""
+    """Delete a count, and write wrong numbers into two others."""
     with pipeline.elasticsearch() as client:
         hits: list[Any] = client.search(index="reply-volume-*", size=2, version=True)["hits"]["hits"]
         client.delete(index=hits[0]["_index"], id=hits[0]["_id"])

@@ -158,7 +158,7 @@ def test_chart_figures_and_tables_are_there(page: webdriver.Chrome) -> None:
     assert text(page, ".pair .card p") == "99 % final, 1 % provisional, 0 % corrected"
 
 
-def test_gaps_are_in_the_chart_and_told(page: webdriver.Chrome) -> None:
+def test_gaps_are_in_the_chart_and_listed(page: webdriver.Chrome) -> None:
     assert bars(page, "rgb(213,94,0)") == 2
     assert "1 gap in this time: posts may be missing." in text(page, ".pair")
     assert XSS in text(page, ".gaps")

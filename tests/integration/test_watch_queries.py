@@ -143,7 +143,7 @@ async def test_replies_a_minute_are_those_of_the_last_five_counted_against_the_d
     assert found.posts_rate == Rate(20.0, 6.0)
 
 
-async def test_a_spike_is_told_with_who_drives_it(url: str) -> None:
+async def test_a_spike_is_reported_with_who_drives_it(url: str) -> None:
     put(
         url,
         [
@@ -167,7 +167,7 @@ async def test_a_spike_is_told_with_who_drives_it(url: str) -> None:
     }
 
 
-async def test_gaps_that_touch_the_time_are_told_the_newest_first(url: str) -> None:
+async def test_gaps_that_touch_the_time_are_listed_newest_first(url: str) -> None:
     put(
         url,
         [

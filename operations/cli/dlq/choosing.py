@@ -5,14 +5,15 @@ import logging
 import os
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 
+from hashtide.contract.names import POSTS_RAW
 from hashtide.contract.reasons import Reason
 from hashtide.errors import HashtideError
 from hashtide.kafka import topics
-from hashtide.settings import load
+from hashtide.settings import PipelineSettings, load
 from operations.dlq.index import (
     EVERYTHING,
     LetterFilter,
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 NOT_KEPT: Final = "its bytes were not kept (HASHTIDE_DEAD_LETTER_PAYLOADS=false): send its source again"
+NO_LONGER_KEPT: Final = "posts.raw no longer has its record (HASHTIDE_RETENTION_RAW_DAYS): send its source again"
 
 
 class NotKept(HashtideError):
@@ -67,11 +69,18 @@ all_option = click.option("--all", "all_", is_flag=True, help="All letters; requ
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 
 
-def ready_settings() -> ProducerSettings:
-    """The settings. Raises WrongSetting; TopicsUnready if Kafka does not have our topics."""
-    settings = load(ProducerSettings, os.environ)
-    topics.check(settings)
-    return settings
+class Ready(NamedTuple):
+    """The settings, and the topic posts.raw."""
+
+    producer: ProducerSettings
+    pipeline: PipelineSettings
+    raw: topics.TopicInfo
+
+
+def ready() -> Ready:
+    """Read the settings and the topics. Raises WrongSetting; TopicsUnready if Kafka does not have our topics."""
+    pipeline = load(PipelineSettings, os.environ)
+    return Ready(load(ProducerSettings, os.environ), pipeline, topics.check(pipeline)[POSTS_RAW])
 
 
 def require_choice(chosen: LetterFilter, all_: bool) -> None:

@@ -9,7 +9,7 @@ from operations.cli.dlq.choosing import (
     dry_run_option,
     filters,
     read_index,
-    ready_settings,
+    ready,
     require_choice,
     with_progress,
 )
@@ -30,7 +30,7 @@ def drop(chosen: LetterFilter, all_: bool, dry_run: bool, yes: bool, json_: bool
     from producers.publisher import Publisher
 
     require_choice(chosen, all_)
-    settings = ready_settings()
+    settings = ready().producer
     with opened(settings) as topic:
         entries = chosen.select(read_index(topic).entries)
     if entries and not dry_run:

@@ -9,7 +9,7 @@ from hashtide.escapes import escaped
 from operations.cli.dlq.choosing import (
     filters,
     read_index,
-    ready_settings,
+    ready,
     to_the_second,
 )
 from operations.dlq.index import LetterEntry, LetterFilter, LetterGroup, grouped
@@ -23,7 +23,7 @@ from operations.terminal import as_json, print_table
 @as_json
 def list_(chosen: LetterFilter, each: bool, json_: bool) -> None:
     """Count dead letters by reason and source. Shows no payloads."""
-    with opened(ready_settings()) as topic:
+    with opened(ready().pipeline) as topic:
         entries = chosen.select(read_index(topic).entries)
     if json_:
         shown = {"letters": list(map(_line, entries))} if each else {"groups": list(map(_row, grouped(entries)))}

@@ -1,7 +1,6 @@
 """`hashtide dlq replay`."""
 
 import functools
-import os
 import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -11,14 +10,14 @@ import msgspec
 
 from hashtide.contract.messages import Post
 from hashtide.errors import HashtideError
-from hashtide.kafka import topics
-from hashtide.settings import load
 from operations.cli.dlq.choosing import (
+    NO_LONGER_KEPT,
     NOT_KEPT,
     all_option,
     dry_run_option,
     filters,
     read_index,
+    ready,
     require_choice,
     with_progress,
 )
@@ -26,9 +25,9 @@ from operations.dlq.index import (
     WITHOUT_BYTES,
     LetterFilter,
 )
+from operations.dlq.records import opened_raw
 from operations.dlq.topic import opened
 from operations.terminal import as_json, print_table
-from producers.settings import ProducerSettings
 
 if TYPE_CHECKING:
     from operations.dlq.replay import ReplayAccount
@@ -42,8 +41,9 @@ if TYPE_CHECKING:
 def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None:
     """Send dead letters through the pipeline again, after a fix.
 
-    Reads payloads again and detects their format. Letters that are still wrong, or whose bytes were not kept, stay:
-    the exit status is then 1. The other letters are deleted from posts.dead after Kafka has acknowledged their
+    Payloads that a producer could not read are read again, and their format is detected. Records that a worker refused
+    are read again from posts.raw, as long as Kafka keeps them. Letters that are still wrong, or whose bytes are gone,
+    stay: the exit status is then 1. The other letters are deleted from posts.dead after Kafka has acknowledged their
     messages. Idempotent: a post counts once.
     """
     from hashtide.clock import wall_clock_ms
@@ -55,25 +55,27 @@ def replay(chosen: LetterFilter, all_: bool, dry_run: bool, json_: bool) -> None
     from producers.publisher import Publisher
 
     require_choice(chosen, all_)
-    settings = load(ProducerSettings, os.environ)
+    found = ready()
+    settings = found.producer
     campaigns = functools.cache(wanted)  # loaded only if a letter comes from a firehose
 
     def matches(post: Post) -> bool:
         return campaigns().matches(post)
 
     names = Pseudonyms(load_keys(settings))
-    rules = Rules(topics.check(settings), names=names, clock_ms=wall_clock_ms, matches=matches)
+    rules = Rules(names=names, clock_ms=wall_clock_ms, matches=matches)
     account, ended = ReplayAccount(), "finished"
     failure: HashtideError | None = None
-    with opened(settings) as topic:
+    with opened(settings) as topic, opened_raw(settings, found.raw.id) as records:
         entries = chosen.select(read_index(topic).entries)
         account.selected = len(entries)
         try:
             with nullcontext() if dry_run else Publisher(settings) as kafka, Interrupts() as interrupts:
                 run = Replay(rules, kafka, account)
                 try:
-                    for entry, letter in interrupts.pull(with_progress(topic.letters(entries), len(entries))):
-                        run.take(entry, letter)
+                    letters = records.whole(topic.letters(entries))
+                    for whole in interrupts.pull(with_progress(letters, len(entries))):
+                        run.take(whole)
                 except Interrupted:
                     pass
                 run.settle()
@@ -99,4 +101,4 @@ def _print_account(account: "ReplayAccount", dry_run: bool) -> None:
     if account.stayed:
         print_table(("stay", "letters"), [(reason, f"{n:,}") for reason, n in account.stayed.most_common()])
     if WITHOUT_BYTES in account.stayed:
-        click.echo(f"{WITHOUT_BYTES}: {NOT_KEPT}")
+        click.echo(f"{WITHOUT_BYTES}: {NOT_KEPT}; or {NO_LONGER_KEPT}")

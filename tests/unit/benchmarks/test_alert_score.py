@@ -1,4 +1,4 @@
-"""The score of benchmarks/alerts: what an alert is worth, and what silence is."""
+"""The score of benchmarks/alerts: for alerts, false alarms and silence."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from benchmarks.alerts.score import scaled, score, worth
 from benchmarks.alerts.series import REGIMES, make
 
 
-def test_an_alert_is_worth_most_at_the_beginning_of_a_window_and_nothing_at_its_end() -> None:
+def test_alert_scores_most_at_window_start_and_nothing_at_its_end() -> None:
     assert [round(worth(start, (100, 200)), 2) for start in (100, 150, 190, 200)] == [0.99, 0.85, 0.24, 0.0]
 
 
@@ -21,18 +21,16 @@ def test_an_alert_is_worth_most_at_the_beginning_of_a_window_and_nothing_at_its_
         ([10, 149, 200, 600], 0.99 * 2),  # the first 15 % are not scored
     ],
 )
-def test_the_first_alert_in_a_window_counts_and_a_false_alarm_costs_a_tenth(
-    starts: list[float], expected: float
-) -> None:
+def test_first_alert_in_a_window_counts_and_false_alarm_costs_a_tenth(starts: list[float], expected: float) -> None:
     total, windows = score(starts, [(200, 300), (600, 700)], 1000)
     assert (round(total, 1), windows) == (round(expected, 1), 2)
 
 
-def test_silence_is_0_and_perfection_100() -> None:
+def test_silence_scores_0_and_perfection_100() -> None:
     assert (scaled(-3.0, 3), scaled(3.0, 3)) == (0.0, 100.0)
 
 
-def test_the_same_seed_makes_the_same_series() -> None:
+def test_same_seed_gives_same_series() -> None:
     one, again, other = (make(REGIMES["quiet"], seed) for seed in (7, 7, 8))
     assert one.values.tolist() == again.values.tolist() and one.events == again.events
     assert one.values.tolist() != other.values.tolist()

@@ -1,4 +1,4 @@
-"""docker-compose.yml as the tests read it."""
+"""Read docker-compose.yml for the tests."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ Service = dict[str, Any]
 
 
 class Bind(NamedTuple):
-    """A file or folder of the repository, where a container sees it."""
+    """A file or folder of the repository that is mounted into a container."""
 
     service: str
     source: Path
@@ -27,28 +27,28 @@ class Bind(NamedTuple):
 
 
 def read() -> dict[str, Any]:
-    """The file, with its variables at their defaults, and `$$` as the `$` that it stands for."""
+    """The file with its variables at their defaults and `$$` replaced by `$`."""
     return parsed(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", FILE.read_text()).replace("$$", "$"))
 
 
 def loaded(path: Path) -> dict[str, Any]:
-    """A YAML file."""
+    """The content of a YAML file."""
     return parsed(path.read_text())
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """YAML 1.2. Raises where a key is there twice."""
+    """The content of YAML 1.2 text. Raises if a key is duplicated."""
     values: dict[str, Any] = YAML(typ="safe").load(text)
     return values
 
 
 def ours(services: dict[str, Service]) -> dict[str, Service]:
-    """The services that run the image of deploy/docker/Dockerfile."""
+    """The services that run our own image (deploy/docker/Dockerfile)."""
     return {name: service for name, service in services.items() if service["image"].startswith("hashtide:")}
 
 
 def binds(services: dict[str, Service]) -> Iterator[Bind]:
-    """Every bind mount; a named volume is none."""
+    """All bind mounts, without named volumes."""
     for name, service in services.items():
         for volume in service.get("volumes", ()):
             if isinstance(volume, str):
@@ -62,13 +62,13 @@ def binds(services: dict[str, Service]) -> Iterator[Bind]:
 
 
 def secrets(service: Service) -> dict[str, str]:
-    """What secrets a service is given: where each lies in the container, and its name."""
+    """A service's secrets: path in the container and name."""
     given = [{"source": each} if isinstance(each, str) else each for each in service.get("secrets", ())]
     return {each.get("target", f"{SECRETS}/{each['source']}"): each["source"] for each in given}
 
 
 def parse(words: list[str]) -> click.Context:
-    """Have the real command line take the words, without running them. Raises click.UsageError."""
+    """Parse the words with the real command line, without running them. Raises click.UsageError."""
     command: click.Command = cli
     context = click.Context(command)
     while isinstance(command, click.Group):
@@ -79,6 +79,6 @@ def parse(words: list[str]) -> click.Context:
 
 
 def make_secrets(folder: Path) -> Path:
-    """Have `make secrets` make them, into a folder."""
+    """Create secrets in a folder, as `make secrets` does."""
     subprocess.run([ROOT / "deploy/docker/make-secrets", folder], check=True, capture_output=True)
     return folder

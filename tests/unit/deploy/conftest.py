@@ -1,4 +1,4 @@
-"""What `make secrets` makes, once for all tests that look at it."""
+"""The files created by `make secrets`, once for all tests that read them."""
 
 from pathlib import Path
 

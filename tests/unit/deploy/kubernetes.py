@@ -1,4 +1,4 @@
-"""deploy/kubernetes as the tests read it: built by kubectl, as `kubectl apply -k` would."""
+"""Build deploy/kubernetes for the tests with kubectl, as `kubectl apply -k` does."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ Resource = dict[str, Any]
 
 
 class Pod(NamedTuple):
-    """A pod that one of ours would start."""
+    """A pod that one of our resources starts."""
 
     owner: Resource
     labels: dict[str, str]
@@ -37,19 +37,19 @@ class Pod(NamedTuple):
 
 
 def kubectl() -> str:
-    """Of the virtual environment that the tests run in, whether it is activated or not."""
+    """The kubectl of the virtual environment that the tests run in, activated or not."""
     program = Path(sys.executable).with_name("kubectl")
     return str(program) if program.exists() else needs("kubectl")
 
 
 def build(folder: Path) -> list[Resource]:
-    """What kustomize makes of a folder. Raises CalledProcessError."""
+    """The resources that kustomize builds from a folder. Raises CalledProcessError."""
     done = subprocess.run([kubectl(), "kustomize", folder], check=True, capture_output=True, text=True)
     return [resource for resource in YAML(typ="safe").load_all(done.stdout) if resource]
 
 
 def build_everything(folder: Path) -> list[Resource]:
-    """The example with every producer in it, put together in an empty folder."""
+    """The example with every producer, built in an empty folder."""
     lines = ["namespace: hashtide", "resources:"]
     lines += [f"- {there(folder, f'producers/{name}')}" for name in ("jetstream", "x", "mastodon")]
     lines += [f"- {there(folder, name)}" for name in ("base", "servers")]
@@ -59,17 +59,17 @@ def build_everything(folder: Path) -> list[Resource]:
 
 
 def there(folder: Path, name: str) -> str:
-    """The way from a folder to one of deploy/kubernetes: kustomize takes no absolute one."""
+    """The relative path from a folder to one of deploy/kubernetes: kustomize accepts no absolute paths."""
     return os.path.relpath(FOLDER / name, folder)
 
 
 def named(resources: list[Resource], kind: str) -> dict[str, Resource]:
-    """Those of a kind, by name."""
+    """The resources of a kind, by name."""
     return {each["metadata"]["name"]: each for each in resources if each["kind"] == kind}
 
 
 def pods(resources: list[Resource]) -> Iterator[Pod]:
-    """The pods of everything of ours that starts some."""
+    """The pods started by our resources."""
     for each in resources:
         if each["kind"] in ("Deployment", "StatefulSet", "Job"):
             template = each["spec"]["template"]
@@ -81,7 +81,7 @@ def pods(resources: list[Resource]) -> Iterator[Pod]:
 
 
 def environment(pod: Pod, resources: list[Resource]) -> dict[str, str]:
-    """The variables of a pod's container; of those that only the cluster knows, what could be there."""
+    """The variables of a pod's container, with placeholders for values that only the cluster knows."""
     maps = named(resources, "ConfigMap")
     found: dict[str, str] = {}
     for source in pod.container.get("envFrom", ()):
@@ -95,7 +95,7 @@ def environment(pod: Pod, resources: list[Resource]) -> dict[str, str]:
 
 
 def secret_files(pod: Pod) -> dict[str, tuple[str, str]]:
-    """For each file of a pod's secrets, the Secret and the key that it comes from."""
+    """For each secret file of a pod, its Secret and key."""
     (volume,) = [volume for volume in pod.spec["volumes"] if volume["name"] == "secrets"]
     return {
         f"{MOUNTED}/{item['path']}": (source["secret"]["name"], item["key"])
@@ -105,7 +105,7 @@ def secret_files(pod: Pod) -> dict[str, tuple[str, str]]:
 
 
 def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a label selector takes a pod (Kubernetes' "Labels and Selectors"; of its operators, In)."""
+    """Whether a label selector matches a pod (Kubernetes' "Labels and Selectors"; of its operators, only In)."""
     for expression in selector.get("matchExpressions", ()):
         assert expression["operator"] == "In"
         if labels.get(expression["key"]) not in expression["values"]:
@@ -115,7 +115,7 @@ def selects(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 def make_secrets(folder: Path) -> dict[str, Resource]:
-    """Have deploy/kubernetes/make-secrets make them, into a folder; the Secrets, by name."""
+    """Create secrets in a folder with deploy/kubernetes/make-secrets; returns the Secrets by name."""
     path = f"{Path(kubectl()).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [FOLDER / "make-secrets", folder], check=True, capture_output=True, text=True, env=os.environ | {"PATH": path}

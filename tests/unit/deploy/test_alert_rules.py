@@ -1,4 +1,4 @@
-"""The files of deploy/prometheus: what Prometheus' own tools say of them, and what they promise each other."""
+"""The files of deploy/prometheus: checked with Prometheus' own tools and against each other."""
 
 import re
 import subprocess
@@ -45,28 +45,28 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-def test_promtool_takes_the_configuration_and_the_rules_in_it() -> None:
+def test_promtool_accepts_configuration_and_rules() -> None:
     assert "2 rule files found" in run("promtool", "check", "config", str(PROMETHEUS / "prometheus.yml"))
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
-def test_alerts_fire_stay_quiet_and_are_resolved(path: Path) -> None:
+def test_promtool_tests_of_alerts_pass(path: Path) -> None:
     assert "SUCCESS" in run("promtool", "test", "rules", str(path))
 
 
-def test_every_alert_is_seen_firing_staying_quiet_and_resolved_by_promtool() -> None:
+def test_every_alert_has_promtool_tests_firing_quiet_and_resolved() -> None:
     text = "".join(path.read_text() for path in TESTS)
     for name in ALERTS:
-        told = re.findall(rf"alertname: {name}\n        exp_alerts:( \[\])?", text)
-        assert told.count("") >= 1, f"{name} is never expected to fire"
-        assert told.count(" []") >= 2, f"{name} is not expected to stay quiet, and to be resolved"
+        reported = re.findall(rf"alertname: {name}\n        exp_alerts:( \[\])?", text)
+        assert reported.count("") >= 1, f"{name} is never expected to fire"
+        assert reported.count(" []") >= 2, f"{name} is not expected to stay quiet, and to be resolved"
 
 
-def test_the_agreed_alerts_are_there_and_no_others() -> None:
+def test_alerts_are_exactly_the_agreed_ones() -> None:
     assert set(alerts()) == ALERTS
 
 
-def test_every_alert_has_a_severity_a_summary_a_description_and_a_section_in_the_runbook() -> None:
+def test_every_alert_has_severity_summary_description_and_runbook_section() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     anchors = {f"docs/runbook.md#{heading.lower().replace(' ', '-')}" for heading in headings}
     for name, text in alerts().items():
@@ -77,7 +77,7 @@ def test_every_alert_has_a_severity_a_summary_a_description_and_a_section_in_the
         assert url in anchors, f"{name}: {url} is no section"
 
 
-def test_spikes_of_languages_and_regions_follow_the_same_rules_as_those_of_campaigns() -> None:
+def test_language_and_region_spikes_use_the_same_rules_as_campaigns() -> None:
     text = (PROMETHEUS / "rules" / "volume.yml").read_text()
     campaign, language, region = re.split(r"\n      # The same by (?:language|region)\.", text)
     assert language.rstrip().replace("language", "region").replace("Language", "Region") == region.rstrip()
@@ -94,7 +94,7 @@ def test_spikes_of_languages_and_regions_follow_the_same_rules_as_those_of_campa
     ]
 
 
-def test_spikes_read_recorded_series_only() -> None:
+def test_spike_alerts_use_recorded_series_only() -> None:
     for name in ("ReplyVolumeSpike", "LanguageSpike", "RegionSpike"):
         expr = alerts()[name].partition("keep_firing_for")[0]
         assert "hashtide_posts:" in expr

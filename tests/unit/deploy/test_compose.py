@@ -1,4 +1,4 @@
-"""docker-compose.yml, held against what can be known of it without Docker."""
+"""Check docker-compose.yml without Docker."""
 
 import re
 import shlex
@@ -29,8 +29,6 @@ SERVICES: dict[str, Service] = FILES["services"]
 OURS = compose.ours(SERVICES)
 ONCE = {"accounts", "setup", "dashboards", "retention"}
 
-# Where a part that the file names is not there yet, its test must fail: as soon as it is there, the mark is what fails.
-
 TALKS_TO_ELASTICSEARCH = {"accounts", "setup", "dashboards", "worker", "retention", "watch"}
 
 
@@ -39,14 +37,14 @@ def validated(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(check, capture_output=True, text=True)
 
 
-def test_it_is_what_the_compose_specification_says(tmp_path: Path) -> None:
+def test_is_valid_by_compose_specification(tmp_path: Path) -> None:
     assert validated(FILE).returncode == 0, validated(FILE).stdout
     broken = tmp_path / "docker-compose.yml"
     broken.write_text(FILE.read_text().replace("mem_limit:", "memory_limit:", 1))
     assert validated(broken).returncode == 1
 
 
-def test_the_services() -> None:
+def test_services() -> None:
     assert set(SERVICES) == ONCE | {"kafka", "elasticsearch", "kibana", "prometheus", "alertmanager"} | {
         "producer",
         "worker",
@@ -54,7 +52,7 @@ def test_the_services() -> None:
     }
 
 
-def test_its_variables_are_few_and_have_defaults() -> None:
+def test_variables_are_few_and_have_defaults() -> None:
     text = re.sub(r"\$\$", "", FILE.read_text())
     assert set(re.findall(r"\$\{(?!\w+_IMAGE:-)[^}\s]*\}?|\$[^{]\S*", text)) == {
         "${SECRETS_OWNER:-1000}",
@@ -66,31 +64,31 @@ def test_its_variables_are_few_and_have_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OURS.keys() - {"accounts"}))
-def test_every_command_line_is_one_of_hashtide(name: str) -> None:
+def test_every_command_line_is_valid(name: str) -> None:
     assert "entrypoint" not in OURS[name]
     compose.parse(OURS[name]["command"])
 
 
-def test_a_command_line_that_is_none_is_refused() -> None:
+def test_command_line_check_refuses_invalid_ones() -> None:
     for words in (["worker", "--metric-port", "1"], ["works"], ["worker", "--metrics-port", "99999"], ["dlq", "lost"]):
         with pytest.raises(click.UsageError):
             compose.parse(words)
 
 
-def test_the_accounts_are_made_by_a_module_that_is_there() -> None:
+def test_accounts_module_exists() -> None:
     assert OURS["accounts"]["entrypoint"] == ["python", "-m", "deploy.docker.accounts", SECRETS]
     assert (ROOT / "deploy/docker/accounts.py").is_file()
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_every_variable_of_ours_is_a_setting(name: str) -> None:
+def test_every_variable_of_our_services_is_a_setting(name: str) -> None:
     known = {setting.name for kind in KINDS for setting in described(kind)}
     assert set(OURS[name].get("environment", {})) <= known
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -> None:
-    """As far as it goes before it meets a server: types, files, logins, certificates, campaigns."""
+def test_settings_of_our_services_load(name: str, made: Path) -> None:
+    """All that is checked before connecting to a server: types, files, logins, certificates, campaigns."""
     places = {target: made / secret for target, secret in compose.secrets(OURS[name]).items()}
     places |= {bind.target: bind.source for bind in compose.binds({name: OURS[name]})}
     environment = {k: str(places.get(v, v)) for k, v in OURS[name]["environment"].items()}
@@ -110,13 +108,13 @@ def test_every_service_of_ours_starts_with_its_settings(name: str, made: Path) -
         assert settings.kafka == "kafka:9092"
 
 
-def test_every_mounted_file_is_in_the_repository() -> None:
+def test_every_mounted_file_exists() -> None:
     found = {bind.service: bind.source for bind in compose.binds(SERVICES)}
     assert set(found) == {"worker", "producer", "prometheus", "alertmanager"}
     assert [bind for bind in compose.binds(SERVICES) if not bind.source.exists()] == []
 
 
-def test_the_secrets_are_those_that_are_made(made: Path) -> None:
+def test_secrets_match_make_secrets(made: Path) -> None:
     assert {path.name for path in made.iterdir()} == set(FILES["secrets"]) | {"ca.key"}
     for name, secret in FILES["secrets"].items():
         assert secret == {"file": f"./secrets/{name}"}
@@ -124,23 +122,23 @@ def test_the_secrets_are_those_that_are_made(made: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_every_secret_that_is_named_is_given(name: str) -> None:
+def test_every_referenced_secret_is_mounted(name: str) -> None:
     text = str(SERVICES[name])
     assert set(re.findall(rf"{SECRETS}/[\w.]+", text)) <= set(compose.secrets(SERVICES[name]))
 
 
-def test_no_secret_is_in_the_file() -> None:
+def test_file_contains_no_secret() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if re.search(r"(?i)pass|secret|token|(?<!author_)key|credential|certificate", name):
                 assert re.fullmatch(rf"{SECRETS}/[\w.]+|certs/[\w.]+", value), name
-    # Nothing that looks as if it was drawn: hex or base64 of 16 bytes or more; Kafka's id of the cluster is no secret.
+    # Nothing that looks random: hex or base64 of 16 bytes or more. Kafka's cluster id is not a secret.
     text = FILE.read_text().replace("SGFzaHRpZGVJbkRvY2tlcg", "")
     assert [word for word in re.findall(r"[A-Za-z0-9+]{22,}", text) if re.search(r"\d", word)] == []
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_every_container_may_do_little(name: str) -> None:
+def test_every_container_has_restricted_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -152,12 +150,12 @@ def test_every_container_may_do_little(name: str) -> None:
     assert service["restart"] == ("on-failure:5" if name in ONCE else "unless-stopped")
 
 
-def test_what_reads_secrets_runs_as_their_owner() -> None:
+def test_services_with_secrets_run_as_their_owner() -> None:
     reading = {name for name, service in SERVICES.items() if compose.secrets(service)} - {"alertmanager"}
     assert {name for name, service in SERVICES.items() if service.get("user") == "1000:0"} == reading
 
 
-def test_ports_are_open_on_loopback_only() -> None:
+def test_ports_are_published_on_loopback_only() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {
         "kibana": ["127.0.0.1:5601:5601"],
@@ -167,14 +165,14 @@ def test_ports_are_open_on_loopback_only() -> None:
     }
 
 
-def test_the_data_is_on_a_network_without_a_way_out() -> None:
+def test_data_services_have_no_external_network() -> None:
     assert FILES["networks"] == {"inside": {"internal": True}, "outside": {}}
     out = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
     assert out == {"producer", "kibana", "watch", "prometheus", "alertmanager"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 
-def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
+def test_images_are_pinned_to_the_tested_versions() -> None:
     images = {name: service["image"] for name, service in SERVICES.items() if name not in OURS}
     assert images == {
         "kafka": f"apache/kafka:{KAFKA_VERSION}",
@@ -187,7 +185,7 @@ def test_images_are_pinned_to_the_versions_that_the_tests_run_on() -> None:
     assert all((ROOT / service["build"]["dockerfile"]).is_file() for service in OURS.values())
 
 
-def test_the_order_of_the_start() -> None:
+def test_start_order() -> None:
     order = {
         name: {other: how["condition"].removeprefix("service_") for other, how in service["depends_on"].items()}
         for name, service in SERVICES.items()
@@ -205,7 +203,7 @@ def test_the_order_of_the_start() -> None:
     }
 
 
-def test_only_who_asks_for_it_has_anything_dropped() -> None:
+def test_retention_runs_only_with_its_profile() -> None:
     assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
         "retention": ["retention"]
     }
@@ -213,15 +211,15 @@ def test_only_who_asks_for_it_has_anything_dropped() -> None:
     assert SERVICES["retention"]["command"] == ["retention", "--counts", "400d", "--posts", "30d"]
 
 
-def test_what_runs_on_has_a_health_check_and_what_ends_has_none() -> None:
+def test_long_running_services_have_health_checks() -> None:
     assert {name for name, service in SERVICES.items() if service.get("healthcheck") == {"disable": True}} == ONCE
     checked = {name for name, service in SERVICES.items() if "test" in service.get("healthcheck", {})}
-    assert checked | {"worker"} == set(SERVICES) - ONCE  # the worker's is the image's own
+    assert checked | {"worker"} == set(SERVICES) - ONCE  # the worker uses the image's
     assert SERVICES["worker"]["command"] == ["worker", "--metrics-port", "9464"]
 
 
 @pytest.mark.parametrize(("name", "program"), [("prometheus", "promtool"), ("alertmanager", "amtool")])
-def test_a_health_check_by_a_program_of_its_own_is_one_that_the_program_knows(name: str, program: str) -> None:
+def test_health_check_command_is_valid_for_its_program(name: str, program: str) -> None:
     kind, word, *words = SERVICES[name]["healthcheck"]["test"]
     assert (kind, word) == ("CMD", program)
 
@@ -238,14 +236,14 @@ def volumes(service: Service) -> list[Any]:
     return [v.split(":")[0] for v in service.get("volumes", ()) if isinstance(v, str) and not v.startswith(".")]
 
 
-def test_what_must_outlive_a_container_is_in_a_volume() -> None:
+def test_persistent_data_is_in_volumes() -> None:
     used = {name: volumes(service) for name, service in SERVICES.items() if volumes(service)}
     assert used == {name: [name] for name in FILES["volumes"]}
     assert set(used) == {"kafka", "elasticsearch", "kibana", "producer", "prometheus", "alertmanager"}
 
 
-def test_what_may_be_written_beside_the_volumes() -> None:
-    """As each image needs it; without `exec`, Kafka could not load its libraries out of /tmp."""
+def test_writable_paths_outside_volumes() -> None:
+    """The paths that each image needs; without `exec`, Kafka cannot load its libraries from /tmp."""
     assert {name: service["tmpfs"] for name, service in SERVICES.items() if "tmpfs" in service} == {
         "kafka": ["/tmp:exec", "/opt/kafka/config", "/opt/kafka/logs"],
         "kibana": ["/tmp", "/usr/share/kibana/logs", "/usr/share/kibana/plugins"],
@@ -253,14 +251,14 @@ def test_what_may_be_written_beside_the_volumes() -> None:
     } | {name: ["/tmp", "/var/lib/hashtide"] for name in OURS if name != "producer"}
 
 
-def test_workers_can_be_several() -> None:
-    """Nothing of theirs is one alone: no name, no published port, no volume; the state folder is each one's own."""
+def test_workers_can_be_scaled() -> None:
+    """Workers share nothing: no container name, published port or volume; each has its own state folder."""
     assert not {"container_name", "ports", "hostname"} & set(SERVICES["worker"])
     assert volumes(SERVICES["worker"]) == []
     assert "/var/lib/hashtide" in SERVICES["worker"]["tmpfs"]
 
 
-def test_prometheus_takes_its_configuration_and_the_shipped_rules(tmp_path: Path) -> None:
+def test_prometheus_accepts_its_configuration_and_the_shipped_rules(tmp_path: Path) -> None:
     promtool, mounts = needs("promtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
     text = mounts["/etc/prometheus/prometheus.yml"].read_text()
     assert text.count("/etc/prometheus/rules/*.yml") == 1
@@ -271,20 +269,20 @@ def test_prometheus_takes_its_configuration_and_the_shipped_rules(tmp_path: Path
     assert re.search(r"SUCCESS: [1-9]\d* rules found", done.stdout)
 
 
-def test_prometheus_finds_workers_and_producers_where_they_listen() -> None:
+def test_prometheus_scrapes_workers_and_producers() -> None:
     config = compose.loaded(ROOT / "deploy/docker/prometheus.yml")
     found = {job["job_name"]: job["dns_sd_configs"][0] for job in config["scrape_configs"]}
     assert SERVICES["producer"]["networks"]["inside"] == {"aliases": ["producers"]}
     for name, found_by in (("worker", "worker"), ("producer", "producers")):
-        told = found.pop(f"hashtide-{name}")
-        assert (told["names"], told["type"]) == ([found_by], "A")
-        assert str(told["port"]) == SERVICES[name]["command"][-1]
+        reported = found.pop(f"hashtide-{name}")
+        assert (reported["names"], reported["type"]) == ([found_by], "A")
+        assert str(reported["port"]) == SERVICES[name]["command"][-1]
     assert found == {}
     assert config["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]
 
 
-def test_alertmanager_takes_its_configuration() -> None:
-    """And the secrets that it names lie where it looks: in the folder of its configuration."""
+def test_alertmanager_accepts_its_configuration() -> None:
+    """Its secrets are mounted where it looks for them: in the folder of its configuration."""
     amtool, mounts = needs("amtool"), {bind.target: bind.source for bind in compose.binds(SERVICES)}
     config = mounts["/etc/alertmanager/alertmanager.yml"]
     named = set(re.findall(r"_file: (\S+)", config.read_text()))
@@ -295,7 +293,7 @@ def test_alertmanager_takes_its_configuration() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_override_of_the_documentation_makes_a_producer_of_x() -> None:
+def test_documented_override_for_x_is_valid() -> None:
     block = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/docker.md").read_text(), re.DOTALL)
     assert block is not None
     override = compose.parsed(block[1])
@@ -307,7 +305,7 @@ def test_the_override_of_the_documentation_makes_a_producer_of_x() -> None:
     assert producer["command"][-1] == SERVICES["producer"]["command"][-1]
 
 
-def test_every_command_line_of_the_documentation_is_one() -> None:
+def test_documented_command_lines_are_valid() -> None:
     text = (ROOT / "docs/docker.md").read_text()
     lines = re.findall(r"docker compose run --rm (?:--no-deps )?(\w+) ([^#\n]*)", text)
     assert len(lines) >= 4

@@ -1,4 +1,4 @@
-"""The image, as far as its Dockerfile tells."""
+"""The image, as defined by its Dockerfile."""
 
 import json
 import re
@@ -24,12 +24,12 @@ TEXT = DOCKERFILE.read_text()
 
 
 def hadolint(path: Path) -> subprocess.CompletedProcess[str]:
-    # Of the virtual environment that the tests run in, whether it is activated or not.
+    # From the virtual environment that the tests run in, activated or not.
     program = Path(sys.executable).with_name("hadolint")
     return subprocess.run([program if program.exists() else needs("hadolint"), path], capture_output=True, text=True)
 
 
-def test_the_linter_has_nothing_to_say(tmp_path: Path) -> None:
+def test_linter_finds_nothing(tmp_path: Path) -> None:
     assert hadolint(DOCKERFILE).stdout == ""
     assert hadolint(DOCKERFILE).returncode == 0
     worse = tmp_path / "Dockerfile"
@@ -37,7 +37,7 @@ def test_the_linter_has_nothing_to_say(tmp_path: Path) -> None:
     assert "DL3006" in hadolint(worse).stdout
 
 
-def test_it_is_built_in_two_stages_from_one_pinned_base_and_runs_as_no_root() -> None:
+def test_has_two_stages_one_pinned_base_and_non_root_user() -> None:
     bases = re.findall(r"^FROM (\S+)", TEXT, re.MULTILINE)
     assert bases == ["${PYTHON_IMAGE}"] * 2
     assert re.findall(r"^ARG (.*)", TEXT, re.MULTILINE) == ["PYTHON_IMAGE=python:3.13.16-slim-bookworm"]
@@ -54,7 +54,7 @@ def test_it_is_built_in_two_stages_from_one_pinned_base_and_runs_as_no_root() ->
     compose.parse(["worker"])
 
 
-def test_what_is_copied_is_there_and_let_through() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     sources = re.findall(r"^COPY (?!--from)(.*) \S+$", TEXT, re.MULTILINE)
     copied = {source for line in sources for source in line.split()}
     ignore = ROOT / "deploy/docker/Dockerfile.dockerignore"
@@ -64,14 +64,14 @@ def test_what_is_copied_is_there_and_let_through() -> None:
     assert {source.partition("/")[0] for source in copied} == let_through
 
 
-def test_its_variables_are_settings() -> None:
+def test_variables_are_settings() -> None:
     known = {setting.name for kind in (Common, StreamSettings) for setting in described(kind)}
     assert set(re.findall(r"(HASHTIDE_\w+)=", TEXT)) == {"HASHTIDE_STATE_DIR", "HASHTIDE_METRICS_HOST"}
     assert {"HASHTIDE_STATE_DIR", "HASHTIDE_METRICS_HOST"} <= known
 
 
 def checks() -> dict[str, tuple[list[str], int]]:
-    """The health checks in Python: of the image, and of the services that have one; with the port that they ask."""
+    """The health checks in Python, of the image and of the services, with the port that they query."""
     image = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", TEXT, re.MULTILINE)
     assert image is not None
     found = {"worker": json.loads(image[1])}
@@ -89,7 +89,7 @@ def healthy(words: list[str], port: int, instead: int) -> bool:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120).returncode == 0
 
 
-def test_the_health_checks_ask_where_the_services_answer() -> None:
+def test_health_checks_use_ports_of_the_services() -> None:
     services = compose.read()["services"]
     assert {name: port for name, (_, port) in checks().items()} == {
         "worker": DEFAULT_METRICS_PORT,
@@ -98,7 +98,7 @@ def test_the_health_checks_ask_where_the_services_answer() -> None:
     }
 
 
-def test_the_workers_health_check_asks_the_worker() -> None:
+def test_health_check_of_worker_fails_without_progress() -> None:
     now = 0.0
     progress = Progress(lambda: now)
     words, port = checks()["worker"]
@@ -110,7 +110,7 @@ def test_the_workers_health_check_asks_the_worker() -> None:
 
 
 @pytest.mark.parametrize("name", ["producer", "watch"])
-def test_a_health_check_goes_by_the_answer(name: str) -> None:
+def test_health_check_depends_on_http_status(name: str) -> None:
     words, port = checks()[name]
     status = 200
 
@@ -130,7 +130,7 @@ def test_a_health_check_goes_by_the_answer(name: str) -> None:
     assert healthy(words, port, server.server_port) is False
 
 
-def test_the_accounts_may_do_what_their_jobs_need_and_no_more() -> None:
+def test_accounts_have_least_privileges() -> None:
     assert {"hashtag-volume-*", "ingest-gaps", "posts-*", "reply-volume-*"} <= set(accounts.PATTERNS)
     assert all(re.match(r"[a-z]+-[a-z*]+", pattern) for pattern in accounts.PATTERNS)
     assert accounts.ROLES["hashtide_watch"] == {

@@ -1,4 +1,4 @@
-"""The compiled dashboards: current, whole, and naming nothing that the index templates lack."""
+"""The compiled dashboards: up to date, complete, and using only fields of the index templates."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ def fields(data_view: str) -> dict[str, str]:
     return _flat(template["template"]["mappings"]["properties"])
 
 
-def test_what_is_committed_is_what_the_sources_compile_to() -> None:
+def test_committed_dashboards_match_their_sources() -> None:
     made = subprocess.run(
         ["make", "--silent", ".venv-kibana/.installed"], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
@@ -59,19 +59,19 @@ def test_what_is_committed_is_what_the_sources_compile_to() -> None:
     assert build.compiled() == build.COMPILED.read_text(encoding="utf-8"), "run `make kibana`, and commit"
 
 
-def test_a_filter_that_the_compiler_would_lose_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_filter_that_the_compiler_drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "HERE", tmp_path)
     (tmp_path / "a.yaml").write_text("metrics: [{aggregation: sum, field: count, filter: {kql: 'kind:reply'}}]\n")
     with pytest.raises(build.NotCompiled, match=r"a\.yaml: the compiler would lose `filter:`"):
         build.compiled()
 
 
-def test_a_missing_compiler_is_said(tmp_path: Path) -> None:
+def test_error_names_missing_compiler(tmp_path: Path) -> None:
     with pytest.raises(build.NotCompiled, match="No such file or directory: run `make kibana`"):
         build.compiled(tmp_path / "kb-dashboard")
 
 
-def test_both_dashboards_and_a_data_view_for_each_kind_of_index_are_there() -> None:
+def test_has_both_dashboards_and_a_data_view_for_each_kind_of_index() -> None:
     assert [each["attributes"]["title"] for each in DASHBOARDS] == [
         "Hashtide: pipeline health",
         "Hashtide: reply volume",
@@ -89,7 +89,7 @@ def test_both_dashboards_and_a_data_view_for_each_kind_of_index_are_there() -> N
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: str(each["id"]))
-def test_every_reference_leads_to_a_data_view(dashboard: dict[str, Any]) -> None:
+def test_every_reference_is_to_a_data_view(dashboard: dict[str, Any]) -> None:
     names = [reference["name"] for reference in dashboard["references"]]
     assert len(names) == len(set(names))
     assert {reference["id"] for reference in dashboard["references"]} <= set(DATA_VIEWS)
@@ -99,7 +99,7 @@ def test_every_reference_leads_to_a_data_view(dashboard: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: str(each["id"]))
-def test_panels_lie_on_the_grid_and_not_over_each_other(dashboard: dict[str, Any]) -> None:
+def test_panels_are_on_the_grid_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in panels(dashboard):
         at = panel["gridData"]
@@ -110,7 +110,7 @@ def test_panels_lie_on_the_grid_and_not_over_each_other(dashboard: dict[str, Any
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.panel)
-def test_every_column_names_a_field_whose_type_fits(layer: Layer) -> None:
+def test_every_column_uses_an_existing_field_of_the_right_type(layer: Layer) -> None:
     there = fields(layer.data_view)
     for column in layer.columns.values():
         if column["operationType"] == "count":
@@ -126,7 +126,7 @@ def test_every_column_names_a_field_whose_type_fits(layer: Layer) -> None:
 @pytest.mark.parametrize(
     "layer", [layer for layer in LAYERS if "volume" in layer.data_view], ids=lambda each: each.panel
 )
-def test_posts_are_summed_and_never_counted_by_documents(layer: Layer) -> None:
+def test_posts_are_sums_not_document_counts(layer: Layer) -> None:
     counted = [column["label"] for column in layer.columns.values() if column["operationType"] == "count"]
     assert counted in ([], ["Count documents"])
     sums = {column["sourceField"] for column in layer.columns.values() if column["operationType"] == "sum"}
@@ -134,7 +134,7 @@ def test_posts_are_summed_and_never_counted_by_documents(layer: Layer) -> None:
 
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS, ids=lambda each: f"{each.panel}-{each.time_field}")
-def test_every_annotation_names_fields_that_are_there(annotation: Annotation) -> None:
+def test_every_annotation_uses_existing_fields(annotation: Annotation) -> None:
     there = fields(annotation.data_view)
     assert there[annotation.time_field] == "date"
     assert all(there[field] in EXACT | NUMBERS for field in annotation.fields)
@@ -142,7 +142,7 @@ def test_every_annotation_names_fields_that_are_there(annotation: Annotation) ->
     assert annotation.ignores_controls
 
 
-def test_gaps_are_marked_on_every_chart_over_time() -> None:
+def test_every_time_chart_marks_gaps() -> None:
     over_time = [
         layer.panel
         for layer in LAYERS
@@ -154,7 +154,7 @@ def test_gaps_are_marked_on_every_chart_over_time() -> None:
     ]
 
 
-def test_controls_choose_campaign_and_platform_which_every_layer_has_that_heeds_them() -> None:
+def test_controls_filter_by_campaign_and_platform_in_every_layer() -> None:
     found = {}
     for dashboard in DASHBOARDS:
         group = json.loads(dashboard["attributes"]["controlGroupInput"]["panelsJSON"])
@@ -167,7 +167,7 @@ def test_controls_choose_campaign_and_platform_which_every_layer_has_that_heeds_
     assert found == {"Hashtide: pipeline health": [], "Hashtide: reply volume": ["campaign", "platform"]}
 
 
-def test_the_map_shows_posts_by_iso_code() -> None:
+def test_map_shows_posts_by_iso_code() -> None:
     (lens,) = [
         panel["embeddableConfig"]["attributes"]
         for dashboard in DASHBOARDS

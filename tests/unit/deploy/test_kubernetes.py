@@ -1,4 +1,4 @@
-"""deploy/kubernetes, held against what can be known of it without a cluster."""
+"""Check deploy/kubernetes without a cluster."""
 
 import base64
 import copy
@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from deploy.docker.accounts import ROLES, USERS
 from deploy.kubernetes import generate
 from deploy.local.lock import ELASTICSEARCH_VERSION
+from hashtide.contract.names import POSTS_RAW
 from hashtide.elasticsearch.client import connection
 from hashtide.identity import load_keys
 from hashtide.kafka.security import security
-from hashtide.kafka.topics import CONFIGS
 from hashtide.settings import described, load
 from operations.settings import KINDS, OperationsSettings
 from producers.settings import ProducerSettings
@@ -32,7 +32,7 @@ from tests.unit.deploy import compose, kubernetes
 from tests.unit.deploy.kubernetes import FOLDER, Pod, Resource, named, selects
 
 OLDEST, NEWEST = "1.30", "1.37"
-"""Versions of Kubernetes that docs/kubernetes.md promises."""
+"""Supported versions of Kubernetes, as in docs/kubernetes.md."""
 
 KNOWN = {setting.name for kind in KINDS for setting in described(kind)}
 
@@ -42,10 +42,10 @@ CUSTOM = {
     "PodMonitor": "cloudcoil.models.prometheus_operator.v1",
     "PrometheusRule": "cloudcoil.models.prometheus_operator.v1",
 }
-"""Where the models of the operators' resources are, by kind."""
+"""The modules with the models of the operators' resources, by kind."""
 
 NOT_CHECKED = {"Kafka", "KafkaNodePool", "KafkaUser", "Elasticsearch", "Kibana"}
-"""No package has their schemas: docs/kubernetes.md says what was done instead."""
+"""No package has their schemas: see docs/kubernetes.md."""
 
 NOT_BY_US = {
     "hashtide-cluster-ca-cert": {"ca.crt"},  # Strimzi
@@ -54,33 +54,33 @@ NOT_BY_US = {
     "hashtide-producer": {"password"},
     "hashtide-keda": {"password"},
     "hashtide-es-http-certs-public": {"ca.crt"},  # ECK
-    "hashtide-x": {"token"},  # the user, by docs/kubernetes.md
+    "hashtide-x": {"token"},  # created by the user, see docs/kubernetes.md
     "hashtide-mastodon": {"tokens"},
 }
-"""Secrets that others make, and their keys."""
+"""Secrets created by others, and their keys."""
 
 PRODUCERS = {"hashtide-jetstream", "hashtide-x", "hashtide-mastodon"}
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Resource]:
-    """All there is, as kustomize makes it."""
+    """All resources, as built by kustomize."""
     return kubernetes.build_everything(tmp_path_factory.mktemp("everything"))
 
 
 @pytest.fixture(scope="module")
 def pods(everything: list[Resource]) -> dict[str, Pod]:
-    """Every pod of ours, by the name of what starts it."""
+    """Our pods, by the name of their owner."""
     return {pod.owner["metadata"]["name"]: pod for pod in kubernetes.pods(everything)}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
-    """The Secrets of make-secrets."""
+    """The Secrets created by make-secrets."""
     return kubernetes.make_secrets(tmp_path_factory.mktemp("kubernetes") / "secrets")
 
 
-def test_the_example_has_what_there_is_but_the_producers_that_want_a_secret(everything: list[Resource]) -> None:
+def test_example_has_everything_except_producers_that_need_a_secret(everything: list[Resource]) -> None:
     def all_of(resources: list[Resource]) -> Counter[tuple[str, str]]:
         return Counter((each["kind"], each["metadata"]["name"]) for each in resources)
 
@@ -93,7 +93,7 @@ def test_the_example_has_what_there_is_but_the_producers_that_want_a_secret(ever
     assert {each["metadata"].get("namespace") for each in example if each["kind"] != "Namespace"} == {"hashtide"}
 
 
-def test_every_file_is_named_by_a_kustomization() -> None:
+def test_every_file_is_listed_in_a_kustomization() -> None:
     named_files = {
         (file.parent / name).resolve()
         for file in [*FOLDER.rglob("kustomization.yaml"), ROOT / "deploy/campaigns/kustomization.yaml"]
@@ -105,11 +105,11 @@ def test_every_file_is_named_by_a_kustomization() -> None:
     assert loose == {FOLDER / "kube-prometheus-stack.yaml"}  # values for Helm
 
 
-# What Kubernetes and the operators take.
+# Schemas of Kubernetes and the operators.
 
 
 def problems(resource: Resource) -> list[str]:
-    """What is wrong with a resource of Kubernetes' own, or of an operator whose models there are."""
+    """The schema errors of a resource of Kubernetes, or of an operator that has models."""
     found = []
     if resource["kind"] in CUSTOM:
         model = getattr(import_module(CUSTOM[resource["kind"]]), resource["kind"])
@@ -126,7 +126,7 @@ def problems(resource: Resource) -> list[str]:
     return found
 
 
-def test_they_are_what_their_schemas_say(everything: list[Resource]) -> None:
+def test_resources_match_their_schemas(everything: list[Resource]) -> None:
     checked = [each for each in everything if each["kind"] not in NOT_CHECKED]
     assert {each["kind"] for each in checked} >= set(CUSTOM) | {"Deployment", "StatefulSet", "Job", "NetworkPolicy"}
     assert {each["metadata"]["name"]: problems(each) for each in checked if problems(each)} == {}
@@ -144,7 +144,7 @@ def test_they_are_what_their_schemas_say(everything: list[Resource]) -> None:
         ("PrometheusRule", ("spec", "group")),
     ],
 )
-def test_a_misspelt_field_is_a_problem(everything: list[Resource], kind: str, path: tuple[str, ...]) -> None:
+def test_schema_check_finds_misspelt_field(everything: list[Resource], kind: str, path: tuple[str, ...]) -> None:
     wrong = copy.deepcopy(next(each for each in everything if each["kind"] == kind))
     at = wrong
     for key in path[:-1]:
@@ -153,16 +153,16 @@ def test_a_misspelt_field_is_a_problem(everything: list[Resource], kind: str, pa
     assert problems(wrong) != []
 
 
-def test_the_servers_are_of_the_versions_that_the_tests_ran_with(everything: list[Resource]) -> None:
+def test_servers_have_the_tested_versions(everything: list[Resource]) -> None:
     for kind in ("Elasticsearch", "Kibana"):
         assert named(everything, kind)["hashtide"]["spec"]["version"] == ELASTICSEARCH_VERSION
     assert {each["apiVersion"] for each in everything if each["kind"].startswith("Kafka")} == {"kafka.strimzi.io/v1"}
 
 
-# What is made of other files.
+# Generated files.
 
 
-def test_the_alert_rules_are_those_of_prometheus(everything: list[Resource]) -> None:
+def test_alert_rules_match_prometheus_files(everything: list[Resource]) -> None:
     groups = [
         group
         for file in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml"))
@@ -173,32 +173,32 @@ def test_the_alert_rules_are_those_of_prometheus(everything: list[Resource]) -> 
     assert "{{ $labels.source }}" in str(built)
 
 
-def test_what_is_made_is_up_to_date() -> None:
+def test_generated_files_are_up_to_date() -> None:
     assert generate.RULES.read_text() == generate.rules(), "run `make kubernetes`"
     assert generate.ROLES_SECRET.read_text() == generate.roles(), "run `make kubernetes`"
 
 
-def test_the_roles_are_those_of_docker(everything: list[Resource]) -> None:
+def test_roles_match_docker(everything: list[Resource]) -> None:
     text = named(everything, "Secret")["hashtide-elasticsearch-roles"]["stringData"]["roles.yml"]
     assert compose.parsed(text) == ROLES
 
 
-def test_the_campaigns_are_all_of_the_folder(everything: list[Resource]) -> None:
+def test_campaigns_match_the_folder(everything: list[Resource]) -> None:
     (campaigns,) = [name for name in named(everything, "ConfigMap") if name.startswith("hashtide-campaigns-")]
     files = {path.name: path.read_text() for path in (ROOT / "deploy/campaigns").glob("*.toml")}
     assert named(everything, "ConfigMap")[campaigns]["data"] == files
 
 
-# What our pods may do.
+# Privileges of our pods.
 
 
-def test_the_pods(pods: dict[str, Pod]) -> None:
+def test_pods(pods: dict[str, Pod]) -> None:
     assert set(pods) == PRODUCERS | {"hashtide-setup", "hashtide-worker", "hashtide-watch", "hashtide-retention"}
     assert {pod.component for pod in pods.values()} == {"setup", "worker", "watch", "retention", "producer"}
 
 
-def test_every_pod_is_restricted(pods: dict[str, Pod]) -> None:
-    """Kubernetes' Pod Security Standards, "Restricted"; and what they don't ask for: a read-only root, no token."""
+def test_every_pod_meets_restricted_standard(pods: dict[str, Pod]) -> None:
+    """Kubernetes' Pod Security Standards, "Restricted", plus a read-only root and no token."""
     for pod in pods.values():
         security = pod.spec["securityContext"]
         assert (security["runAsNonRoot"], security["runAsUser"]) == (True, 1000)
@@ -220,35 +220,35 @@ def test_every_pod_is_restricted(pods: dict[str, Pod]) -> None:
         assert {"cpu", "memory"} == set(pod.container["resources"]["requests"])
 
 
-def test_no_service_of_the_namespace_becomes_a_setting(pods: dict[str, Pod]) -> None:
+def test_service_links_are_off_to_avoid_wrong_settings(pods: dict[str, Pod]) -> None:
     """Kubernetes' "Accessing the Service": hashtide-watch would be HASHTIDE_WATCH_PORT=tcp://..., a setting."""
     assert "HASHTIDE_WATCH_PORT" in KNOWN
     assert {pod.spec["enableServiceLinks"] for pod in pods.values()} == {False}
 
 
-def test_the_account_may_nothing(everything: list[Resource]) -> None:
+def test_service_account_has_no_rights(everything: list[Resource]) -> None:
     assert named(everything, "ServiceAccount")["hashtide"]["automountServiceAccountToken"] is False
     assert not {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"} & {each["kind"] for each in everything}
 
 
-def test_the_image_is_that_of_docker_compose(pods: dict[str, Pod]) -> None:
+def test_image_matches_docker_compose(pods: dict[str, Pod]) -> None:
     assert {pod.container["image"] for pod in pods.values()} == {
         service["image"] for service in compose.ours(compose.read()["services"]).values()
     }
 
 
-def test_the_example_takes_the_image_from_a_registry() -> None:
+def test_example_uses_image_from_a_registry() -> None:
     images = {pod.container["image"] for pod in kubernetes.pods(kubernetes.build(FOLDER / "overlays/example"))}
     assert images == {"registry.example.org/hashtide:0.1.0"}
 
 
-# What they are told.
+# Command lines, settings and secrets.
 
 
 @pytest.mark.parametrize(
     "name", sorted(PRODUCERS | {"hashtide-setup", "hashtide-worker", "hashtide-watch", "hashtide-retention"})
 )
-def test_every_command_line_is_one_of_hashtide(pods: dict[str, Pod], name: str) -> None:
+def test_every_command_line_is_valid(pods: dict[str, Pod], name: str) -> None:
     words = pods[name].container["args"]
     compose.parse(words)
     assert "command" not in pods[name].container
@@ -260,10 +260,10 @@ def test_every_variable_is_a_setting(everything: list[Resource], pods: dict[str,
     assert len(variables) >= 10
 
 
-def test_every_pod_of_ours_starts_with_its_settings(
+def test_settings_of_our_pods_load(
     everything: list[Resource], pods: dict[str, Pod], made: dict[str, Resource], tmp_path: Path
 ) -> None:
-    """As far as it goes before it meets a server: types, files, logins, campaigns."""
+    """All that is checked before connecting to a server: types, files, logins, campaigns."""
     for name, pod in pods.items():
         variables = kubernetes.environment(pod, everything)
         for place, (secret, key) in kubernetes.secret_files(pod).items():
@@ -297,12 +297,12 @@ def test_every_pod_of_ours_starts_with_its_settings(
 
 
 def _stand_in(key: str) -> bytes:
-    """What an operator would put there. Elasticsearch's client reads the certificate."""
+    """A stand-in for an operator's value. Elasticsearch's client reads the certificate."""
     certificate = Path(import_module("certifi").where()).read_bytes()
     return certificate if key == "ca.crt" else b"made-by-an-operator"
 
 
-def test_every_secret_is_made_by_somebody(pods: dict[str, Pod], made: dict[str, Resource]) -> None:
+def test_every_secret_has_a_creator(pods: dict[str, Pod], made: dict[str, Resource]) -> None:
     there = NOT_BY_US | {name: set(secret["data"]) for name, secret in made.items()}
     for pod in pods.values():
         for secret, key in kubernetes.secret_files(pod).values():
@@ -314,9 +314,7 @@ def test_every_secret_is_made_by_somebody(pods: dict[str, Pod], made: dict[str, 
         assert re.search(rf"kubectl create secret generic {name} .*--from-file={key}=", text)
 
 
-def test_every_mounted_secret_is_used_and_every_used_one_mounted(
-    everything: list[Resource], pods: dict[str, Pod]
-) -> None:
+def test_mounted_secrets_are_exactly_the_used_ones(everything: list[Resource], pods: dict[str, Pod]) -> None:
     for pod in pods.values():
         variables = kubernetes.environment(pod, everything)
         files = {v for k, v in variables.items() if k.endswith("_FILE")}
@@ -324,7 +322,7 @@ def test_every_mounted_secret_is_used_and_every_used_one_mounted(
         assert {"name": "secrets", "mountPath": kubernetes.MOUNTED, "readOnly": True} in pod.container["volumeMounts"]
 
 
-def test_no_secret_is_a_value(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_no_secret_is_in_a_variable(everything: list[Resource], pods: dict[str, Pod]) -> None:
     for pod in pods.values():
         assert not [
             name for name in kubernetes.environment(pod, everything) if re.search("TOKEN$|PASSWORD$|KEY$", name)
@@ -333,7 +331,7 @@ def test_no_secret_is_a_value(everything: list[Resource], pods: dict[str, Pod]) 
     assert set(named(everything, "Secret")) == {"hashtide-elasticsearch-roles"}
 
 
-def test_every_volume_is_mounted_and_every_mount_a_volume(pods: dict[str, Pod]) -> None:
+def test_mounts_match_volumes(pods: dict[str, Pod]) -> None:
     for pod in pods.values():
         claims = {each["metadata"]["name"] for each in pod.owner["spec"].get("volumeClaimTemplates", ())}
         volumes = {volume["name"] for volume in pod.spec["volumes"]} | claims
@@ -343,7 +341,7 @@ def test_every_volume_is_mounted_and_every_mount_a_volume(pods: dict[str, Pod]) 
         assert claims == ({"state"} if pod.component == "producer" else set())
 
 
-def test_the_users_are_those_that_there_are(
+def test_users_match_kafka_and_elasticsearch(
     everything: list[Resource], pods: dict[str, Pod], made: dict[str, Resource]
 ) -> None:
     variables = [kubernetes.environment(pod, everything) for pod in pods.values()]
@@ -361,10 +359,10 @@ def test_the_users_are_those_that_there_are(
     assert realm == {name for name in made if name.endswith("-elasticsearch")}
 
 
-# What belongs together.
+# Consistency.
 
 
-def test_what_selects_pods_selects_those_that_it_should(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_selectors_match_intended_pods(everything: list[Resource], pods: dict[str, Pod]) -> None:
     def selected(selector: dict[str, Any]) -> set[str]:
         return {name for name, pod in pods.items() if selects(selector, pod.labels)}
 
@@ -403,7 +401,7 @@ def test_ports(everything: list[Resource], pods: dict[str, Pod]) -> None:
         assert [each["port"] for each in monitor["spec"]["podMetricsEndpoints"]] == ["metrics"]
 
 
-def test_the_probes_ask_what_answers(pods: dict[str, Pod]) -> None:
+def test_probes_use_existing_paths(pods: dict[str, Pod]) -> None:
     def paths(name: str) -> dict[str, str]:
         return {key: probe["httpGet"]["path"] for key, probe in pods[name].container.items() if key.endswith("Probe")}
 
@@ -418,7 +416,7 @@ def test_the_probes_ask_what_answers(pods: dict[str, Pod]) -> None:
     assert liveness["periodSeconds"] * liveness["failureThreshold"] == 600
 
 
-def test_the_scraped_jobs_are_those_of_the_rules(everything: list[Resource]) -> None:
+def test_scraped_jobs_match_alert_rules(everything: list[Resource]) -> None:
     rules = str(named(everything, "PrometheusRule")["hashtide"])
     for name, monitor in named(everything, "PodMonitor").items():
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
@@ -426,13 +424,13 @@ def test_the_scraped_jobs_are_those_of_the_rules(everything: list[Resource]) -> 
         assert f'up{{job="{name}"}}' in rules
 
 
-def test_pods_have_the_time_to_end_that_docker_gives_them(pods: dict[str, Pod]) -> None:
+def test_termination_grace_periods_match_docker(pods: dict[str, Pod]) -> None:
     services = compose.read()["services"]
     for name, service in (("hashtide-worker", "worker"), *((name, "producer") for name in sorted(PRODUCERS))):
         assert f"{pods[name].spec['terminationGracePeriodSeconds']}s" == services[service]["stop_grace_period"]
 
 
-def test_a_source_is_read_by_one_pod_and_its_positions_outlive_it(pods: dict[str, Pod]) -> None:
+def test_each_source_has_one_pod_and_keeps_its_positions(pods: dict[str, Pod]) -> None:
     for name in PRODUCERS:
         owner = pods[name].owner
         assert (owner["kind"], owner["spec"]["replicas"]) == ("StatefulSet", 1)
@@ -442,20 +440,19 @@ def test_a_source_is_read_by_one_pod_and_its_positions_outlive_it(pods: dict[str
         }
 
 
-def test_workers_are_as_many_as_there_are_partitions_at_most(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_workers_scale_to_number_of_partitions(everything: list[Resource], pods: dict[str, Pod]) -> None:
     scaled = named(everything, "ScaledObject")["hashtide-worker"]["spec"]
     setup = kubernetes.environment(pods["hashtide-setup"], everything)
     assert scaled["maxReplicaCount"] == int(setup["HASHTIDE_PARTITIONS"])
     assert scaled["scaleTargetRef"] == {"name": "hashtide-worker"}
     assert "replicas" not in pods["hashtide-worker"].owner["spec"]
     kafka = kubernetes.environment(pods["hashtide-worker"], everything)
-    for trigger in scaled["triggers"]:
-        told = trigger["metadata"]
-        assert told["consumerGroup"] == OperationsSettings().group
-        assert told["bootstrapServers"] == kafka["HASHTIDE_KAFKA"]
-        assert trigger["authenticationRef"]["name"] in named(everything, "TriggerAuthentication")
-    assert {trigger["metadata"]["topic"] for trigger in scaled["triggers"]} == {"posts.raw", "posts.enriched"}
-    assert {"posts.raw", "posts.enriched"} <= set(CONFIGS)
+    (trigger,) = scaled["triggers"]
+    reported = trigger["metadata"]
+    assert reported["topic"] == POSTS_RAW == "posts.raw"
+    assert reported["consumerGroup"] == OperationsSettings().group == "hashtide"
+    assert reported["bootstrapServers"] == kafka["HASHTIDE_KAFKA"]
+    assert trigger["authenticationRef"]["name"] in named(everything, "TriggerAuthentication")
     authentication = named(everything, "TriggerAuthentication")["hashtide-kafka"]["spec"]
     for reference in authentication["configMapTargetRef"]:
         config = named(everything, "ConfigMap")[reference["name"]]
@@ -464,7 +461,7 @@ def test_workers_are_as_many_as_there_are_partitions_at_most(everything: list[Re
         assert reference["key"] in NOT_BY_US[reference["name"]]
 
 
-def test_replicas_of_a_topic_are_as_many_as_brokers_at_most(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_topic_replication_equals_number_of_brokers(everything: list[Resource], pods: dict[str, Pod]) -> None:
     setup = kubernetes.environment(pods["hashtide-setup"], everything)
     assert int(setup["HASHTIDE_REPLICATION"]) == named(everything, "KafkaNodePool")["brokers"]["spec"]["replicas"] == 3
     config = named(everything, "Kafka")["hashtide"]["spec"]["kafka"]["config"]
@@ -472,38 +469,44 @@ def test_replicas_of_a_topic_are_as_many_as_brokers_at_most(everything: list[Res
     assert config["auto.create.topics.enable"] is False
 
 
-def test_the_listener_is_the_one_that_is_asked(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_workers_use_the_kafka_listener(everything: list[Resource], pods: dict[str, Pod]) -> None:
     (listener,) = named(everything, "Kafka")["hashtide"]["spec"]["kafka"]["listeners"]
-    told = kubernetes.environment(pods["hashtide-worker"], everything)
-    assert told["HASHTIDE_KAFKA"].endswith(f":{listener['port']}")
+    reported = kubernetes.environment(pods["hashtide-worker"], everything)
+    assert reported["HASHTIDE_KAFKA"].endswith(f":{listener['port']}")
     assert (listener["tls"], listener["authentication"]) == (True, {"type": "scram-sha-512"})
-    assert told["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
-    assert told["HASHTIDE_KAFKA_SASL_MECHANISM"] == "SCRAM-SHA-512"
+    assert reported["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    assert reported["HASHTIDE_KAFKA_SASL_MECHANISM"] == "SCRAM-SHA-512"
 
 
 def rights(everything: list[Resource], user: str) -> dict[str, set[str]]:
-    """What a user of Kafka may do with what."""
+    """A Kafka user's operations, by resource."""
     spec = named(everything, "KafkaUser")[user]["spec"]
     return {acl["resource"]["name"]: set(acl["operations"]) for acl in spec["authorization"]["acls"]}
 
 
-def test_users_of_kafka_may_do_what_their_jobs_need_and_no_more(everything: list[Resource]) -> None:
+def test_kafka_users_have_least_privileges(everything: list[Resource]) -> None:
     look = {"Describe", "DescribeConfigs"}
-    assert rights(everything, "hashtide-setup") == {"posts.": look | {"Create", "Alter", "AlterConfigs"}}
-    assert rights(everything, "hashtide-worker") == {topic: look | {"Read", "Write"} for topic in CONFIGS} | {
-        OperationsSettings().group: {"Describe", "Read"}
+    assert rights(everything, "hashtide-setup") == {
+        "posts.": look | {"Create", "Alter", "AlterConfigs"},
+        "hashtide": {"Describe"},
+    }
+    assert rights(everything, "hashtide-worker") == {
+        "posts.raw": look | {"Read", "Write"},
+        "posts.enriched": look | {"Write"},
+        "posts.dead": look | {"Read", "Write"},
+        "hashtide": {"Describe", "Read"},
     }
     assert rights(everything, "hashtide-producer") == {
         "posts.raw": {"Describe", "Write"},
         "posts.dead": {"Describe", "Write"},
     }
-    assert rights(everything, "hashtide-keda") == {"posts.": {"Describe"}, "hashtide": {"Describe"}}
+    assert rights(everything, "hashtide-keda") == {"posts.raw": {"Describe"}, "hashtide": {"Describe"}}
 
 
-# Who may reach whom.
+# Network policies.
 
 
-def test_who_reaches_which_server_is_told_where_it_is(everything: list[Resource], pods: dict[str, Pod]) -> None:
+def test_pods_reach_exactly_the_servers_in_their_settings(everything: list[Resource], pods: dict[str, Pod]) -> None:
     policies = {name: each["spec"] for name, each in named(everything, "NetworkPolicy").items()}
 
     def held(policy: str) -> set[str]:
@@ -513,10 +516,10 @@ def test_who_reaches_which_server_is_told_where_it_is(everything: list[Resource]
     assert not {"ingress", "egress"} & set(policies["hashtide-nothing"])
     assert held("hashtide-nothing") == held("hashtide-to-dns") == set(pods)
     for server, setting in (("kafka", "HASHTIDE_KAFKA"), ("elasticsearch", "HASHTIDE_ELASTICSEARCH")):
-        told = {name for name, pod in pods.items() if setting in kubernetes.environment(pod, everything)}
-        assert held(f"hashtide-to-{server}") == told
+        reported = {name for name, pod in pods.items() if setting in kubernetes.environment(pod, everything)}
+        assert held(f"hashtide-to-{server}") == reported
         (rule,) = policies[f"hashtide-to-{server}"]["egress"]
-        address = kubernetes.environment(pods[sorted(told)[0]], everything)[setting]
+        address = kubernetes.environment(pods[sorted(reported)[0]], everything)[setting]
         assert address.endswith(f":{rule['ports'][0]['port']}")
     assert held("hashtide-to-platforms") == PRODUCERS
     assert held("hashtide-metrics") == PRODUCERS | {"hashtide-worker"}
@@ -526,7 +529,7 @@ def test_who_reaches_which_server_is_told_where_it_is(everything: list[Resource]
     assert {name for name, spec in policies.items() if "ingress" in spec} == {"hashtide-metrics"}
 
 
-def test_nothing_private_is_a_platform(everything: list[Resource]) -> None:
+def test_egress_to_platforms_excludes_private_networks(everything: list[Resource]) -> None:
     (rule,) = named(everything, "NetworkPolicy")["hashtide-to-platforms"]["spec"]["egress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
     blocks = {each["ipBlock"]["cidr"]: set(each["ipBlock"]["except"]) for each in rule["to"]}
@@ -537,7 +540,7 @@ def test_nothing_private_is_a_platform(everything: list[Resource]) -> None:
 # make-secrets.
 
 
-def test_secrets_are_long_random_and_made_once(tmp_path: Path) -> None:
+def test_secrets_are_long_random_and_created_once(tmp_path: Path) -> None:
     first, again = (kubernetes.make_secrets(tmp_path / "secrets") for _ in range(2))
     assert first == again
     values = [
@@ -553,20 +556,20 @@ def test_secrets_are_long_random_and_made_once(tmp_path: Path) -> None:
 # The documentation.
 
 
-def test_what_the_documentation_names_is_there() -> None:
+def test_documented_paths_and_commands_exist() -> None:
     text = (ROOT / "docs/kubernetes.md").read_text()
     paths = set(re.findall(r"(?<![\w/])deploy/[\w./-]+\w", text))
     assert len(paths) >= 6
     assert {path for path in paths if not (ROOT / path).exists()} == {
         "deploy/kubernetes/overlays/mine",
-        "deploy/hashtide-worker",  # kubectl's word for a Deployment
+        "deploy/hashtide-worker",  # kubectl's notation for a Deployment
     }
     assert f"Kubernetes {OLDEST}" in text
     for words in re.findall(r"-- hashtide ([^#\n|`]*)", text):
         compose.parse(shlex.split(words))
 
 
-def test_alertmanager_finds_its_files_where_the_operator_puts_them() -> None:
+def test_documented_alertmanager_paths_match_the_operator() -> None:
     """prometheus-operator.dev, AlertmanagerSpec: `configSecret` and `secrets`."""
     text = (ROOT / "docs/kubernetes.md").read_text()
     command = re.search(r"^(sed .*) >alertmanager.yaml$", text, re.MULTILINE)
@@ -584,20 +587,20 @@ def test_alertmanager_finds_its_files_where_the_operator_puts_them() -> None:
     assert f"kubectl create secret generic {values['configSecret']} " in text
 
 
-def test_a_policy_of_the_documentation_lets_a_proxy_to_the_page(pods: dict[str, Pod]) -> None:
+def test_documented_policy_selects_the_page(pods: dict[str, Pod]) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/kubernetes.md").read_text(), re.DOTALL)
     (policy,) = [compose.parsed(textwrap.dedent(block)) for block in blocks if "NetworkPolicy" in block]
     assert problems(policy) == []
     assert {n for n, pod in pods.items() if selects(policy["spec"]["podSelector"], pod.labels)} == {"hashtide-watch"}
 
 
-def test_servers_of_ones_own_are_merged_as_the_documentation_says(tmp_path: Path) -> None:
+def test_documented_merge_for_own_servers_works(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/kubernetes.md").read_text(), re.DOTALL)
     (merged,) = [block for block in blocks if "behavior: merge" in block]
     (tmp_path / "kustomization.yaml").write_text(f"resources: [{kubernetes.there(tmp_path, 'base')}]\n{merged}")
     built = kubernetes.build(tmp_path)
     (worker,) = [pod for pod in kubernetes.pods(built) if pod.component == "worker"]
-    told = kubernetes.environment(worker, built)
-    assert told["HASHTIDE_KAFKA"] == "kafka-1.example.org:9093,kafka-2.example.org:9093"
-    assert told["HASHTIDE_ELASTICSEARCH"] == "https://elasticsearch.example.org:9200"
-    assert told["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"
+    reported = kubernetes.environment(worker, built)
+    assert reported["HASHTIDE_KAFKA"] == "kafka-1.example.org:9093,kafka-2.example.org:9093"
+    assert reported["HASHTIDE_ELASTICSEARCH"] == "https://elasticsearch.example.org:9200"
+    assert reported["HASHTIDE_KAFKA_SECURITY_PROTOCOL"] == "SASL_SSL"

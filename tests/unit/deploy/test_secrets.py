@@ -1,4 +1,4 @@
-"""`make secrets`: random, for their owner alone, and made once."""
+"""`make secrets`: random, readable by the owner only, created once."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.paths import ROOT
 from tests.unit.deploy.compose import loaded
 
 YOURS = {"slack-url", "smtp-password", "webhook-token"}
-"""To be filled in, and read by Alertmanager's own user: what keeps others from them is the folder."""
+"""Filled in by the operator and read by Alertmanager's own user: only the folder's mode protects them."""
 HEX_24 = re.compile(r"[0-9a-f]{48}\n")
 
 
@@ -21,14 +21,14 @@ def make(folder: Path) -> str:
     return subprocess.run([script, folder], check=True, capture_output=True, text=True).stdout
 
 
-def test_only_the_owner_may_read_them_and_it_is_not_root(made: Path) -> None:
+def test_owner_is_not_root_and_only_owner_can_read(made: Path) -> None:
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     assert {path.name for path in made.iterdir() if stat.S_IMODE(path.stat().st_mode) != 0o600} == YOURS
     assert {stat.S_IMODE((made / name).stat().st_mode) for name in YOURS} == {0o644}
     assert {path.stat().st_uid for path in made.iterdir()} == {os.getuid() or 1000}
 
 
-def test_passwords_are_long_and_each_another(made: Path) -> None:
+def test_passwords_are_long_and_distinct(made: Path) -> None:
     passwords = [path.read_text() for path in made.glob("*_password")]
     assert len(passwords) == 6
     assert all(HEX_24.fullmatch(password) for password in passwords)
@@ -49,7 +49,7 @@ def test_kibana_has_its_password_and_keys(made: Path) -> None:
     assert {len(value) for value in kibana.values()} == {64}
 
 
-def test_the_certificate_is_elasticsearchs_by_our_authority(made: Path) -> None:
+def test_certificate_is_for_elasticsearch_and_signed_by_our_ca(made: Path) -> None:
     openssl = needs("openssl")
 
     def run(*words: str) -> str:
@@ -62,7 +62,7 @@ def test_the_certificate_is_elasticsearchs_by_our_authority(made: Path) -> None:
     assert (made / "elasticsearch.key").read_text().startswith("-----BEGIN PRIVATE KEY-----")  # PKCS #8
 
 
-def test_what_is_there_stays_and_only_what_is_missing_is_made(tmp_path: Path) -> None:
+def test_keeps_existing_files_and_creates_missing_ones(tmp_path: Path) -> None:
     needs("openssl")
     folder = tmp_path / "with a space" / "secrets"
     first = make(folder)
@@ -76,8 +76,8 @@ def test_what_is_there_stays_and_only_what_is_missing_is_made(tmp_path: Path) ->
     assert before == after
 
 
-def test_compose_is_told_their_owner_once(tmp_path: Path) -> None:
-    """In the folder that the script lies in: a copy of it, so that it is not this one."""
+def test_writes_owner_to_env_file_once(tmp_path: Path) -> None:
+    """The script writes to its own repository: so run a copy of it."""
     needs("openssl")
     script = tmp_path / "deploy/docker/make-secrets"
     script.parent.mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_compose_is_told_their_owner_once(tmp_path: Path) -> None:
     assert (tmp_path / "secrets/elastic_password").is_file()
 
 
-def test_no_secret_is_printed(tmp_path: Path) -> None:
+def test_prints_no_secret(tmp_path: Path) -> None:
     needs("openssl")
     said = make(tmp_path / "secrets")
     assert not [path for path in (tmp_path / "secrets").iterdir() if path.read_text().splitlines()[0] in said]
@@ -97,7 +97,7 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
     assert re.search(r"[0-9a-f]{48}", said) is None
 
 
-def test_they_reach_neither_the_repository_nor_the_image() -> None:
+def test_secrets_are_excluded_from_repository_and_image() -> None:
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert {"/secrets/", "/.env"} <= set(ignored)
     first, *kept = [

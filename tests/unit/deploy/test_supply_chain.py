@@ -1,4 +1,4 @@
-"""What is fetched is what was locked: pins with hashes, jars with checksums, images by digest; and the bill of it."""
+"""Downloads are locked: pins with hashes, jars with checksums, images by digest; and the bill of materials."""
 
 import configparser
 import json
@@ -26,7 +26,7 @@ Pins = dict[tuple[str, str], set[str]]
 
 
 def pins(path: Path) -> Pins:
-    """What a file of requirements pins. Raises where a line is anything else."""
+    """The pins of a requirements file. Raises if a line is anything else."""
     found: Pins = {}
     for line in path.read_text().replace("\\\n", " ").splitlines():
         requirement, *hashes = re.split(r"\s+--hash=", line.strip())
@@ -38,7 +38,7 @@ def pins(path: Path) -> Pins:
 
 
 def wanted(*extras: str) -> set[str]:
-    """What setup.cfg asks for, with these extras; with all of them where none is named."""
+    """The requirements in setup.cfg with these extras, or with all extras if none is named."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     of_extras = config["options.extras_require"]
@@ -46,7 +46,7 @@ def wanted(*extras: str) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in listed.splitlines() if line and line[0] != "#"}
 
 
-def test_every_pin_has_the_hashes_of_its_files() -> None:
+def test_every_pin_has_hashes() -> None:
     assert set(pins(ROOT / "constraints.txt")) == set(pins(ALL)), "run `make lock`"
     assert wanted() <= {name for name, _ in pins(ALL)}, "pin it in constraints.txt"
     assert len(pins(ALL)) > 100
@@ -57,7 +57,7 @@ def test_every_pin_has_the_hashes_of_its_files() -> None:
         assert not re.search(r"://|--(?:extra-)?index-url|--find-links|^-", lock.read_text(), re.MULTILINE)
 
 
-def test_the_image_gets_a_part_of_the_same_pins() -> None:
+def test_pins_of_image_are_a_subset() -> None:
     for lock in (IMAGE, BUILD):
         assert pins(lock).items() <= pins(ALL).items(), "run `make lock`"
     locked = {name for name, _ in pins(IMAGE)}
@@ -66,7 +66,7 @@ def test_the_image_gets_a_part_of_the_same_pins() -> None:
     assert {name for name, _ in pins(BUILD)} == {"setuptools"}
 
 
-def test_whatever_the_image_installs_is_checked_or_our_own() -> None:
+def test_image_installs_only_hashed_packages_or_our_own() -> None:
     text = (ROOT / "deploy/docker/Dockerfile").read_text().replace("\\\n", " ")
     commands = [command.strip() for run in re.findall(r"^RUN (.*)", text, re.MULTILINE) for command in run.split("&&")]
     installs = [command for command in commands if re.search(r"\bpip (install|wheel|download)\b", command)]
@@ -81,12 +81,12 @@ def test_whatever_the_image_installs_is_checked_or_our_own() -> None:
     }
 
 
-def test_what_can_not_be_looked_up_is_no_pass_of_the_audit() -> None:
+def test_audit_fails_on_unknown_packages() -> None:
     (command,) = re.findall(r"^\t.*/pip-audit .*", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {"--strict", "--require-hashes", "--disable-pip", "requirements.lock"} <= set(command.split())
 
 
-def test_every_jar_has_its_checksum() -> None:
+def test_every_jar_has_a_checksum() -> None:
     locked = parse_lock((ROOT / "deploy/local/jars.lock").read_text())
     assert len(locked) > 90
     assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.size > 0 for jar in locked)
@@ -110,7 +110,7 @@ numpy==2.5.5 ; python_full_version >= '3.12' \\
 """
 
 
-def test_the_bill_is_of_what_the_image_installs() -> None:
+def test_bill_covers_what_the_image_installs() -> None:
     assert sbom.of_the_image(LOCK) == (
         "click==8.3.3 --hash=sha256:a1 --hash=sha256:b2\nnumpy==2.5.5 --hash=sha256:e5\n"
     )
@@ -120,7 +120,7 @@ def test_the_bill_is_of_what_the_image_installs() -> None:
     assert sbom.LOCK == IMAGE
 
 
-def test_the_bill_names_packages_and_jars_with_their_hashes() -> None:
+def test_bill_lists_packages_and_jars_with_hashes() -> None:
     hashed = re.sub(r"sha256:(\w\d)", lambda found: f"sha256:{found[1] * 32}", LOCK)
     locked = "".join(
         f"{server} org.example:both:1.0 both-1.0.jar {'ab' * 32} 7\n" for server in ("kafka", "elasticsearch")
@@ -138,12 +138,12 @@ def test_the_bill_names_packages_and_jars_with_their_hashes() -> None:
     assert bill["metadata"]["component"]["name"] == "hashtide"
     (ours,) = [each for each in bill["dependencies"] if each["ref"] == "hashtide"]
     assert len(ours["dependsOn"]) == 3
-    # Of the locks alone: no time, and no random number.
+    # Depends on the lock files only: no time, no random number.
     assert "timestamp" not in bill["metadata"]
     assert bill["serialNumber"] == f"urn:uuid:{uuid5(NAMESPACE_URL, hashed + locked)}"
 
 
-def test_a_bill_that_is_none_is_not_written() -> None:
+def test_refuses_to_write_invalid_bill() -> None:
     with pytest.raises(ValueError, match=r"not CycloneDX 1\.6"):
         sbom.bill("click==8.3.3 --hash=sha256:" + "no" * 32 + "\n", "")
 
@@ -152,7 +152,7 @@ def test_a_bill_that_is_none_is_not_written() -> None:
 
 
 def pin(root: Path, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the script beside a `docker` that answers so, in a repository of its own."""
+    """Run the script in a separate repository, with a fake `docker` that gives this answer."""
     (root / "deploy/docker").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "deploy/docker/pin-images", root / "deploy/docker")
     shutil.copy(compose.FILE, root)
@@ -167,7 +167,7 @@ def pin(root: Path, answer: str, *words: str) -> subprocess.CompletedProcess[str
 DIGEST = "sha256:" + "5a" * 32
 
 
-def test_images_are_pinned_by_what_the_registry_says_and_by_nothing_else(tmp_path: Path) -> None:
+def test_pins_images_by_digest_from_the_registry(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SECRETS_OWNER=1000\nKAFKA_IMAGE=apache/kafka:4.0.0@sha256:old")
     assert pin(tmp_path, f"echo {DIGEST}").returncode == 0
     defaults = dict(re.findall(r"\$\{(\w+_IMAGE):-([^}]+)\}", compose.FILE.read_text()))
@@ -187,7 +187,7 @@ def _in_the_file(item: tuple[str, str]) -> int:
 
 
 @pytest.mark.parametrize("answer", ["exit 1", "echo", "echo sha256:short", "echo 'no such host'"])
-def test_where_a_digest_is_not_known_nothing_is_pinned(tmp_path: Path, answer: str) -> None:
+def test_pins_nothing_if_a_digest_is_unknown(tmp_path: Path, answer: str) -> None:
     (tmp_path / ".env").write_text("PARTITIONS=8\n")
     done = pin(tmp_path, answer)
     assert done.returncode == 1

@@ -16,7 +16,5 @@ from hashtide.clock import skew_ms
         (1_000, 31_000, 32_000, -1_000),
     ],
 )
-def test_the_skew_is_ours_minus_theirs_as_far_as_the_answer_can_not_have_taken_that_long(
-    asked: int, answered: int, theirs: int, skew: int
-) -> None:
+def test_skew_ignores_difference_within_response_time(asked: int, answered: int, theirs: int, skew: int) -> None:
     assert skew_ms(asked, answered, theirs) == skew

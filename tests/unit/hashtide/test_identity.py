@@ -12,7 +12,7 @@ from hashtide.settings import Common, WrongSetting
 OTHER = b"another command was here a moment before"
 
 
-def test_a_key_is_made_in_the_state_folder_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_creates_key_in_state_folder_readable_by_owner_only(tmp_path: Path) -> None:
     key = load_keys(Common(state_dir=tmp_path / "deep" / "state")).author
     file = tmp_path / "deep" / "state" / "author.key"
     assert re.fullmatch(rb"[0-9a-f]{64}", key)
@@ -20,23 +20,23 @@ def test_a_key_is_made_in_the_state_folder_and_readable_by_its_owner_alone(tmp_p
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_key_once_made_stays(tmp_path: Path) -> None:
+def test_existing_key_is_reused(tmp_path: Path) -> None:
     settings = Common(state_dir=tmp_path)
     assert load_keys(settings) == load_keys(settings)
 
 
-def test_two_state_folders_have_two_keys(tmp_path: Path) -> None:
+def test_each_state_folder_has_its_own_key(tmp_path: Path) -> None:
     assert load_keys(Common(state_dir=tmp_path / "a")) != load_keys(Common(state_dir=tmp_path / "b"))
 
 
-def test_a_key_file_wins_over_the_state_folder(tmp_path: Path) -> None:
+def test_key_file_takes_precedence_over_state_folder(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_bytes(OTHER + b"\n")
     assert load_keys(Common(state_dir=tmp_path / "state", author_key_file=file)) == Keys(OTHER)
     assert not (tmp_path / "state").exists()
 
 
-def test_of_two_that_make_a_key_at_once_both_use_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_creating_a_key_use_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = os.link
 
     def too_late(source: str, target: Path) -> None:
@@ -48,7 +48,7 @@ def test_of_two_that_make_a_key_at_once_both_use_the_first(tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == [tmp_path / "author.key"]
 
 
-def test_many_that_make_a_key_at_once_all_use_the_same(tmp_path: Path) -> None:
+def test_many_processes_creating_a_key_use_the_same(tmp_path: Path) -> None:
     barrier, keys = threading.Barrier(8), []
 
     def make() -> None:
@@ -66,39 +66,39 @@ def test_many_that_make_a_key_at_once_all_use_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31, b"  " + b"x" * 31 + b"\n\n"])
-def test_a_key_that_is_too_short_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_refuses_short_key_and_names_it(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
     with pytest.raises(WrongSetting, match=r"HASHTIDE_AUTHOR_KEY_FILE='.*/key': must hold at least 32 bytes"):
         load_keys(Common(author_key_file=file))
 
 
-def test_a_key_of_32_bytes_is_long_enough(tmp_path: Path) -> None:
+def test_accepts_key_of_32_bytes(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_bytes(b"x" * 32)
     assert load_keys(Common(author_key_file=file)).author == b"x" * 32
 
 
-def test_a_key_that_is_made_and_then_cut_is_refused(tmp_path: Path) -> None:
+def test_refuses_created_key_that_was_truncated(tmp_path: Path) -> None:
     (tmp_path / "author.key").write_bytes(b"cut")
     with pytest.raises(WrongSetting, match="must hold at least 32 bytes"):
         load_keys(Common(state_dir=tmp_path))
 
 
-def test_a_key_file_that_is_missing_or_unreadable_is_refused_by_name(tmp_path: Path) -> None:
+def test_error_names_missing_or_unreadable_key_file(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match=r"HASHTIDE_AUTHOR_KEY_FILE='.*/none': can't be read: No such file"):
         load_keys(Common(author_key_file=tmp_path / "none"))
     with pytest.raises(WrongSetting, match=r"HASHTIDE_AUTHOR_KEY_FILE='.*': can't be read: Is a directory"):
         load_keys(Common(author_key_file=tmp_path))
 
 
-def test_a_state_folder_that_can_not_be_made_is_refused_by_name(tmp_path: Path) -> None:
+def test_error_names_state_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WrongSetting, match=r"HASHTIDE_STATE_DIR='.*/file/state': can't be written: Not a directory"):
         load_keys(Common(state_dir=tmp_path / "file" / "state"))
 
 
-def test_a_hash_is_hmac_sha256_of_platform_and_author() -> None:
+def test_hash_is_hmac_sha256_of_platform_and_author() -> None:
     """The value is what `printf x:44196397 | openssl dgst -sha256 -hmac KEY` prints."""
     key = b"0123456789abcdef0123456789abcdef"
     assert hash_author(key, "x", "44196397") == "620b69a2bc0f1d7fdc7fc7777139b91ac6545d2222741128c49bfab97c41c30f"
@@ -117,7 +117,7 @@ author = [
 """
 
 
-def test_a_file_of_several_keys_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_file_of_several_keys_round_trips(tmp_path: Path) -> None:
     keys = Keys(b"\x01" * 32, (bytes(range(32)) + b"\n",), b"\x02" * 32)
     assert written(keys) == ROTATED
     (tmp_path / "author.key").write_text(ROTATED)
@@ -125,7 +125,7 @@ def test_a_file_of_several_keys_is_read_as_it_was_written(tmp_path: Path) -> Non
     assert (repr(keys), str(keys), f"{keys}") == ("Keys(***)",) * 3
 
 
-def test_a_rotation_makes_a_key_for_authors_keeps_the_old_one_and_leaves_the_ledger_s_alone() -> None:
+def test_rotation_adds_author_key_keeps_old_one_and_ledger_key() -> None:
     once = Keys(OTHER).rotated()
     assert once.ledger == Keys(OTHER).ledger == ledger_key(OTHER)
     assert once.old == (OTHER,)
@@ -136,8 +136,8 @@ def test_a_rotation_makes_a_key_for_authors_keeps_the_old_one_and_leaves_the_led
     assert again.without_old() == Keys(again.author, (), once.ledger)
 
 
-def test_a_key_of_several_lines_is_one_key(tmp_path: Path) -> None:
-    """What was a key before there were files of several stays what it was."""
+def test_plain_file_of_several_lines_is_one_key(tmp_path: Path) -> None:
+    """Key files from before the format with several keys stay valid."""
     file = tmp_path / "key"
     file.write_bytes(b"a" * 32 + b"\n" + b"b" * 32 + b"\n")
     assert load_keys(Common(author_key_file=file)) == Keys(b"a" * 32 + b"\n" + b"b" * 32)
@@ -154,7 +154,7 @@ def test_a_key_of_several_lines_is_one_key(tmp_path: Path) -> None:
         ROTATED + 'old = "0101"\n',
     ],
 )
-def test_a_file_of_keys_that_is_damaged_is_refused_and_not_shown(tmp_path: Path, changed: str) -> None:
+def test_refuses_damaged_key_file_without_showing_it(tmp_path: Path, changed: str) -> None:
     (tmp_path / "key").write_text(changed)
     with pytest.raises(WrongSetting, match=r"/key': is damaged: ") as raised:
         load_keys(Common(author_key_file=tmp_path / "key"))
@@ -162,7 +162,7 @@ def test_a_file_of_keys_that_is_damaged_is_refused_and_not_shown(tmp_path: Path,
     assert "02020202" not in str(raised.value)
 
 
-def test_keys_are_replaced_whole_and_stay_readable_by_who_read_them(tmp_path: Path) -> None:
+def test_replaces_key_file_atomically_and_keeps_its_permissions(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("old")
     file.chmod(0o640)
@@ -173,7 +173,7 @@ def test_keys_are_replaced_whole_and_stay_readable_by_who_read_them(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_an_id_that_is_an_address_is_hidden_and_any_other_stays() -> None:
+def test_hides_ids_that_are_addresses_only() -> None:
     names = Pseudonyms(Keys(b"0123456789abcdef0123456789abcdef"))
     address = "at://did:plc:ines0000000000000000000/app.bsky.feed.post/3mptbyoeyc22k"
     hidden = names.post("bluesky", address)
@@ -183,7 +183,7 @@ def test_an_id_that_is_an_address_is_hidden_and_any_other_stays() -> None:
     assert names.post("x", "919659438700670976") == "919659438700670976"
 
 
-def test_a_hidden_id_outlives_a_rotation_and_an_author_s_hash_does_not() -> None:
+def test_rotation_changes_author_hash_but_not_hidden_id() -> None:
     keys = Keys(OTHER)
     before, after = Pseudonyms(keys), Pseudonyms(keys.rotated())
     assert before.post("mastodon", "https://first.example/1") == after.post("mastodon", "https://first.example/1")

@@ -1,4 +1,4 @@
-"""One line per event, whatever is in it; JSON in the Elastic Common Schema; repeated client messages are rare."""
+"""One line per event; JSON in the Elastic Common Schema; repeated client messages are rate-limited."""
 
 import json
 import logging
@@ -48,7 +48,7 @@ def event(made: logging.LogRecord) -> dict[str, Any]:
     return found
 
 
-def test_an_event_in_json_has_the_fields_of_the_elastic_common_schema() -> None:
+def test_json_event_has_elastic_common_schema_fields() -> None:
     assert event(record("%d posts of %s", 3, "metoo")) == {
         "@timestamp": "2017-10-15T20:00:30.250Z",
         "log.level": "warning",
@@ -65,24 +65,24 @@ def test_json_begins_with_time_level_and_message() -> None:
     assert Json().format(record("well")).startswith(begins)
 
 
-def test_an_error_in_json_has_type_message_and_the_whole_trace_in_one_line() -> None:
+def test_json_error_has_type_message_and_full_trace_in_one_line() -> None:
     error = event(record("a batch can't be handled", error=raised(HOSTILE)))["error"]
     assert (error["type"], error["message"]) == ("ValueError", HOSTILE)
     assert "in inner\n" in error["stack_trace"]
     assert "OSError: the first\nof two\n\nThe above exception was the direct cause" in error["stack_trace"]
 
 
-def test_a_hostile_message_stays_one_event_in_json() -> None:
+def test_hostile_message_is_one_json_event() -> None:
     assert event(record("%s", HOSTILE))["message"] == HOSTILE
 
 
-def test_a_line_of_text_can_be_read() -> None:
+def test_text_line_format() -> None:
     line = Text().format(record("%d posts in %s: وأنا_أيضا, été, 世界 🙂", 3, "metoo"))
     assert line.endswith("WARNING stream_jobs.worker: 3 posts in metoo: وأنا_أيضا, été, 世界 🙂")
     assert line[:4] == "2017"
 
 
-def test_text_is_one_line_that_no_terminal_obeys() -> None:
+def test_text_is_one_line_without_terminal_escapes() -> None:
     line = Text().format(record("%s", HOSTILE, name="stream\x1b_jobs"))
     assert line.isprintable()
     assert line.endswith(
@@ -91,7 +91,7 @@ def test_text_is_one_line_that_no_terminal_obeys() -> None:
     )
 
 
-def test_an_error_in_text_says_where_and_what_was_before_in_the_same_line() -> None:
+def test_text_error_shows_location_and_cause_in_same_line() -> None:
     line = Text().format(record("a batch can't be handled", error=raised("no\nway")))
     assert line.isprintable()
     assert "a batch can't be handled: ValueError: no\\nway [test_logs.py:" in line
@@ -111,21 +111,21 @@ def let_through(seldom: RateLimitFilter, name: str, message: str, *args: object)
     return made.getMessage() if seldom.filter(made) else None
 
 
-def test_what_a_client_repeats_is_told_rarely_with_how_often() -> None:
+def test_rate_limits_repeated_client_messages_and_counts_them() -> None:
     clock = Clock()
-    seldom, told = RateLimitFilter(clock), []
+    seldom, reported = RateLimitFilter(clock), []
     for second in range(60):
         clock.now = float(second)
         if said := let_through(seldom, "aiokafka.producer.sender", "Got error on partition %s", second):
-            told.append(said)
-    assert told == [
+            reported.append(said)
+    assert reported == [
         "Got error on partition 0",
         "Got error on partition 10 (and 9 more like it)",
         "Got error on partition 30 (and 19 more like it)",
     ]
 
 
-def test_numbers_in_a_message_make_no_other_message_and_other_words_do() -> None:
+def test_messages_that_differ_only_in_numbers_are_the_same() -> None:
     seldom = RateLimitFilter(Clock())
     assert let_through(seldom, "kafka.cluster", "lost 12 of 40")
     assert not let_through(seldom, "kafka.cluster", "lost 13 of 40")
@@ -144,18 +144,18 @@ def test_numbers_in_a_message_make_no_other_message_and_other_words_do() -> None
         ("kafka.producer.sender", "%s: Error sending produce request to node %d: %s"),
     ],
 )
-def test_what_clients_say_of_an_outage_is_left_to_us(name: str, message: str) -> None:
+def test_suppresses_client_messages_about_outages(name: str, message: str) -> None:
     assert RateLimitFilter(Clock()).filter(record(message, name=name)) is False
 
 
-def test_what_we_say_ourselves_is_always_told() -> None:
+def test_never_limits_own_messages() -> None:
     seldom = RateLimitFilter(Clock())
-    assert [let_through(seldom, "stream_jobs.transport.app", "a batch is let go") for _ in range(3)] == [
-        "a batch is let go"
+    assert [let_through(seldom, "stream_jobs.transport.app", "a batch is abandoned") for _ in range(3)] == [
+        "a batch is abandoned"
     ] * 3
 
 
-def test_a_client_that_never_says_the_same_twice_takes_no_memory_for_ever() -> None:
+def test_memory_is_bounded_if_client_messages_never_repeat() -> None:
     seldom = RateLimitFilter(Clock())
     for number in range(2000):
         let_through(seldom, "kafka", "x" * number)
@@ -166,7 +166,7 @@ Format = Literal["text", "json"]
 
 
 def run(code: str, format_: Format) -> subprocess.CompletedProcess[str]:
-    """Code in a process of its own, with logs set up."""
+    """Run code in a separate process with logging configured."""
     begin = "from hashtide import logs; from hashtide.settings import Common"
     begin += f"; logs.setup(Common(log_format='{format_}'))"
     return subprocess.run([sys.executable, "-c", f"{begin}\n{code}"], capture_output=True, text=True, timeout=60)
@@ -195,7 +195,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("where", UNHANDLED)
-def test_what_nobody_handles_is_one_event_in_json(where: str) -> None:
+def test_uncaught_exception_is_one_json_event(where: str) -> None:
     done = run(UNHANDLED[where], "json")
     (line,) = done.stderr.splitlines()
     found = json.loads(line)
@@ -206,43 +206,43 @@ def test_what_nobody_handles_is_one_event_in_json(where: str) -> None:
 
 
 @pytest.mark.parametrize("where", UNHANDLED)
-def test_what_nobody_handles_is_one_harmless_line_in_text(where: str) -> None:
+def test_uncaught_exception_is_one_escaped_text_line(where: str) -> None:
     (line,) = run(UNHANDLED[where], "text").stderr.splitlines()
     assert line.isprintable()
     assert r"ValueError: no\n\x1b[2Jway [" in line
 
 
-def test_a_warning_of_python_is_an_event_too() -> None:
+def test_python_warning_is_logged_as_event() -> None:
     (line,) = run("import warnings; warnings.warn('old')", "json").stderr.splitlines()
     assert json.loads(line)["log"]["logger"] == "py.warnings"
 
 
-def test_ctrl_c_is_no_event() -> None:
+def test_ctrl_c_is_not_logged() -> None:
     done = run("raise KeyboardInterrupt", "json")
     assert done.stderr.startswith("Traceback")
     assert "{" not in done.stderr
 
 
-def test_debug_keeps_nothing_back_but_what_goes_over_the_wire() -> None:
+def test_debug_disables_rate_limit_but_keeps_clients_at_info() -> None:
     assert logs.config(Common(log_level="debug"))["handlers"]["stderr"]["filters"] == []
     assert {each["level"] for each in logs.config(Common(log_level="debug"))["loggers"].values()} == {"INFO"}
     assert logs.config(Common())["handlers"]["stderr"]["filters"] == ["rate_limit"]
 
 
 def tag(**settings: str) -> "subprocess.CompletedProcess[str]":
-    """`hashtide tag` of nothing, which asks no server."""
+    """`hashtide tag` with empty input; contacts no server."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HASHTIDE_")}
     command = [sys.executable, "-m", "operations.cli", "tag", "/dev/null"]
     return subprocess.run(command, env=inherited | settings, capture_output=True, text=True, timeout=60)
 
 
-def test_a_command_that_fails_says_so_in_text_that_no_terminal_obeys() -> None:
+def test_failed_command_prints_error_without_terminal_escapes() -> None:
     done = tag(HASHTIDE_CAMPAIGNS="/nowhere/\x1b[2J\u202e")
     assert done.returncode == 2
     assert done.stderr == "hashtide: HASHTIDE_CAMPAIGNS='/nowhere/\\x1b[2J\\u202e': no such file or folder\n"
 
 
-def test_a_command_that_fails_says_so_as_an_event_where_json_is_asked_for() -> None:
+def test_failed_command_logs_json_event_if_json_is_set() -> None:
     done = tag(HASHTIDE_CAMPAIGNS="/nowhere", HASHTIDE_LOG_FORMAT="json")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
@@ -251,7 +251,7 @@ def test_a_command_that_fails_says_so_as_an_event_where_json_is_asked_for() -> N
     assert found["log.level"] == "critical"
 
 
-def test_a_log_setting_that_is_wrong_is_named() -> None:
+def test_error_names_invalid_log_setting() -> None:
     done = tag(HASHTIDE_LOG_FORMAT="xml")
     assert done.returncode == 2
     assert done.stderr.startswith("hashtide: HASHTIDE_LOG_FORMAT='xml': has the wrong form (text or json: ")

@@ -1,4 +1,4 @@
-"""An outage makes a handful of lines, however often it is met: when it begins, now and then, and when it is over."""
+"""An outage logs a few lines, not one for each retry: at its start, at growing intervals, and at its end."""
 
 import logging
 
@@ -15,19 +15,19 @@ class Clock:
         return self.now
 
 
-def test_lines_are_due_at_once_then_after_twice_as_long_each_time_up_to_5_minutes() -> None:
+def test_line_interval_doubles_up_to_5_minutes() -> None:
     rarely = LogThrottle()
-    told = [second for second in range(1800) if rarely.due(float(second))]
-    assert told == [0, 10, 30, 70, 150, 310, 610, 910, 1210, 1510]
+    reported = [second for second in range(1800) if rarely.due(float(second))]
+    assert reported == [0, 10, 30, 70, 150, 310, 610, 910, 1210, 1510]
 
 
-def test_another_kind_need_wait_no_longer_than_10_seconds() -> None:
+def test_new_kind_of_failure_is_logged_within_10_seconds() -> None:
     rarely = LogThrottle()
-    told = [second for second in range(100) if rarely.due(float(second), "away" if second < 35 else "blocked")]
-    assert told == [0, 10, 30, 40]
+    reported = [second for second in range(100) if rarely.due(float(second), "away" if second < 35 else "blocked")]
+    assert reported == [0, 10, 30, 40]
 
 
-def test_after_a_quiet_minute_it_is_news_again() -> None:
+def test_logs_at_once_after_a_quiet_minute() -> None:
     rarely = LogThrottle()
     assert [rarely.due(float(second)) for second in (0, 5, 64)] == [True, False, True]
     assert [rarely.due(float(second)) for second in (130, 135)] == [True, False]
@@ -44,7 +44,7 @@ def outage(clock: Clock, caplog: pytest.LogCaptureFixture) -> Outage:
     return Outage("Elasticsearch", logging.getLogger("test"), clock)
 
 
-def test_a_minute_of_many_tries_by_many_is_four_lines(
+def test_a_minute_of_retries_by_several_callers_logs_four_lines(
     outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(620):
@@ -62,7 +62,7 @@ def test_a_minute_of_many_tries_by_many_is_four_lines(
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_it_is_over_when_the_last_one_that_waited_got_through(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_ends_when_last_waiting_caller_succeeds(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.failed("a", "away")
     outage.failed("b", "away")
     outage.worked("a")
@@ -72,22 +72,20 @@ def test_it_is_over_when_the_last_one_that_waited_got_through(outage: Outage, ca
     assert caplog.messages == ["away; trying again", "Elasticsearch is back after 0 s"]
 
 
-def test_who_gives_up_does_not_say_that_it_is_back(
-    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_caller_giving_up_does_not_end_outage(outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     outage.failed("a", "away")
     clock.now += 5
     outage.left("a")
     assert caplog.messages == ["away; trying again"]
     clock.now += 5
-    outage.worked("b")  # by anybody
+    outage.worked("b")  # any caller
     assert caplog.messages == ["away; trying again", "Elasticsearch is back after 10 s"]
 
 
-def test_a_server_that_comes_and_goes_is_told_of_ever_more_rarely(
+def test_flapping_server_is_logged_less_and_less_often(
     outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(60):  # every 5 seconds it is away for one, for 5 minutes
+    for _ in range(60):  # for 5 minutes, away 1 s out of every 5
         outage.failed("a", "away")
         clock.now += 1
         outage.worked("a")
@@ -95,16 +93,12 @@ def test_a_server_that_comes_and_goes_is_told_of_ever_more_rarely(
     assert caplog.messages == ["away; trying again", "Elasticsearch is back after 1 s"] * 5
 
 
-def test_when_the_next_try_is_due_is_said_where_it_is_not_at_once(
-    outage: Outage, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_logs_delay_of_next_retry(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.failed("a", "x: rate-limited", wait_s=60.0)
     assert caplog.messages == ["x: rate-limited; trying again in 60 s"]
 
 
-def test_what_to_do_is_said_once_an_outage_and_only_where_the_doctor_knows_the_server(
-    clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_suggests_doctor_once_per_outage_for_servers_it_checks(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     kafka, source = of("Kafka"), of("mastodon.example.org")
     for _ in range(3):
         kafka.failed("a", "no answer from Kafka", "away")
@@ -118,7 +112,7 @@ def test_what_to_do_is_said_once_an_outage_and_only_where_the_doctor_knows_the_s
     ]
 
 
-def test_nothing_is_said_of_what_works(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_nothing_without_failure(outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
     outage.worked()
     outage.worked("a")
     outage.left("a")
@@ -126,22 +120,18 @@ def test_nothing_is_said_of_what_works(outage: Outage, caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (119, "119 s"), (600, "10 min"), (9000, "2.5 h")])
-def test_a_duration_for_people(seconds: float, said: str) -> None:
+def test_duration_text(seconds: float, said: str) -> None:
     assert duration_text(seconds) == said
 
 
-def test_a_call_that_gets_through_in_the_end_was_the_last_to_wait(
-    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_waited_out_ends_outage_on_success(outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with outage.waited_out() as failed:
         failed("Kafka does not answer", "away")
         clock.now += 3
     assert caplog.messages == ["Kafka does not answer; trying again", "Elasticsearch is back after 3 s"]
 
 
-def test_a_call_that_is_given_up_keeps_nobody_waiting(
-    outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_waited_out_stops_waiting_on_exception(outage: Outage, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(KeyError), outage.waited_out() as failed:
         failed("Kafka does not answer", "away")
         raise KeyError

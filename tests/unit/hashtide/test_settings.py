@@ -8,7 +8,7 @@ from operations.settings import OperationsSettings
 from producers.settings import ProducerSettings
 
 
-def test_unset_settings_have_their_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unset_settings_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/var/lib")
     assert load(OperationsSettings, {}) == OperationsSettings(
         kafka="127.0.0.1:9092",
@@ -31,13 +31,13 @@ def test_unset_settings_have_their_defaults(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_the_state_folder_is_in_the_home_folder_where_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_folder_defaults_to_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/home/mina")
     assert load(Common, {}).state_dir == Path("/home/mina/.local/state/hashtide")
 
 
-def test_settings_come_out_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/mina")
     environment = {
         "HASHTIDE_KAFKA": "one:9092,two.example:9093",
@@ -62,7 +62,7 @@ def test_settings_come_out_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert settings.metrics_port == 0
 
 
-def test_an_empty_variable_is_an_unset_one() -> None:
+def test_empty_variable_counts_as_unset() -> None:
     settings = load(
         OperationsSettings, {"HASHTIDE_PARTITIONS": "", "HASHTIDE_CAMPAIGNS": "", "HASHTIDE_METRICS_PORT": ""}
     )
@@ -101,20 +101,20 @@ WRONG: list[tuple[type[Common], str, str, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "name", "value", "must"), WRONG)
-def test_a_wrong_setting_is_named_with_what_it_must_be(kind: type[Common], name: str, value: str, must: str) -> None:
+def test_error_names_invalid_setting_and_valid_values(kind: type[Common], name: str, value: str, must: str) -> None:
     with pytest.raises(WrongSetting) as error:
         load(kind, {name: value})
     assert str(error.value).startswith(f"{name}={value!r}: ")
     assert must in str(error.value)
 
 
-def test_a_wrong_choice_is_named_with_the_choices() -> None:
+def test_error_for_invalid_choice_lists_choices() -> None:
     with pytest.raises(WrongSetting, match=r"HASHTIDE_LOG_LEVEL='loud': .*debug.*info.*warning.*error"):
         load(Common, {"HASHTIDE_LOG_LEVEL": "loud"})
 
 
 @pytest.mark.parametrize("kind", [Common, ProducerSettings, OperationsSettings])
-def test_every_setting_is_described(kind: type[Common]) -> None:
+def test_every_setting_has_a_description(kind: type[Common]) -> None:
     settings = list(described(kind))
     assert [setting.name for setting in settings] == [
         "HASHTIDE_" + field.name.upper() for field in msgspec.structs.fields(kind)
@@ -124,7 +124,7 @@ def test_every_setting_is_described(kind: type[Common]) -> None:
 
 
 @pytest.mark.parametrize("kind", [Common, ProducerSettings, OperationsSettings])
-def test_a_described_default_is_what_an_unset_variable_stands_for(kind: type[Common]) -> None:
+def test_documented_default_is_the_actual_default(kind: type[Common]) -> None:
     given = {setting.name: setting.default for setting in described(kind)}
     assert load(kind, given) == load(kind, {})
 
@@ -140,7 +140,7 @@ def test_a_described_default_is_what_an_unset_variable_stands_for(kind: type[Com
         ("HASHTIDE_METRICS_PORT", "whole number", ""),
     ],
 )
-def test_a_setting_is_described_in_words(monkeypatch: pytest.MonkeyPatch, name: str, type_: str, default: str) -> None:
+def test_setting_description_text(monkeypatch: pytest.MonkeyPatch, name: str, type_: str, default: str) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/var/lib")
     found = {setting.name: setting for setting in described(OperationsSettings)}[name]
     assert (found.type, found.default) == (type_, default)

@@ -1,4 +1,4 @@
-"""The import, against a stand-in on loopback that checks each request as Kibana's API documentation describes it.
+"""The import, against a fake Kibana on loopback that checks requests against Kibana's API documentation.
 
 Kibana itself does not run here. "Import saved objects": POST /api/saved_objects/_import, multipart with a part `file`
 whose name ends in .ndjson, header kbn-xsrf; 200 with success, successCount, errors.
@@ -34,7 +34,7 @@ Answer = tuple[int, Any]
 
 
 class Kibana(ThreadingHTTPServer):
-    """Keeps what is imported; before it does, gives the answers that it is told to give."""
+    """Stores what is imported; first returns the answers set by the test."""
 
     daemon_threads = True
 
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def running(*answers: Answer, path: str = "", authorization: str | None = None) 
         server.server_close()
 
 
-def test_data_views_and_dashboards_are_imported_and_again_over_them() -> None:
+def test_imports_data_views_and_dashboards_and_overwrites_them() -> None:
     with running() as server:
         assert kibana.setup(Connection(server.url)) == TITLES
         assert kibana.setup(Connection(server.url)) == TITLES
@@ -111,26 +111,26 @@ def test_data_views_and_dashboards_are_imported_and_again_over_them() -> None:
     ]
 
 
-def test_a_space_or_a_base_path_is_kept() -> None:
+def test_keeps_space_and_base_path_of_url() -> None:
     with running(path="/base/s/night") as server:
         assert kibana.setup(kibana.target(f"{server.url}/base/s/night/", OperationsSettings())) == TITLES
 
 
-def test_an_api_key_comes_out_of_a_file(tmp_path: Path) -> None:
+def test_reads_api_key_from_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a2V5OnNlY3JldA==\n")
     settings = OperationsSettings(kibana_api_key_file=tmp_path / "key")
     with running(authorization="ApiKey a2V5OnNlY3JldA==") as server:
         assert kibana.setup(kibana.target(server.url, settings)) == TITLES
 
 
-def test_a_user_and_a_password(tmp_path: Path) -> None:
+def test_login_with_user_and_password(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("pässword one\n")
     settings = OperationsSettings(kibana_user="mina", kibana_password_file=tmp_path / "password")
     with running(authorization="Basic bWluYTpww6Rzc3dvcmQgb25l") as server:
         assert kibana.setup(kibana.target(server.url, settings)) == TITLES
 
 
-def test_a_key_that_is_not_taken_is_not_tried_again() -> None:
+def test_does_not_retry_refused_key() -> None:
     with (
         running(authorization="ApiKey right") as server,
         pytest.raises(KibanaRefused, match="401 Unauthorized: set HASHTIDE_KIBANA_API_KEY_FILE"),
@@ -139,14 +139,14 @@ def test_a_key_that_is_not_taken_is_not_tried_again() -> None:
     assert server.requests == 1
 
 
-def test_one_that_is_starting_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_waits_for_kibana_to_start(caplog: pytest.LogCaptureFixture) -> None:
     with running((503, b"Kibana server is not ready yet"), (429, b"")) as server:
         assert kibana.setup(Connection(server.url)) == TITLES
     assert server.requests == 3
     assert "yet (HTTP 503); trying again" in caplog.text
 
 
-def test_nobody_there_is_said_after_a_while() -> None:
+def test_reports_unreachable_kibana_after_timeout() -> None:
     with running() as server:
         url = server.url
     with pytest.raises(
@@ -155,7 +155,7 @@ def test_nobody_there_is_said_after_a_while() -> None:
         kibana.setup(Connection(url), patience_s=0.2)
 
 
-def test_what_is_refused_is_named_with_its_reason() -> None:
+def test_error_names_refused_objects_and_reasons() -> None:
     errors = [
         {
             "type": "dashboard",
@@ -179,7 +179,7 @@ def test_what_is_refused_is_named_with_its_reason() -> None:
 @pytest.mark.parametrize(
     "answer", [(200, b"<html>"), (200, [1]), (200, {"ok": 1}), (404, {}), (302, b""), (500, b"oh")]
 )
-def test_another_answer_than_kibanas_is_not_taken_for_success(answer: Answer) -> None:
+def test_unexpected_answer_is_an_error(answer: Answer) -> None:
     with (
         running(answer) as server,
         pytest.raises(KibanaRefused, match="check that this is Kibana's URL, including its base path"),
@@ -190,13 +190,13 @@ def test_another_answer_than_kibanas_is_not_taken_for_success(answer: Answer) ->
 @pytest.mark.parametrize(
     "url", ["kibana:5601", "ftp://kibana.example", "https://mina:secret@kibana.example", "http://"]
 )
-def test_a_url_that_is_none_or_has_a_password_is_refused_without_showing_it(url: str) -> None:
+def test_refuses_invalid_url_or_url_with_password_without_showing_it(url: str) -> None:
     with pytest.raises(WrongSetting, match="--kibana: must be a URL") as caught:
         kibana.target(url, OperationsSettings())
     assert "secret" not in str(caught.value)
 
 
-def test_half_a_login_two_logins_and_unreadable_files_are_named(tmp_path: Path) -> None:
+def test_error_names_incomplete_or_conflicting_login_and_unreadable_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("two words\n")
     (tmp_path / "empty").write_text("\n")

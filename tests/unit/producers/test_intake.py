@@ -30,7 +30,7 @@ def intake(
 
 
 def saying(kafka: Collecting, *outcomes: Outcome) -> Intake:
-    """An intake for which each payload says the next of these."""
+    """An intake that parses each payload as the next of these outcomes."""
     said = iter(outcomes)
     return Intake(
         kafka,
@@ -53,7 +53,7 @@ def take(intake: Intake, payloads: Sequence[bytes], *, firehose: bool = False) -
         intake.accept(Received("file:a.jsonl", f"line {number}", payload, firehose=firehose))
 
 
-def test_a_post_goes_on_with_its_origin_its_source_and_a_hash_for_its_author() -> None:
+def test_publishes_post_with_origin_source_and_hashed_author() -> None:
     kafka = Collecting()
     take(intake(kafka), [native(author_id="42")])
     [sent] = kafka.sent
@@ -63,7 +63,7 @@ def test_a_post_goes_on_with_its_origin_its_source_and_a_hash_for_its_author() -
     assert len(sent.author) == 64
 
 
-def test_a_payload_that_was_caught_up_on_says_so() -> None:
+def test_backfilled_post_has_origin_backfill() -> None:
     kafka = Collecting()
     intake(kafka).accept(Received("x", "", native(), origin="backfill"))
     [sent] = kafka.sent
@@ -71,7 +71,7 @@ def test_a_payload_that_was_caught_up_on_says_so() -> None:
     assert sent.origin == "backfill"
 
 
-def test_what_is_no_post_is_buried_with_all_that_is_needed_to_look_at_it() -> None:
+def test_invalid_payload_becomes_dead_letter_with_reason_and_position() -> None:
     kafka = Collecting()
     take(intake(kafka), [b'{"id": "1"', native(created_at=AUGUST_MS + 300_001)])
     first, second = kafka.dead
@@ -86,7 +86,7 @@ def test_what_is_no_post_is_buried_with_all_that_is_needed_to_look_at_it() -> No
     assert kafka.sent == []
 
 
-def test_everything_received_is_in_the_account() -> None:
+def test_account_counts_everything_received() -> None:
     kafka = Collecting()
     run = saying(
         kafka,
@@ -105,7 +105,7 @@ def test_everything_received_is_in_the_account() -> None:
     assert (run.account.read, run.account.sent) == (8, 4)
 
 
-def test_every_payload_is_in_the_metrics() -> None:
+def test_metrics_count_every_payload() -> None:
     def filtered() -> float:
         return REGISTRY.get_sample_value("hashtide_payloads_total", {"source": "file", "outcome": "filtered"}) or 0
 
@@ -114,7 +114,7 @@ def test_every_payload_is_in_the_metrics() -> None:
     assert filtered() - before == 3
 
 
-def test_of_a_firehose_only_posts_of_a_campaign_go_on() -> None:
+def test_publishes_only_campaign_posts_of_a_firehose() -> None:
     kafka = Collecting()
     run = intake(kafka, matches=lambda post: "harbour" in post.text)
     take(run, [native(id="1"), native(id="2", text="open the harbour")], firehose=True)
@@ -123,14 +123,14 @@ def test_of_a_firehose_only_posts_of_a_campaign_go_on() -> None:
     assert (run.account.posts, run.account.filtered) == (2, 1)
 
 
-def test_a_firehose_post_of_no_campaign_is_filtered_even_if_its_time_is_wrong() -> None:
+def test_filters_other_firehose_posts_even_with_invalid_time() -> None:
     kafka = Collecting()
     run = intake(kafka)
     take(run, [native(created_at="1999-01-01T00:00:00Z")], firehose=True)
     assert (run.account.filtered, kafka.dead) == (1, [])
 
 
-def test_a_gap_is_published_and_counted_beside_the_payloads() -> None:
+def test_publishes_gaps_and_counts_them_separately() -> None:
     def seconds() -> float:
         labels = {"source": "mastodon", "reason": "stalled"}
         return REGISTRY.get_sample_value("hashtide_ingest_gap_seconds_total", labels) or 0
@@ -144,7 +144,7 @@ def test_a_gap_is_published_and_counted_beside_the_payloads() -> None:
     assert seconds() - before == 2.5
 
 
-def test_a_limit_notice_is_a_gap_of_as_many_posts_as_are_new_in_it() -> None:
+def test_limit_notice_is_a_gap_of_newly_lost_posts() -> None:
     kafka = Collecting()
     run = saying(
         kafka,
@@ -185,7 +185,7 @@ def test_a_limit_notice_is_a_gap_of_as_many_posts_as_are_new_in_it() -> None:
 
 
 @pytest.mark.parametrize(("speed", "slept"), [(1.0, [10.0]), (4.0, [2.5])])
-def test_a_pace_holds_posts_back_as_long_as_they_were_apart(speed: float, slept: list[float]) -> None:
+def test_pace_delays_posts_by_their_time_difference(speed: float, slept: list[float]) -> None:
     clock, kafka = Clock(), Collecting()
     run = intake(kafka, pace=Pace(speed, clock.monotonic, clock.sleep))
     take(run, [native(created_at=AUGUST_MS - 60_000), native(created_at=AUGUST_MS - 50_000), native(created_at=1.5e9)])
@@ -193,7 +193,7 @@ def test_a_pace_holds_posts_back_as_long_as_they_were_apart(speed: float, slept:
     assert len(kafka.sent) == 3
 
 
-def test_of_a_payload_that_is_not_public_no_byte_is_kept() -> None:
+def test_dead_letter_of_private_post_has_no_payload() -> None:
     kafka = Collecting()
     take(saying(kafka, InvalidPost("private", "visibility is direct")), [b"what one person told another"])
     assert [(letter.reason, letter.payload) for letter in kafka.dead] == [("private", b"")]

@@ -18,7 +18,7 @@ def post(created_at_ms: int = 1_508_097_630_000, author: str | None = None, plat
     return Post(platform=platform, post_id="1", created_at_ms=created_at_ms, text="so it is", author=author)
 
 
-def test_a_post_is_stamped_with_its_origin_and_source() -> None:
+def test_adds_origin_and_source() -> None:
     assert accepted(post()) == Post(
         platform="x",
         post_id="1",
@@ -30,7 +30,7 @@ def test_a_post_is_stamped_with_its_origin_and_source() -> None:
 
 
 @pytest.mark.parametrize("created_at_ms", [NOW_MS + 300_000, NOW_MS, 1_136_073_600_000])
-def test_a_time_up_to_five_minutes_ahead_and_from_2006_on_is_let_through(created_at_ms: int) -> None:
+def test_accepts_times_from_2006_to_five_minutes_ahead(created_at_ms: int) -> None:
     message = accepted(post(created_at_ms))
     assert isinstance(message, Post)
     assert message.created_at_ms == created_at_ms
@@ -47,28 +47,28 @@ def test_a_time_up_to_five_minutes_ahead_and_from_2006_on_is_let_through(created
     ],
 )
 @pytest.mark.parametrize("edit", [False, True], ids=["post", "edit"])
-def test_a_time_that_can_not_be_is_named(created_at_ms: int, reason: str, edit: bool) -> None:
+def test_error_names_impossible_time(created_at_ms: int, reason: str, edit: bool) -> None:
     message = post(created_at_ms)
     with pytest.raises(InvalidPost) as error:
         accepted(PostEdit(post=message, edited_at_ms=NOW_MS) if edit else message)
     assert error.value.reason == reason
 
 
-def test_an_author_is_hashed_under_the_key() -> None:
+def test_hashes_author_with_the_key() -> None:
     """The value is what `printf x:44196397 | openssl dgst -sha256 -hmac KEY` prints."""
     message = accepted(post(author="44196397"))
     assert isinstance(message, Post)
     assert message.author == "620b69a2bc0f1d7fdc7fc7777139b91ac6545d2222741128c49bfab97c41c30f"
 
 
-def test_the_same_author_id_on_another_platform_is_another_author() -> None:
+def test_same_author_id_on_another_platform_has_another_hash() -> None:
     one, two = accepted(post(author="44196397")), accepted(post(author="44196397", platform="mastodon"))
     assert isinstance(one, Post)
     assert isinstance(two, Post)
     assert one.author != two.author
 
 
-def test_an_edit_is_let_through_as_its_post_is() -> None:
+def test_validates_edit_like_its_post() -> None:
     edit = accepted(PostEdit(post=post(author="44196397"), edited_at_ms=1_508_097_700_000))
     assert edit == PostEdit(post=accepted(post(author="44196397")), edited_at_ms=1_508_097_700_000)  # type: ignore[arg-type]
     assert isinstance(edit, PostEdit)
@@ -76,7 +76,7 @@ def test_an_edit_is_let_through_as_its_post_is() -> None:
     assert (edit.post.origin, edit.post.source) == ("backfill", "file")
 
 
-def test_a_deletion_goes_through_as_it_is() -> None:
+def test_passes_deletion_unchanged() -> None:
     deletion = PostDelete(platform="x", post_id="1", deleted_at_ms=NOW_MS + 10**9)
     assert accepted(deletion) == deletion
 
@@ -85,7 +85,7 @@ DID = "did:plc:ines0000000000000000000"
 URI = f"at://{DID}/app.bsky.feed.post/"
 
 
-def test_ids_that_have_an_author_in_them_are_hidden() -> None:
+def test_hides_ids_that_contain_an_author() -> None:
     message = accepted(
         Post(
             platform="bluesky",
@@ -114,8 +114,8 @@ def test_ids_that_have_an_author_in_them_are_hidden() -> None:
     )
 
 
-def test_of_several_ids_only_addresses_are_hidden() -> None:
-    """A reply to a post of which an instance told its own number alone."""
+def test_hides_only_addresses_among_several_ids() -> None:
+    """A reply to a post known only by its number on the instance."""
     message = accepted(
         Post(platform="mastodon", post_id="https://a.example/1", created_at_ms=NOW_MS, text="", in_reply_to="17")
     )

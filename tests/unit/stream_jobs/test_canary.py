@@ -1,4 +1,4 @@
-"""A canary on its way through both agents, in memory: it comes back, and nothing of it is counted."""
+"""A canary passes both agents, in memory: a search finds it, and nothing of it is counted."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.canary import CanarySender
 from stream_jobs.domain.campaign import Campaigns
 from stream_jobs.loading import load_enricher, packaged_campaigns
-from tests.fakes.kafka import Graveyard, Sent, batch
+from tests.fakes.kafka import batch
 from tests.fakes.store import Step
 from tests.unit.stream_jobs.agents.counting import NOW_MS, TOPIC_ID, Counting, metric, post
 
@@ -24,24 +24,24 @@ class Way:
     """From posts.raw to the store; `open` or not."""
 
     def __init__(self) -> None:
-        self.counting, self.sent, self.open = Counting(), Sent(), True
+        self.counting, self.open = Counting(), True
         self.partitions: list[int] = []
         enricher = load_enricher(Campaigns(packaged_campaigns()))
-        self._enrich = EnrichAgent(enricher, self.sent, Graveyard(), topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
+        self._enrich = EnrichAgent(enricher, topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
 
     async def send(self, topic: str, partition: int, records: Sequence[tuple[bytes | None, bytes]]) -> None:
         assert topic == "posts.raw"
         self.partitions.append(partition)
-        await self._enrich.handle(batch(topic, partition, 0, [value for _, value in records]))
+        enriched = self._enrich.enrich(batch(topic, partition, 0, [value for _, value in records]))
         if self.open:
-            await self.counting.handle(len(self.sent.records), *[value for *_, value in self.sent.records])
+            await self.counting.agent.handle(enriched)
 
 
 def sender(way: Way) -> CanarySender:
     return CanarySender(way.send, way.counting.store, partitions=4, clock_ms=lambda: NOW_MS, lost_after_s=0.05)
 
 
-def told(name: str) -> float:
+def reported(name: str) -> float:
     """What one of the canary's metrics, which are not in /metrics here, stands at."""
     (found,) = [
         sample.value
@@ -55,28 +55,28 @@ def told(name: str) -> float:
 
 async def test_it_comes_back_and_nothing_is_counted() -> None:
     way = Way()
-    before = {name: told(name) for name in ("sent_total", "lost_total", "latency_seconds_count")}
-    enriched = metric("hashtide_enriched_posts_total")
+    before = {name: reported(name) for name in ("sent_total", "lost_total", "latency_seconds_count")}
+    counted = metric("hashtide_counted_posts_total", platform="x", origin="live")
     assert await sender(way).once(3)
-    assert {name: told(name) - before[name] for name in before} == {
+    assert {name: reported(name) - before[name] for name in before} == {
         "sent_total": 1,
         "lost_total": 0,
         "latency_seconds_count": 1,
     }
-    assert told("last_seen_timestamp_seconds") == NOW_MS / 1000
+    assert reported("last_seen_timestamp_seconds") == NOW_MS / 1000
     assert way.partitions == [3]
     assert [ref.index for ref in way.counting.store.documents] == ["hashtide-canary"]
     assert way.counting.counts == {}
-    assert metric("hashtide_enriched_posts_total") == enriched
+    assert metric("hashtide_counted_posts_total", platform="x", origin="live") == counted
     assert way.counting.dead.letters == []
 
 
 async def test_one_that_no_search_finds_is_lost() -> None:
     way = Way()
     way.open = False
-    before = told("lost_total"), told("latency_seconds_count")
+    before = reported("lost_total"), reported("latency_seconds_count")
     assert not await sender(way).once(0)
-    assert (told("lost_total") - before[0], told("latency_seconds_count") - before[1]) == (1, 0)
+    assert (reported("lost_total") - before[0], reported("latency_seconds_count") - before[1]) == (1, 0)
 
 
 async def test_another_ones_document_is_not_taken_for_it() -> None:

@@ -1,13 +1,14 @@
-"""What Prometheus is told of campaigns. The clock of these tests stands at 15 October 2017, 20:00."""
+"""Campaigns as labels in Prometheus. The clock of these tests stands at 15 October 2017, 20:00."""
 
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from hashtide.contract.messages import Recount
 from hashtide.settings import WrongSetting, load
 from stream_jobs.domain.campaign import Campaign, Campaigns
-from stream_jobs.enriched import EnrichedPost, Recount
+from stream_jobs.enriched import EnrichedPost
 from stream_jobs.labels import CampaignLabels
 from stream_jobs.settings import StreamSettings
 from tests.unit.stream_jobs.agents import counting as agents
@@ -164,7 +165,7 @@ async def test_hostile_values_make_no_more_series() -> None:
 
 
 def all_platforms() -> set[str]:
-    """The platforms that all counted posts are told of."""
+    """The platforms of all counted posts."""
     (family,) = [family for family in REGISTRY.collect() if family.name == "hashtide_counted_posts"]
     return {sample.labels["platform"] for sample in family.samples}
 
@@ -207,7 +208,7 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         CampaignLabels.of(load(StreamSettings, {name: value}), ["metoo"])
 
 
-def test_a_code_that_has_another_form_here_is_told_which() -> None:
+def test_a_code_that_has_another_form_here_is_reported_which() -> None:
     with pytest.raises(WrongSetting, match=r"never tagged 'no': did you mean 'nb'\?"):
         CampaignLabels.of(load(StreamSettings, {"HASHTIDE_METRIC_LANGUAGES": "no"}), [])
 

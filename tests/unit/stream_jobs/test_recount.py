@@ -1,4 +1,4 @@
-"""What the counts should say, by the ledger: told where it is certain, mended where it may be."""
+"""Counts compared with the ledger: differences are reported where certain, repaired where possible."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def tally(entries: list[dict[str, Any]], counts: list[Found], before: Position |
     return result
 
 
-def told(result: Tally) -> list[tuple[str, int, int, bool]]:
+def reported(result: Tally) -> list[tuple[str, int, int, bool]]:
     return [(d.family, d.counted, d.expected, d.mendable) for d in result.differences()]
 
 
@@ -68,7 +68,7 @@ def written(mended: list[Document]) -> list[tuple[int, int, str, int]]:
     return [(body["count"], version, body["status"], body["revision"]) for body, version in bodies]
 
 
-def test_counts_that_agree_are_not_told_of() -> None:
+def test_counts_that_agree_are_not_reported() -> None:
     result = tally(
         [entry("1", 1, 0, "metoo"), entry("2", 2)], [count("reply-volume", 2), count("hashtag-volume", 1, by="metoo")]
     )
@@ -77,11 +77,11 @@ def test_counts_that_agree_are_not_told_of() -> None:
     assert result.mend(HERE) == []
 
 
-def test_a_count_that_is_behind_or_ahead_is_told_and_mended() -> None:
+def test_a_count_that_is_behind_or_ahead_is_reported_and_mended() -> None:
     result = tally(
         [entry("1", 1, 0, "metoo"), entry("2", 2)], [count("reply-volume", 1), count("hashtag-volume", 4, by="metoo")]
     )
-    assert told(result) == [("hashtag-volume", 4, 1, True), ("reply-volume", 1, 2, True)]
+    assert reported(result) == [("hashtag-volume", 4, 1, True), ("reply-volume", 1, 2, True)]
     assert written(result.mend(HERE)) == [(1, 101, "provisional", 0), (2, 101, "provisional", 0)]
 
 
@@ -110,7 +110,7 @@ def test_a_difference_says_which_count_it_is() -> None:
 
 def test_a_count_that_is_missing_is_made() -> None:
     result = tally([entry("1", 1), entry("2", 2)], [])
-    assert told(result) == [("reply-volume", 0, 2, True)]
+    assert reported(result) == [("reply-volume", 0, 2, True)]
     (document,) = result.mend(HERE)
     assert document.ref == count("reply-volume", 2).ref
     assert written([document]) == [(2, 101, "provisional", 0)]
@@ -118,7 +118,7 @@ def test_a_count_that_is_missing_is_made() -> None:
 
 def test_a_count_without_any_post_of_its_own_falls_to_zero() -> None:
     result = tally([entry("1", 1)], [count("reply-volume", 1), count("reply-volume", 5, by="fr")])
-    assert told(result) == [("reply-volume", 5, 0, True)]
+    assert reported(result) == [("reply-volume", 5, 0, True)]
     assert written(result.mend(HERE)) == [(0, 101, "provisional", 0)]
 
 
@@ -128,7 +128,7 @@ def test_a_closed_count_is_corrected(status: str) -> None:
     assert written(result.mend(HERE)) == [(1, 101, "corrected", 1)]
 
 
-def test_a_window_without_any_ledger_is_told_apart_and_left_alone() -> None:
+def test_a_window_without_any_ledger_is_recognised_and_left_alone() -> None:
     result = tally([], [count("reply-volume", 3)])
     assert result.unverified() == {AT_MS}
     assert result.differences() == []
@@ -136,7 +136,7 @@ def test_a_window_without_any_ledger_is_told_apart_and_left_alone() -> None:
 
 def test_a_ledger_that_is_not_whole_says_nothing_of_any_count() -> None:
     result = tally([entry("1", 1)], [count("reply-volume", 500)])
-    assert told(result) == [("reply-volume", 500, 1, True)]
+    assert reported(result) == [("reply-volume", 500, 1, True)]
     result.whole = False
     assert result.unverified() == {AT_MS}
     assert (result.differences(), result.mend(HERE)) == ([], [])
@@ -168,31 +168,31 @@ def test_deleted_posts_explain_a_sum_that_is_ahead_by_their_number() -> None:
     assert result.differences() == []
 
 
-def test_more_or_fewer_than_the_deleted_posts_are_told_as_a_sum_and_not_mended() -> None:
+def test_more_or_fewer_than_the_deleted_posts_are_reported_as_a_sum_and_not_mended() -> None:
     entries = [entry("1", 1), entry("2", 2, deleted=True)]
     for total, ahead in ((1, 0), (4, 3)):
         result = tally(entries, [count("reply-volume", total)])
-        assert told(result) == [("reply-volume", ahead, 1, False)]
+        assert reported(result) == [("reply-volume", ahead, 1, False)]
         assert result.mend(HERE) == []
 
 
-def test_a_hashtag_ahead_by_more_than_the_deleted_posts_is_told_and_not_mended() -> None:
+def test_a_hashtag_ahead_by_more_than_the_deleted_posts_is_reported_and_not_mended() -> None:
     entries = [entry("1", 1, 0, "metoo"), entry("2", 2, deleted=True)]
     result = tally(entries, [count("reply-volume", 2), count("hashtag-volume", 3, by="metoo")])
-    assert told(result) == [("hashtag-volume", 3, 1, False)]
+    assert reported(result) == [("hashtag-volume", 3, 1, False)]
     assert result.mend(HERE) == []
 
 
 def test_beside_deleted_posts_a_count_that_is_behind_is_mended_all_the_same() -> None:
     result = tally([entry("1", 1), entry("2", 2), entry("3", 3, deleted=True)], [count("reply-volume", 1)])
-    assert told(result) == [("reply-volume", 0, 1, False), ("reply-volume", 1, 2, True)]
+    assert reported(result) == [("reply-volume", 0, 1, False), ("reply-volume", 1, 2, True)]
     assert written(result.mend(HERE)) == [(2, 101, "provisional", 0)]
 
 
 def test_an_order_counts_what_lies_before_it_in_its_own_partition() -> None:
     entries = [entry("1", 1), entry("2", 99), entry("3", 100), entry("4", 101), entry("5", 1, partition=1)]
     result = tally(entries, [count("reply-volume", 5), count("reply-volume", 9, partition=1)], HERE)
-    assert told(result) == [("reply-volume", 5, 2, True)]
+    assert reported(result) == [("reply-volume", 5, 2, True)]
 
 
 def test_an_order_that_is_carried_out_again_leaves_alone_what_went_on_since() -> None:

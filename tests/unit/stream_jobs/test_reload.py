@@ -47,11 +47,11 @@ class Using:
         self.came.set()
 
 
-NOW, ANEW = Campaigns([HARBOUR]), Campaigns([HARBOUR, LANTERNS])
+NOW, RENEWED = Campaigns([HARBOUR]), Campaigns([HARBOUR, LANTERNS])
 
 
 async def test_a_sighup_loads_campaigns_and_one_that_came_while_the_worker_started_does_once_it_runs() -> None:
-    using = Using(NOW, ANEW, NOW)
+    using = Using(NOW, RENEWED, NOW)
     assert using.reload.begin() is NOW
     os.kill(os.getpid(), signal.SIGHUP)
     running = asyncio.create_task(using.reload.run())
@@ -60,18 +60,18 @@ async def test_a_sighup_loads_campaigns_and_one_that_came_while_the_worker_start
         using.came.clear()
         os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.wait_for(using.came.wait(), 60)
-        assert using.used == [ANEW, NOW]
+        assert using.used == [RENEWED, NOW]
     finally:
         running.cancel()
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
 
 
 async def test_campaigns_that_can_be_used_go_to_all_that_use_them() -> None:
-    using = Using(NOW, ANEW)
+    using = Using(NOW, RENEWED)
     using.reload.begin()
     before = metric(LOADED)
     await using.reload.once()
-    assert using.used == using.also_used == [ANEW]
+    assert using.used == using.also_used == [RENEWED]
     assert metric(LOADED) > before > 1_700_000_000
 
 

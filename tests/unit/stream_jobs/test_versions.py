@@ -1,7 +1,7 @@
 """Messages, documents and templates of this version and others (docs/upgrades.md, "Versions").
 
-The files in `golden` are what versions of schema 1 have written: they are never changed. Whatever this version writes
-beside that must be something that readers of schema 1 can leave out.
+The files in `golden` are what this schema and those before it write: their lines are never changed. Whatever this
+version writes beside that must be something that readers of the same schema can leave out.
 """
 
 import hashlib
@@ -14,27 +14,36 @@ import pytest
 
 from hashtide.contract import messages
 from hashtide.contract.dead_letters import DeadLetter, decode_dead_letter
-from hashtide.contract.messages import Canary, Gap, Origin, Post, PostDelete, PostEdit, Sent, encode
+from hashtide.contract.messages import (
+    Canary,
+    EmptyEntry,
+    Gap,
+    Origin,
+    Post,
+    PostDelete,
+    PostEdit,
+    Recount,
+    Sent,
+    encode,
+)
 from hashtide.contract.reasons import InvalidPost
 from hashtide.contract.versions import SCHEMA, NewerMessage
 from hashtide.elasticsearch.mappings import Fields, clashing, missing, names, schema, template_of
 from hashtide.elasticsearch.templates import packaged_templates
 from hashtide.elasticsearch.values import Found, Ref
 from hashtide.identity import Keys, Pseudonyms
-from hashtide.kafka.topics import TopicInfo
 from operations.dlq.index import LetterIndex
+from operations.dlq.records import WholeLetter
 from operations.dlq.revive import Rules
-from stream_jobs import enriched
 from stream_jobs.agents.enrich import EnrichAgent
 from stream_jobs.documents import counts, keys, ledger
 from stream_jobs.documents.counts import Count
 from stream_jobs.documents.keys import HashtagKey, ReplyKey
 from stream_jobs.domain.campaign import Campaigns
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Kind, Position, Recount, Why
+from stream_jobs.enriched import Kind, Position, Why
 from stream_jobs.loading import load_enricher
-from tests.fakes.kafka import Graveyard, batch
-from tests.fakes.kafka import Sent as SentOn
-from tests.unit.stream_jobs.agents.counting import Counting, post
+from tests.fakes.kafka import batch
+from tests.unit.stream_jobs.agents.counting import post
 
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = Post(platform="x", post_id="1", created_at_ms=1_508_097_630_000, text="#MeToo — 我也是")
@@ -66,48 +75,10 @@ RAW: list[Sent] = [
     Gap(source="x", from_ms=1_000, to_ms=2_000, reason="limited", estimated_posts=12),
     Gap(source="x", from_ms=1_000, to_ms=2_000, reason="stalled"),
     Canary(id="00c0ffee00c0ffee", sent_at_ms=1_508_097_630_000),
-]
-
-ENRICHED: list[Enriched] = [
-    EnrichedPost(
-        platform="x",
-        post_id="1",
-        created_at_ms=1_508_097_630_000,
-        kind="original",
-        language="und",
-        language_source="none",
-        language_confidence=0.0,
-        region=None,
-        region_source=None,
-        region_confidence=0.0,
-    ),
-    EnrichedPost(
-        platform="x",
-        post_id="1",
-        created_at_ms=1_508_097_630_000,
-        kind="reply",
-        in_reply_to="100",
-        answers_root=True,
-        hashtags=("metoo",),
-        campaigns=("metoo",),
-        why={"metoo": ("tag", "root-reply")},
-        language="es",
-        language_source="detector",
-        language_confidence=0.93,
-        language_claimed="en",
-        region="MX",
-        region_source="place",
-        region_confidence=0.97,
-        author="5d41402a",
-        origin="backfill",
-        edited_at_ms=1_508_097_700_000,
-        raw=Position("h3sDqVYlRZmYcGm1mUu0Qw", 2, 41),
-    ),
-    DeletedPost(platform="x", post_id="1", deleted_at_ms=5, raw=Position("t", 0, 1)),
-    DeletedPost(platform="x", post_id="1"),
-    Gap(source="x", from_ms=1_000, to_ms=2_000, reason="limited", estimated_posts=12),
-    Canary(id="00c0ffee00c0ffee", sent_at_ms=1_508_097_630_000),
+    Post(platform="bluesky", post_id="3", created_at_ms=1_508_097_630_000, time_by="author", text="so it is"),
     Recount(window_ms=1_508_097_600_000),
+    EmptyEntry(index="posts-2017.10.15", id="0123456789abcdef0123456789abcdef", deleted_at_ms=1_508_100_000_000),
+    EmptyEntry(index="posts-2017.10.15", id="0123456789abcdef0123456789abcdef"),
 ]
 
 LETTER = DeadLetter(
@@ -120,19 +91,12 @@ def golden(name: str) -> list[bytes]:
 
 
 RAW_LINES = list(zip(golden("posts.raw.jsonl"), RAW, strict=True))
-ENRICHED_LINES = list(zip(golden("posts.enriched.jsonl"), ENRICHED, strict=True))
 
 
 @pytest.mark.parametrize(("line", "message"), RAW_LINES)
-def test_a_message_of_posts_raw_of_schema_1_is_read_and_still_written_so(line: bytes, message: Sent) -> None:
+def test_a_message_of_posts_raw_is_read_and_still_written_so(line: bytes, message: Sent) -> None:
     assert messages.decode(line) == message
     assert messages.encode(message) == line
-
-
-@pytest.mark.parametrize(("line", "message"), ENRICHED_LINES)
-def test_a_message_of_posts_enriched_of_schema_1_is_read_and_still_written_so(line: bytes, message: Enriched) -> None:
-    assert enriched.decode(line) == message
-    assert enriched.encode(message) == line
 
 
 def test_a_dead_letter_of_schema_1_is_read_and_still_written_so() -> None:
@@ -142,26 +106,21 @@ def test_a_dead_letter_of_schema_1_is_read_and_still_written_so() -> None:
 
 
 def with_more(value: Any) -> Any:
-    """JSON with a field more in every object."""
+    """JSON with one more field in every object."""
     if isinstance(value, dict):
-        return {name: with_more(each) for name, each in value.items() if name != "why"} | {
-            **({"why": value["why"]} if "why" in value else {}),  # its names are campaigns
-            "from_a_later_version": {"of": [1, None]},
-        }
+        return {name: with_more(each) for name, each in value.items()} | {"from_a_later_version": {"of": [1, None]}}
     return [with_more(each) for each in value] if isinstance(value, list) else value
 
 
-def test_fields_that_a_later_version_has_added_are_passed_over_wherever_they_are() -> None:
+def test_fields_of_a_later_version_are_ignored() -> None:
     for line, sent in RAW_LINES:
         assert messages.decode(json.dumps(with_more(json.loads(line))).encode()) == sent
-    for line, message in ENRICHED_LINES:
-        assert enriched.decode(json.dumps(with_more(json.loads(line))).encode()) == message
     (line,) = golden("posts.dead.jsonl")
     assert decode_dead_letter(json.dumps(with_more(json.loads(line))).encode()) == LETTER
 
 
 def test_one_value_more_of_a_closed_set_would_be_a_new_schema() -> None:
-    """A reader of schema 1 knows these values alone: a message with another is undecodable to it, a dead letter."""
+    """A reader of this schema knows only these values: a message with another one becomes a dead letter."""
     assert get_args(Origin) == ("live", "backfill", "replay", "synthetic")
     assert get_args(Kind) == ("original", "reply", "quote", "repost")
     assert get_args(Why) == ("tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase")
@@ -171,19 +130,23 @@ def test_one_value_more_of_a_closed_set_would_be_a_new_schema() -> None:
 
 
 def of_schema(number: int, line: bytes) -> bytes:
-    """The message as another schema names it. What it says may be anything then."""
-    return msgspec.json.encode({"type": f"{json.loads(line)['type']}/{number}", "wholly": "different"})
+    """The message in another schema, with other fields."""
+    name = json.loads(line)["type"].partition("/")[0]
+    return msgspec.json.encode({"type": f"{name}/{number}", "wholly": "different"})
 
 
 def test_a_message_of_a_newer_schema_is_no_dead_letter_but_stops_its_reader() -> None:
-    assert SCHEMA == 1
+    assert SCHEMA == 2
     for line, _ in RAW_LINES:
-        with pytest.raises(NewerMessage, match=r"message has type [a-z]+/2, but this version of Hashtide reads "):
-            messages.decode(of_schema(2, line))
-    for line, _ in ENRICHED_LINES:
-        with pytest.raises(NewerMessage, match=r"message has type [a-z]+/37, but "):
-            enriched.decode(of_schema(37, line))
-    with pytest.raises(NewerMessage, match="has type poll/2, but"):
+        for number in (3, 37):
+            with pytest.raises(NewerMessage, match=rf"message has type [a-z]+/{number}, but this version of Hashtide"):
+                messages.decode(of_schema(number, line))
+    with pytest.raises(NewerMessage, match="has type poll/3, but"):
+        messages.decode(b'{"type":"poll/3"}')
+
+
+def test_an_unknown_message_of_a_schema_that_is_known_is_undecodable() -> None:
+    with pytest.raises(InvalidPost, match="undecodable"):
         messages.decode(b'{"type":"poll/2"}')
 
 
@@ -192,41 +155,31 @@ def test_a_message_of_a_newer_schema_is_no_dead_letter_but_stops_its_reader() ->
     [
         b'{"type":"post/1"}',
         b'{"type":"post/0"}',
-        b'{"type":"post/02"}',
-        b'{"type":"post/2\\n"}',
+        b'{"type":"post/03"}',
+        b'{"type":"post/3\\n"}',
         b'{"type":"post/99999"}',
-        b'{"type":"/2"}',
-        b'{"type":"Post/2"}',
-        b'{"type":["post/2"]}',
-        b'{"post":{"type":"post/2"}}',
-        b'{"type":"post/2"',
-        b'["post/2"]',
-        b'"post/2"',
+        b'{"type":"/3"}',
+        b'{"type":"Post/3"}',
+        b'{"type":["post/3"]}',
+        b'{"post":{"type":"post/3"}}',
+        b'{"type":"post/3"',
+        b'["post/3"]',
+        b'"post/3"',
     ],
 )
-def test_what_only_looks_like_one_of_a_newer_schema_is_undecodable(value: bytes) -> None:
-    for decode in (messages.decode, enriched.decode):
-        with pytest.raises(InvalidPost, match="undecodable"):
-            decode(value)
+def test_what_only_looks_like_a_newer_schema_is_undecodable(value: bytes) -> None:
+    with pytest.raises(InvalidPost, match="undecodable"):
+        messages.decode(value)
 
 
-async def test_an_enrich_step_that_meets_a_newer_message_sends_and_buries_nothing_and_says_where_it_lies() -> None:
-    sent, dead = SentOn(), Graveyard()
-    agent = EnrichAgent(load_enricher(Campaigns([])), sent, dead, topic_id="raw", clock_ms=lambda: 0)
-    values = [encode(SMALL), b"no message", b'{"type":"post/2"}', encode(SMALL)]
-    with pytest.raises(NewerMessage, match=r"message in posts\.raw, partition 3, at offset 42 has type post/2, but "):
-        await agent.handle(batch("posts.raw", 3, 40, values))
-    assert (sent.records, dead.letters) == ([], [])
+def test_the_enrich_agent_stops_at_a_newer_message_and_names_its_place() -> None:
+    agent = EnrichAgent(load_enricher(Campaigns([])), topic_id="raw", clock_ms=lambda: 0)
+    values = [encode(SMALL), b"no message", b'{"type":"post/3"}', encode(SMALL)]
+    with pytest.raises(NewerMessage, match=r"message in posts\.raw, partition 3, at offset 42 has type post/3, but "):
+        agent.enrich(batch("posts.raw", 3, 40, values))
 
 
-async def test_a_count_step_that_meets_a_newer_message_counts_and_buries_nothing_and_says_where_it_lies() -> None:
-    counting = Counting()
-    with pytest.raises(NewerMessage, match=r"message in posts\.enriched, partition 0, at offset 8 has type post/2"):
-        await counting.handle(7, post("1"), b'{"type":"post/2"}', b"no message")
-    assert (counting.store.documents, counting.dead.letters) == ({}, [])
-
-
-def test_dlq_leaves_letters_of_a_newer_schema_where_they_are_and_tells_their_number() -> None:
+def test_dlq_leaves_letters_of_a_newer_schema_where_they_are_and_reports_their_number() -> None:
     index = LetterIndex()
     (line,) = golden("posts.dead.jsonl")
     index.add(0, 0, b"a", line)
@@ -235,18 +188,17 @@ def test_dlq_leaves_letters_of_a_newer_schema_where_they_are_and_tells_their_num
     assert index.unreadable == 1
 
 
-@pytest.mark.parametrize("source", ["posts.raw", "posts.enriched"])
-def test_dlq_replay_leaves_a_newer_message_a_letter(source: str) -> None:
-    rules = replaying()
-    payload = b'{"type":"post/2"}'
-    letter = msgspec.structs.replace(LETTER, reason="undecodable", source=source, position="t:0:1", payload=payload)
-    with pytest.raises(InvalidPost, match="undecodable: message has type post/2, but"):
-        rules.revive(letter)
-
-
-def replaying() -> Rules:
-    topics = {"posts.raw": TopicInfo("r", 4), "posts.enriched": TopicInfo("t", 4)}
-    return Rules(topics, names=Pseudonyms(Keys(b"k" * 32)), clock_ms=lambda: 1_508_162_400_000, matches=lambda _: True)
+def test_dlq_replay_keeps_the_letter_of_a_newer_message() -> None:
+    names = Pseudonyms(Keys(b"k" * 32))
+    rules = Rules(names=names, clock_ms=lambda: 1_508_162_400_000, matches=lambda _: True)
+    letter = msgspec.structs.replace(
+        LETTER, reason="undecodable", source="posts.raw", position="t:0:1", payload=b"", size=0, digest=""
+    )
+    index = LetterIndex()
+    index.add(0, 0, b"a", encode(letter))
+    (entry,) = index.entries
+    with pytest.raises(InvalidPost, match="undecodable: message has type post/3, but"):
+        rules.revive(WholeLetter(entry, letter, b'{"type":"post/3"}'))
 
 
 # Documents.
@@ -259,7 +211,7 @@ def found(source: dict[str, Any]) -> Found:
 
 
 @pytest.mark.parametrize("more", [{}, {"from_a_later_version": 1}])
-def test_documents_of_schema_1_are_read_and_what_a_later_version_has_added_to_them_stays(more: dict[str, int]) -> None:
+def test_documents_are_read_and_fields_of_a_later_version_stay(more: dict[str, int]) -> None:
     assert counts.count_of(found(COUNT | more)) == Count(17, 42, "corrected", 3)
     assert counts.count_of(found(TAG | more)) == Count(2, 42, "provisional", 0)
     assert json.loads(counts.finalised(found(TAG | more)).body) == TAG | more | {"status": "final"}
@@ -269,10 +221,9 @@ def test_documents_of_schema_1_are_read_and_what_a_later_version_has_added_to_th
         HashtagKey("hashtag-volume", 1_508_097_600_000, ("metoo",), "x", "live", "metoo"),
         HashtagKey("hashtag-volume", 1_508_097_600_000, ("metoo",), "x", "live", "moiaussi"),
     ]
-    assert ledger.ledger_position(ENTRY | more, "at") == Position("bUaR0mNkS2mVoTj4v0Xyzw", 3, 9)
-    assert ledger.ledger_position(ENTRY | more, "raw") == Position("raw", 1, 7)
+    assert ledger.ledger_position(ENTRY | more) == Position("bUaR0mNkS2mVoTj4v0Xyzw", 3, 9)
     assert keys.ledger_keys(EMPTIED | more) == []
-    assert ledger.ledger_position(EMPTIED | more, "raw") is None
+    assert ledger.ledger_position(EMPTIED | more) == Position("bUaR0mNkS2mVoTj4v0Xyzw", 3, 9)
     noted = ledger.edited(ENTRY | more, post("1", edited_at_ms=5))
     assert noted is not None
     assert json.loads(noted) == ENTRY | more | {"edited_at": 5}
@@ -287,10 +238,21 @@ DIGESTS = {
     ("hashtide-posts", 2): "e6ff735dca06e729",
     ("hashtide-posts", 3): "bfe1460020c4684f",
     ("hashtide-reply-volume", 1): "48ae728c0fe9eda4",
+    ("hashtide-hashtag-volume", 2): "f5b3aa78075544b5",
+    ("hashtide-posts", 4): "959bfad74fc200a7",
+    ("hashtide-reply-volume", 2): "294156efac0719cd",
 }
 """What each version of a template was. Add a line for a new version; never change one."""
 
-FIELDS_OF_SCHEMA_1 = {
+SCHEMAS = {
+    "hashtide-canary": 1,
+    "hashtide-hashtag-volume": 2,
+    "hashtide-ingest-gaps": 1,
+    "hashtide-posts": 2,
+    "hashtide-reply-volume": 2,
+}
+
+FIELDS = {
     "hashtide-canary": ["@timestamp", "id"],
     "hashtide-hashtag-volume": [
         *("@timestamp", "campaign", "platform", "origin", "hashtag", "count", "status", "revision"),
@@ -316,17 +278,17 @@ def test_a_template_that_was_changed_has_a_new_version() -> None:
         assert expected == digest, f"{name}: raise its version, and add {(name, template['version'])}: {digest!r}"
 
 
-def test_templates_of_schema_1_have_all_the_fields_that_a_worker_of_schema_1_writes() -> None:
+def test_templates_have_all_the_fields_that_workers_of_their_schema_write() -> None:
     for name, template in packaged_templates().items():
         mappings = template["template"]["mappings"]
-        assert schema(mappings) == 1
-        assert set(names(mappings["properties"])) >= set(FIELDS_OF_SCHEMA_1[name])
+        assert schema(mappings) == SCHEMAS[name]
+        assert set(names(mappings["properties"])) >= set(FIELDS[name])
 
 
 KEYWORD = {"type": "keyword"}
 
 
-def test_missing_fields_are_told_with_those_they_lie_in() -> None:
+def test_missing_fields_are_reported_with_their_parents() -> None:
     ours: Fields = {
         "a": KEYWORD,
         "b": {"properties": {"c": KEYWORD, "d": {"type": "date"}}},

@@ -1,4 +1,4 @@
-"""The lock of the servers' jars, and fetching by it from a Maven repository on this machine."""
+"""The lock file of the servers' jars, and downloads from a local Maven repository."""
 
 import hashlib
 import threading
@@ -22,11 +22,11 @@ JARS = (
 )
 
 
-def test_a_lock_line_is_server_coordinate_file_checksum_and_size() -> None:
+def test_lock_line_is_server_coordinate_file_checksum_and_size() -> None:
     assert parse_lock(f"# made by hand\n\n{LOCK}") == JARS
 
 
-def test_a_lock_is_written_as_it_is_read() -> None:
+def test_lock_round_trips() -> None:
     assert parse_lock(format_lock(JARS)) == JARS
 
 
@@ -44,19 +44,19 @@ def test_a_lock_is_written_as_it_is_read() -> None:
         f"zookeeper org.example:one:1.0 one-1.0.jar {ABC} 3",
     ],
 )
-def test_a_wrong_lock_line_is_named_by_its_number(line: str) -> None:
+def test_error_names_invalid_lock_line_by_number(line: str) -> None:
     with pytest.raises(JarsError, match=r"jars\.lock, line 2: "):
         parse_lock(f"# made by hand\n{line}\n")
 
 
-def test_the_shipped_lock_has_what_each_server_is_made_of() -> None:
+def test_shipped_lock_has_jars_of_each_server() -> None:
     jars = parse_lock((files("deploy.local") / "jars.lock").read_text())
     for server, coordinates in WANTED.items():
         locked = {jar.coordinate for jar in jars if jar.server == server}
         assert {coordinate.rstrip("!") for coordinate in coordinates} <= locked
 
 
-def test_a_folder_is_complete_with_all_jars_in_their_sizes_and_no_other(tmp_path: Path) -> None:
+def test_folder_is_complete_with_exactly_the_locked_jars_and_sizes(tmp_path: Path) -> None:
     assert not is_complete(tmp_path, JARS)
     put(tmp_path / "kafka" / "one-1.0.jar", b"abc")
     assert not is_complete(tmp_path, JARS)
@@ -69,7 +69,7 @@ def test_a_folder_is_complete_with_all_jars_in_their_sizes_and_no_other(tmp_path
     assert not is_complete(tmp_path, JARS)
 
 
-def test_the_cache_is_where_xdg_says_unless_that_is_relative(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_in_xdg_cache_home_unless_relative(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/ada")
     assert cache_root() == Path("/var/cache/ada/hashtide/jars")
@@ -80,7 +80,7 @@ def test_the_cache_is_where_xdg_says_unless_that_is_relative(monkeypatch: pytest
 
 
 class Mirror:
-    """A Maven repository on this machine, named as the mirror of central in jgo's configuration."""
+    """A local Maven repository, configured as jgo's mirror of central."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
@@ -113,7 +113,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
         server.shutdown()
 
 
-def test_jars_come_from_the_mirror_once_and_leave_nothing_in_the_home_folder(mirror: Mirror, tmp_path: Path) -> None:
+def test_downloads_jars_once_from_mirror_and_writes_nothing_to_home_folder(mirror: Mirror, tmp_path: Path) -> None:
     mirror.publish(b"abc", b"defg")
     folder = fetch_locked(LOCK, tmp_path / "cache")
     assert (folder / "kafka" / "one-1.0.jar").read_bytes() == b"abc"
@@ -123,16 +123,14 @@ def test_jars_come_from_the_mirror_once_and_leave_nothing_in_the_home_folder(mir
     assert not (tmp_path / "home").exists()
 
 
-def test_a_jar_with_another_checksum_is_refused_by_name_and_does_not_come_into_the_cache(
-    mirror: Mirror, tmp_path: Path
-) -> None:
+def test_refuses_jar_with_wrong_checksum_and_does_not_cache_it(mirror: Mirror, tmp_path: Path) -> None:
     mirror.publish(b"abc", b"evil")
     with pytest.raises(JarsError, match=r"two-2\.1\.jar is not the file that this version of Hashtide needs"):
         fetch_locked(LOCK, tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("two-2.1.jar"))
 
 
-def test_after_a_fetch_that_broke_off_only_what_is_missing_is_fetched(mirror: Mirror, tmp_path: Path) -> None:
+def test_downloads_only_missing_jars_after_failed_fetch(mirror: Mirror, tmp_path: Path) -> None:
     mirror.publish(b"abc", b"evil")
     with pytest.raises(JarsError):
         fetch_locked(LOCK, tmp_path / "cache")
@@ -143,7 +141,7 @@ def test_after_a_fetch_that_broke_off_only_what_is_missing_is_fetched(mirror: Mi
     assert mirror.asked == ["/org/example/more/two/2.1/two-2.1.jar"]
 
 
-def test_a_damaged_cache_is_fetched_anew(mirror: Mirror, tmp_path: Path) -> None:
+def test_downloads_damaged_cache_again(mirror: Mirror, tmp_path: Path) -> None:
     mirror.publish(b"abc", b"defg")
     folder = fetch_locked(LOCK, tmp_path / "cache")
     put(folder / "kafka" / "one-1.0.jar", b"")
@@ -151,25 +149,25 @@ def test_a_damaged_cache_is_fetched_anew(mirror: Mirror, tmp_path: Path) -> None
     assert is_complete(folder, JARS)
 
 
-def test_without_network_the_error_says_what_to_do(mirror: Mirror, tmp_path: Path) -> None:
+def test_error_without_network_has_a_remedy(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = http://127.0.0.1:1\n")
     with pytest.raises(JarsError, match=r"(?s)can't download .*\.jar: .*set a mirror in jgo's configuration file"):
         fetch_locked(LOCK, tmp_path / "cache")
 
 
-def test_a_broken_jgo_configuration_is_named(mirror: Mirror, tmp_path: Path) -> None:
+def test_error_names_broken_jgo_configuration(mirror: Mirror, tmp_path: Path) -> None:
     (tmp_path / "jgo.conf").write_text("central = nowhere\n")
     with pytest.raises(JarsError, match="can't read jgo's configuration file"):
         fetch_locked(LOCK, tmp_path / "cache")
 
 
-def test_a_cache_that_cant_be_written_is_named(tmp_path: Path) -> None:
+def test_error_names_unwritable_cache(tmp_path: Path) -> None:
     put(tmp_path / "file", b"")
     with pytest.raises(JarsError, match=r"can't store jars in .*file/cache: .* Set XDG_CACHE_HOME to another folder"):
         fetch_locked(LOCK, tmp_path / "file" / "cache")
 
 
-def test_two_fetches_at_once_both_succeed_and_ask_once(mirror: Mirror, tmp_path: Path) -> None:
+def test_concurrent_fetches_succeed_with_one_download(mirror: Mirror, tmp_path: Path) -> None:
     mirror.publish(b"abc", b"defg")
     folders: list[Path] = []
     threads = [

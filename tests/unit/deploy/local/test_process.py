@@ -1,4 +1,4 @@
-"""Finding a server by its mark, with processes that do nothing."""
+"""Find a server's process by its mark, using idle processes."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def idle(home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", IDLE, process.mark(home)])
 
 
-def test_a_process_is_known_by_the_home_in_its_command_line(home: Path) -> None:
+def test_finds_process_by_home_in_command_line(home: Path) -> None:
     with idle(home) as child:
         found = process.find(home)
         assert found and found.pid == child.pid
@@ -36,22 +36,22 @@ def test_a_process_is_known_by_the_home_in_its_command_line(home: Path) -> None:
         process.kill(home)
 
 
-def test_a_killed_process_is_gone_though_nobody_has_waited_for_it(home: Path) -> None:
+def test_zombie_process_counts_as_gone(home: Path) -> None:
     with idle(home) as child:
         child.kill()
         assert process.wait(home, 60)
         assert process.find(home) is None
-        assert Path(f"/proc/{child.pid}").exists() or sys.platform != "linux"  # it is a zombie still
+        assert Path(f"/proc/{child.pid}").exists() or sys.platform != "linux"  # still a zombie
 
 
-def test_terminate_reaches_a_process_that_was_stopped(home: Path) -> None:
+def test_terminates_suspended_process(home: Path) -> None:
     with idle(home) as child:
         os.kill(child.pid, signal.SIGSTOP)
         process.terminate(home)
         assert child.wait(60) == -signal.SIGTERM
 
 
-def test_waiting_gives_up_after_its_time(home: Path) -> None:
+def test_wait_times_out(home: Path) -> None:
     with idle(home):
         assert not process.wait(home, 0.1)
         process.kill(home)
@@ -62,7 +62,7 @@ def watchdog(home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
-def test_the_watchdog_cleans_up_when_its_owner_is_gone(home: Path) -> None:
+def test_watchdog_cleans_up_after_owner_exits(home: Path) -> None:
     with idle(home) as server, watchdog(home) as dog:
         (home / "data").mkdir()
         assert dog.stdin
@@ -72,7 +72,7 @@ def test_the_watchdog_cleans_up_when_its_owner_is_gone(home: Path) -> None:
         assert not home.parent.exists()
 
 
-def test_the_watchdog_ends_a_server_that_was_just_starting(home: Path) -> None:
+def test_watchdog_kills_server_that_was_just_starting(home: Path) -> None:
     with watchdog(home) as dog:
         assert dog.stdin
         dog.stdin.close()
@@ -81,7 +81,7 @@ def test_the_watchdog_ends_a_server_that_was_just_starting(home: Path) -> None:
             assert server.wait(60) == -signal.SIGKILL
 
 
-def test_the_watchdog_does_nothing_when_its_owner_has_cleaned_up(home: Path) -> None:
+def test_watchdog_does_nothing_if_owner_cleaned_up(home: Path) -> None:
     with idle(home) as server, watchdog(home) as dog:
         dog.communicate(DONE)
         assert dog.returncode == 0

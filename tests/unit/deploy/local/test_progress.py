@@ -1,9 +1,9 @@
-"""Progress where stderr is no terminal."""
+"""Progress if stderr is not a terminal."""
 
 from deploy.local.progress import plain_lines
 
 
-def test_a_line_comes_at_the_start_and_at_each_quarter() -> None:
+def test_prints_line_at_start_and_at_each_quarter() -> None:
     lines: list[str] = []
     with plain_lines("jars", 8_000_000, lines.append) as advance:
         for _ in range(8):
@@ -17,7 +17,7 @@ def test_a_line_comes_at_the_start_and_at_each_quarter() -> None:
     ]
 
 
-def test_bytes_taken_back_after_a_failed_attempt_make_no_line_twice() -> None:
+def test_prints_no_duplicate_line_after_failed_attempt() -> None:
     lines: list[str] = []
     with plain_lines("jars", 4_000_000, lines.append) as advance:
         for chunk in (2_000_000, -2_000_000, 2_000_000, 2_000_000):

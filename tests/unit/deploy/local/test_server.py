@@ -1,4 +1,4 @@
-"""Starting, stopping and finding a server again, with a small one of the tests' own in place of the big ones."""
+"""Start, stop and find a server, using a small test server instead of Kafka or Elasticsearch."""
 
 import socket
 import sys
@@ -28,11 +28,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-def test_a_server_that_was_never_started_has_no_address(server: Server) -> None:
+def test_server_has_no_address_before_start(server: Server) -> None:
     assert (server.pid, server.ports, server.address, server.answers()) == (None, (), None, False)
 
 
-def test_a_started_server_answers_at_its_address_until_it_is_stopped(server: Server) -> None:
+def test_server_answers_at_its_address_until_stopped(server: Server) -> None:
     server.start()
     server.wait()
     assert server.address == f"tcp://127.0.0.1:{server.ports[0]}"
@@ -41,14 +41,14 @@ def test_a_started_server_answers_at_its_address_until_it_is_stopped(server: Ser
     assert (server.pid, server.answers()) == (None, False)
 
 
-def test_starting_a_running_server_does_nothing(server: Server) -> None:
+def test_start_does_nothing_if_running(server: Server) -> None:
     server.start()
     pid = server.pid
     server.start()
     assert pid and server.pid == pid
 
 
-def test_a_server_is_found_and_stopped_by_one_who_did_not_start_it(server: Server, tmp_path: Path) -> None:
+def test_finds_and_stops_server_started_by_another_process(server: Server, tmp_path: Path) -> None:
     server.start()
     other = Server(small(LISTENS), tmp_path / "home", short_lived=True)
     assert server.pid and other.pid == server.pid
@@ -56,7 +56,7 @@ def test_a_server_is_found_and_stopped_by_one_who_did_not_start_it(server: Serve
     assert server.pid is None
 
 
-def test_ports_are_the_same_after_a_kill(server: Server) -> None:
+def test_keeps_ports_after_kill(server: Server) -> None:
     server.start()
     server.wait()
     ports = server.ports
@@ -66,7 +66,7 @@ def test_ports_are_the_same_after_a_kill(server: Server) -> None:
     assert server.ports == ports
 
 
-def test_a_port_that_is_taken_meanwhile_is_replaced(server: Server) -> None:
+def test_replaces_port_taken_by_another_process(server: Server) -> None:
     server.start()
     server.stop()
     (port,) = server.ports
@@ -76,7 +76,7 @@ def test_a_port_that_is_taken_meanwhile_is_replaced(server: Server) -> None:
     assert server.ports != (port,)
 
 
-def test_a_broken_file_of_ports_counts_as_none(server: Server) -> None:
+def test_ignores_broken_ports_file(server: Server) -> None:
     server.start()
     server.stop()
     (server.home / "ports.json").write_text("[12")
@@ -85,14 +85,14 @@ def test_a_broken_file_of_ports_counts_as_none(server: Server) -> None:
     server.wait()
 
 
-def test_a_server_that_ends_while_starting_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+def test_error_shows_log_if_server_exits_during_start(tmp_path: Path) -> None:
     server = Server(small("print('no more disk'); raise SystemExit(1)"), tmp_path / "home", short_lived=True)
     server.start()
     with pytest.raises(StackError, match=r"(?s)small ended while starting.*home/server\.log:\n.*no more disk"):
         server.wait()
 
 
-def test_a_server_that_does_not_answer_in_time_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+def test_error_shows_log_if_server_does_not_answer_in_time(tmp_path: Path) -> None:
     program = "import time; print('thinking', flush=True); time.sleep(60)"
     server = Server(small(program), tmp_path / "home", short_lived=True)
     server.start()
@@ -103,7 +103,7 @@ def test_a_server_that_does_not_answer_in_time_is_an_error_with_its_last_words(t
         server.kill()
 
 
-def test_a_port_is_free_unless_something_listens_on_it() -> None:
+def test_port_is_free_unless_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         assert not is_free(port)
@@ -112,7 +112,7 @@ def test_a_port_is_free_unless_something_listens_on_it() -> None:
     assert not listens(port)
 
 
-def test_free_ports_differ_and_lie_below_those_of_outgoing_connections() -> None:
+def test_free_ports_are_distinct_and_below_ephemeral_range() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
-    assert all(port in RANGE and port < 32_768 for port in ports)  # Linux gives away 32768 and above: ip(7)
+    assert all(port in RANGE and port < 32_768 for port in ports)  # Linux assigns ephemeral ports from 32768 up: ip(7)

@@ -11,14 +11,14 @@ from deploy.local.server import StackError
 from deploy.local.stack import Stack, Status, down, owned, status
 
 
-def test_a_folder_that_holds_a_stack_already_is_left_alone(tmp_path: Path) -> None:
+def test_refuses_folder_that_contains_a_stack(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
     with pytest.raises(StackError, match="already contains a stack"), owned(tmp_path):
         pytest.fail("started")
     assert (tmp_path / "kafka").exists()
 
 
-def test_a_stack_that_was_never_started_has_a_status_and_no_addresses(tmp_path: Path) -> None:
+def test_stack_has_status_but_no_addresses_before_start(tmp_path: Path) -> None:
     assert status(tmp_path) == [
         Status("kafka", False, None, None, False),
         Status("elasticsearch", False, None, None, False),
@@ -27,27 +27,27 @@ def test_a_stack_that_was_never_started_has_a_status_and_no_addresses(tmp_path: 
         _ = Stack(tmp_path / "stack", short_lived=False).addresses
 
 
-def test_stopping_what_does_not_run_is_no_error(tmp_path: Path) -> None:
+def test_stopping_a_stopped_stack_is_not_an_error(tmp_path: Path) -> None:
     down(tmp_path)
     down(tmp_path, purge=True)
     assert not (tmp_path / "stack").exists()
 
 
-def test_removing_a_stack_leaves_what_is_not_its_own(tmp_path: Path) -> None:
+def test_remove_keeps_other_files(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     (tmp_path / "notes.txt").write_text("mine")
     Stack(tmp_path, short_lived=True).remove()
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_logs_can_outlast_the_rest(tmp_path: Path) -> None:
+def test_remove_can_keep_logs(tmp_path: Path) -> None:
     (tmp_path / "kafka" / "data").mkdir(parents=True)
     (tmp_path / "kafka" / "server.log").write_text("the reason")
     Stack(tmp_path, short_lived=True).remove(keep_logs=True)
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["kafka", "kafka/server.log"]
 
 
-def test_a_jvm_does_not_see_what_would_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_environment_omits_java_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("JAVA_HOME", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"):
         monkeypatch.setenv(name, "/nonsense")
     monkeypatch.setenv("PYTHONPATH", "/my/modules")
@@ -56,7 +56,7 @@ def test_a_jvm_does_not_see_what_would_change_it(monkeypatch: pytest.MonkeyPatch
     assert environment["PYTHONPATH"].endswith(":/my/modules")
 
 
-def test_the_network_module_gets_its_jars_and_a_descriptor_without_a_module_name(tmp_path: Path) -> None:
+def test_network_module_has_its_jars_and_descriptor_without_module_name(tmp_path: Path) -> None:
     jars, module = tmp_path / "jars", tmp_path / "modules" / "transport-netty4"
     jars.mkdir()
     for name in ("elasticsearch-9.jar", "netty-common-4.jar"):

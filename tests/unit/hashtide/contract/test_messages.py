@@ -6,10 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashtide.contract.dead_letters import DeadLetter, dead_letter_key, decode_dead_letter, without_payload
-from hashtide.contract.messages import Canary, Gap, Post, PostDelete, PostEdit, Sent, decode, encode, key
+from hashtide.contract.messages import (
+    Canary,
+    EmptyEntry,
+    Gap,
+    Post,
+    PostDelete,
+    PostEdit,
+    Recount,
+    Sent,
+    decode,
+    encode,
+    key,
+)
 from hashtide.contract.reasons import InvalidPost
-from stream_jobs import enriched
-from stream_jobs.enriched import DeletedPost, Enriched, EnrichedPost, Position
 
 SMALL = Post(platform="x", post_id="1", created_at_ms=1_508_097_630_000, text="#MeToo — 我也是")
 WHOLE = Post(
@@ -59,42 +69,16 @@ LITERALS: list[tuple[Sent, str]] = [
         '{"type":"gap","source":"x","from_ms":1000,"to_ms":2000,"reason":"limited","estimated_posts":12}',
     ),
     (CANARY, '{"type":"canary","id":"00c0ffee00c0ffee","sent_at_ms":1508097630000}'),
-]
-
-ENRICHED: list[tuple[Enriched, str]] = [
     (
-        EnrichedPost(
-            platform="x",
-            post_id="1",
-            created_at_ms=1_508_097_630_000,
-            kind="reply",
-            in_reply_to="100",
-            answers_root=True,
-            hashtags=("metoo",),
-            campaigns=("metoo",),
-            language="es",
-            language_source="detector",
-            language_confidence=0.93,
-            region="MX",
-            region_source="place",
-            region_confidence=0.97,
-            author="5d41402a",
-            origin="backfill",
-            edited_at_ms=1_508_097_700_000,
-            raw=Position("h3sDqVYlRZmYcGm1mUu0Qw", 2, 41),
-        ),
-        '{"type":"post","platform":"x","post_id":"1","created_at_ms":1508097630000,"kind":"reply","in_reply_to":"100",'
-        '"answers_root":true,"hashtags":["metoo"],"campaigns":["metoo"],"language":"es","language_source":"detector",'
-        '"language_confidence":0.93,"region":"MX","region_source":"place","region_confidence":0.97,'
-        '"author":"5d41402a","origin":"backfill","edited_at_ms":1508097700000,'
-        '"raw":{"topic":"h3sDqVYlRZmYcGm1mUu0Qw","partition":2,"offset":41}}',
+        Post(platform="bluesky", post_id="3", created_at_ms=1_508_097_630_000, time_by="author", text="so it is"),
+        '{"type":"post","platform":"bluesky","post_id":"3","created_at_ms":1508097630000,"time_by":"author",'
+        '"text":"so it is"}',
     ),
+    (Recount(window_ms=1_508_097_600_000), '{"type":"recount/2","window_ms":1508097600000}'),
     (
-        DeletedPost(platform="x", post_id="1", deleted_at_ms=5, raw=Position("t", 0, 1)),
-        '{"type":"delete","platform":"x","post_id":"1","deleted_at_ms":5,"raw":{"topic":"t","partition":0,"offset":1}}',
+        EmptyEntry(index="posts-2017.10.15", id="0123456789abcdef0123456789abcdef", deleted_at_ms=5),
+        '{"type":"empty/2","index":"posts-2017.10.15","id":"0123456789abcdef0123456789abcdef","deleted_at_ms":5}',
     ),
-    (GAP, '{"type":"gap","source":"x","from_ms":1000,"to_ms":2000,"reason":"limited","estimated_posts":12}'),
-    (CANARY, '{"type":"canary","id":"00c0ffee00c0ffee","sent_at_ms":1508097630000}'),
 ]
 
 LETTER = DeadLetter(
@@ -106,12 +90,6 @@ LETTER = DeadLetter(
 def test_a_message_travels_as_this_json(message: Sent, literal: str) -> None:
     assert encode(message).decode() == literal
     assert decode(literal.encode()) == message
-
-
-@pytest.mark.parametrize(("message", "literal"), ENRICHED)
-def test_an_enriched_message_travels_as_this_json(message: Enriched, literal: str) -> None:
-    assert enriched.encode(message).decode() == literal
-    assert enriched.decode(literal.encode()) == message
 
 
 def test_a_dead_letter_travels_with_its_bytes_in_base64() -> None:
@@ -197,20 +175,18 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value[:40]))
 def test_hostile_bytes_are_undecodable_and_nothing_else(value: bytes) -> None:
-    for decoder in (decode, enriched.decode):
-        with pytest.raises(InvalidPost) as error:
-            decoder(value)
-        assert error.value.reason == "undecodable"
-        assert error.value.detail
-        assert str(error.value).startswith("undecodable: ")
+    with pytest.raises(InvalidPost) as error:
+        decode(value)
+    assert error.value.reason == "undecodable"
+    assert error.value.detail
+    assert str(error.value).startswith("undecodable: ")
 
 
 def decoded_or_named(value: bytes) -> None:
-    for decoder in (decode, enriched.decode):
-        try:
-            decoder(value)
-        except InvalidPost as error:
-            assert error.reason == "undecodable"
+    try:
+        decode(value)
+    except InvalidPost as error:
+        assert error.reason == "undecodable"
 
 
 @given(st.binary())
@@ -220,7 +196,7 @@ def test_any_bytes_are_a_message_or_a_named_error(value: bytes) -> None:
 
 @given(st.data())
 def test_any_damage_to_a_message_leaves_a_message_or_a_named_error(data: st.DataObject) -> None:
-    value = data.draw(st.sampled_from([literal.encode() for _, literal in (*LITERALS, *ENRICHED)]))
+    value = data.draw(st.sampled_from([literal.encode() for _, literal in LITERALS]))
     start = data.draw(st.integers(0, len(value)))
     end = data.draw(st.integers(start, min(len(value), start + 8)))
     decoded_or_named(value[:start] + data.draw(st.binary(max_size=8)) + value[end:])
@@ -232,13 +208,30 @@ def test_any_damage_to_a_message_leaves_a_message_or_a_named_error(data: st.Data
         lambda x: (
             st.lists(x)
             | st.dictionaries(
-                st.sampled_from(["type", "platform", "post_id", "created_at_ms", "text", "post", "raw"]), x
+                st.sampled_from(["type", "platform", "post_id", "created_at_ms", "text", "post", "window_ms"]), x
             )
         ),
     )
 )
 def test_any_json_is_a_message_or_a_named_error(value: object) -> None:
     decoded_or_named(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"type":"empty/2","index":"reply-volume-2017.10.15","id":"0123456789abcdef0123456789abcdef"}',
+        b'{"type":"empty/2","index":"posts-*","id":"0123456789abcdef0123456789abcdef"}',
+        b'{"type":"empty/2","index":"posts-2017.10.15\\n","id":"0123456789abcdef0123456789abcdef"}',
+        b'{"type":"empty/2","index":"posts-2017.10.15","id":"x:1"}',
+        b'{"type":"recount/2","window_ms":1}',
+        b'{"type":"recount/2","window_ms":1000000000000000000}',
+    ],
+)
+def test_an_order_for_anything_else_is_undecodable(value: bytes) -> None:
+    with pytest.raises(InvalidPost) as error:
+        decode(value)
+    assert error.value.reason == "undecodable"
 
 
 def test_an_error_names_its_reason_with_and_without_a_detail() -> None:
@@ -263,7 +256,7 @@ def test_a_dead_letter_without_its_bytes_says_how_many_they_were_and_takes_the_p
     assert without_payload(nothing) == nothing
 
 
-def test_what_is_wrong_with_a_message_is_told_without_what_is_in_it() -> None:
+def test_errors_do_not_quote_the_message() -> None:
     with pytest.raises(InvalidPost) as raised:
         decode(b'{"type":"Ines \'Invented\'","text":"so it is"}')
     assert str(raised.value) == "undecodable: Invalid value - at `$.type`"

@@ -1,4 +1,4 @@
-"""A broker that takes requests and answers none is told of while they wait, and once more when it answers."""
+"""A broker that accepts requests but does not answer: logged once while requests wait, and once when it answers."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ REMEDY = " (`hashtide doctor` says what is wrong)"
 
 
 class Client:
-    """What `calm` asks of an AIOKafkaClient. It answers when told to."""
+    """The part of AIOKafkaClient that `patch_backoff` uses. The test decides when it answers."""
 
     def __init__(self) -> None:
         broker = SimpleNamespace(host="kafka.example.org", port=9092)
@@ -33,7 +33,7 @@ class Client:
 
 
 class Clock:
-    """That of an outage. It stands still, and counts how often it was read: once for each sign of silence."""
+    """The clock of an outage. It stands still and counts its readings: one for each timeout."""
 
     def __init__(self) -> None:
         self.readings = 0
@@ -62,7 +62,9 @@ def heartbeat() -> Any:
     return HeartbeatRequest("hashtide", 1, "member")
 
 
-async def test_silence_is_told_of_once_and_so_is_its_end(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_one_line_while_broker_is_silent_and_one_on_recovery(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     client = Client()
     backoff.patch_backoff(client, Common())
     waiting = asyncio.create_task(client.send(1, heartbeat()))
@@ -73,7 +75,7 @@ async def test_silence_is_told_of_once_and_so_is_its_end(clock: Clock, caplog: p
     assert caplog.messages[1:] == ["Kafka is back after 0 s"]
 
 
-async def test_who_gives_up_does_not_say_that_it_is_back_and_the_next_answer_does(
+async def test_logs_recovery_on_next_answer_not_on_cancelled_request(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = Client()
@@ -89,7 +91,7 @@ async def test_who_gives_up_does_not_say_that_it_is_back_and_the_next_answer_doe
     assert caplog.messages[1:] == ["Kafka is back after 0 s"]
 
 
-async def test_a_group_that_takes_its_time_is_no_silence(caplog: pytest.LogCaptureFixture) -> None:
+async def test_slow_group_join_is_not_logged_as_outage(caplog: pytest.LogCaptureFixture) -> None:
     client = Client()
     backoff.patch_backoff(client, Common())
     joining = asyncio.create_task(client.send(1, JoinGroupRequest("hashtide", 1, 1, "", "", "consumer", [])))

@@ -1,4 +1,4 @@
-"""Lag, in each of the ways that a partition and its commits can stand to each other."""
+"""Lag of a partition, for each combination of its offsets and its commit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The settings of Kafka's TLS and login: what goes together, and what a client gets of it."""
+"""Settings of Kafka's TLS and login: valid combinations, and what each client receives."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ TOKEN = "token-nobody-sees"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates, a password, a token, and what is none of them."""
+    """Certificates, a password, a token, and invalid files."""
     folder = tmp_path_factory.mktemp("secrets")
     credentials.make(folder)
     credentials.make(folder / "other")
@@ -77,7 +77,7 @@ MUTUAL = {"certificate_file": "client.crt", "certificate_key_file": "client.key"
         ("SASL_SSL", OAUTH, {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}),
     ],
 )
-async def test_all_clients_get_the_same(
+async def test_all_clients_get_same_settings(
     files: Path, protocol: str, given: dict[str, str], expected: dict[str, str]
 ) -> None:
     safe = security(settings(files, protocol, given))
@@ -95,7 +95,7 @@ async def test_all_clients_get_the_same(
 
 
 def auth(safe: Security) -> dict[str, Any]:
-    """What Faust makes of its credentials."""
+    """The settings that Faust derives from its credentials."""
     if (credentials := safe.faust()) is None:
         return {}
     return dict(credentials_to_aiokafka_auth(credentials))
@@ -125,7 +125,7 @@ def auth(safe: Security) -> dict[str, Any]:
         ("SASL_SSL", OAUTH | {"token_file": "empty"}, "must hold a token"),
     ],
 )
-def test_what_does_not_go_together_or_can_not_be_read_is_named(
+def test_error_names_conflicting_or_unreadable_settings(
     files: Path, protocol: str, given: dict[str, str], said: str
 ) -> None:
     with pytest.raises(WrongSetting) as error:
@@ -147,7 +147,7 @@ EXAMPLES = [
 FILES = {kafka_security.CERTIFICATE: "client.crt", kafka_security.KEY: "client.key"}
 
 
-def test_the_examples_of_the_documentation_are_settings_that_can_be_used(files: Path) -> None:
+def test_documented_examples_are_valid_settings(files: Path) -> None:
     page = (ROOT / "docs/connections.md").read_text()
     found = []
     for block in re.findall(r"```\n(HASHTIDE_.*?)```", page, re.DOTALL):
@@ -164,7 +164,7 @@ def test_the_examples_of_the_documentation_are_settings_that_can_be_used(files: 
     assert found == EXAMPLES
 
 
-def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Path, tmp_path: Path) -> None:
+def test_encrypted_key_raises_error_instead_of_prompting(files: Path, tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization
 
     key = serialization.load_pem_private_key((files / "client.key").read_bytes(), None)
@@ -180,7 +180,7 @@ def test_an_encrypted_key_is_an_error_and_no_question_at_the_terminal(files: Pat
         security(settings(files, "SSL", given))
 
 
-def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_once_about_login_without_tls(files: Path, caplog: pytest.LogCaptureFixture) -> None:
     kafka_security._warn_unencrypted.cache_clear()
 
     def connect(brokers: str) -> None:
@@ -197,20 +197,20 @@ def test_a_login_on_an_open_line_is_warned_of_once(files: Path, caplog: pytest.L
     ]
 
 
-def test_it_prints_without_its_secrets() -> None:
+def test_repr_hides_secrets() -> None:
     safe = Security(protocol="SASL_SSL", mechanism="PLAIN", user="mina", password=PASSWORD)
     assert (str(safe), repr(safe)) == ("Security(SASL_SSL, PLAIN)",) * 2
     assert PASSWORD not in pretty_repr(safe)
 
 
-def test_secrets_are_readable_by_their_owner_alone(files: Path) -> None:
+def test_secret_files_are_readable_by_owner_only(files: Path) -> None:
     made = credentials.make(files / "other")
     assert made.folder.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in made.folder.iterdir()}
     assert modes == dict.fromkeys(("ca.crt", "server.pem", "client.crt", "client.key", "password"), 0o600)
 
 
-def test_a_password_and_certificates_stay_until_they_end(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reuses_password_and_certificates_until_expiry(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = credentials.make(files / "other")
     before = (made.password, made.ca.read_bytes())
     assert credentials.make(files / "other") == made

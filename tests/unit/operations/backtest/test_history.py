@@ -1,4 +1,4 @@
-"""Files of counts: what is read, what is mended, what is refused with words that help."""
+"""Files of counts: what is accepted, what is corrected, and the error for each invalid file."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ def written(folder: Path, *lines: str) -> Path:
     return path
 
 
-def test_odd_seconds_stay_the_series_own(tmp_path: Path) -> None:
+def test_keeps_odd_seconds_of_timestamps(tmp_path: Path) -> None:
     path = written(tmp_path, "2031-02-26 21:42:53,5", "2031-02-26 21:47:53,7.5", "2031-02-26 21:52:53,0")
     assert read(path) == {START: 5.0, START + 300_000: 7.5, START + 600_000: 0.0}
 
 
-def test_iso_8601_with_a_zone_and_seconds_since_1970_are_the_same_moments(tmp_path: Path) -> None:
+def test_accepts_iso_8601_with_zone_and_unix_seconds(tmp_path: Path) -> None:
     path = written(tmp_path, "2031-02-26T22:42:53+01:00,5", "1929908873,7", "2031-02-26T21:52:53Z,1")
     assert read(path) == {START: 5.0, START + 300_000: 7.0, START + 600_000: 1.0}
 
 
-def test_lines_in_any_order_holes_stay_and_the_last_of_a_moment_stands(tmp_path: Path) -> None:
+def test_accepts_any_order_keeps_holes_and_last_duplicate_wins(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         "2031-02-26 21:52:53,3",
@@ -42,7 +42,7 @@ def test_lines_in_any_order_holes_stay_and_the_last_of_a_moment_stands(tmp_path:
     }
 
 
-def test_minutes_are_added_up_at_the_time_of_the_last_of_them() -> None:
+def test_sums_minutes_at_the_last_minute_of_each_interval() -> None:
     minutes = {60_000 * i: float(i) for i in range(11)}
     assert on_grid(minutes, "here") == {240_000: 0 + 1 + 2 + 3 + 4, 540_000: 5 + 6 + 7 + 8 + 9, 840_000: 10}
 
@@ -61,17 +61,17 @@ def test_minutes_are_added_up_at_the_time_of_the_last_of_them() -> None:
         (["1,1", "301,1", "601,1", "99999999999,1"], "more than 2,000,000 intervals"),
     ],
 )
-def test_what_is_no_series_is_refused_with_what_it_must_be(tmp_path: Path, lines: list[str], said: str) -> None:
+def test_error_for_invalid_series_says_what_is_expected(tmp_path: Path, lines: list[str], said: str) -> None:
     with pytest.raises(WrongSeries) as error:
         read(written(tmp_path, *lines))
     assert said in str(error.value)
 
 
-def test_where_nothing_was_counted_a_campaign_has_zero() -> None:
+def test_fills_missing_counts_with_zero() -> None:
     assert filled({300_000: 4.0}, 0, 900_000) == {0: 0.0, 300_000: 4.0, 600_000: 0.0, 900_000: 0.0}
 
 
-def test_labels_are_written_so_that_nothing_in_them_ends_them() -> None:
+def test_escapes_label_values() -> None:
     series = TimeSeries("campaign:x:increase5m", (("campaign", 'a"b\\c\nd'),), {1_500: 2.0})
     assert "".join(openmetrics([series])) == (
         '# TYPE campaign:x:increase5m gauge\ncampaign:x:increase5m{campaign="a\\"b\\\\c\\nd"} 2.0 1.500\n# EOF\n'

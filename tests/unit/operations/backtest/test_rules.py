@@ -1,4 +1,4 @@
-"""When an alert fires, and what rules need of each other."""
+"""When an alert fires, and in which order rules are evaluated."""
 
 import pytest
 
@@ -8,7 +8,7 @@ MIN = 60_000
 
 
 def fired(given: str, for_min: int = 0, keep_min: int = 0) -> list[tuple[int, int | None]]:
-    """Starts and ends in minutes; `given` has a letter for each 5 minutes, # where the expression gives something."""
+    """Starts and ends in minutes; `given` has a letter for each 5 minutes, # if the expression returns a result."""
     samples = {i * 5 * MIN: 1.0 for i, letter in enumerate(given) if letter == "#"}
     found = firings(samples, for_min * MIN, keep_min * MIN, 0, (len(given) - 1) * 5 * MIN)
     return [(each.start_ms // MIN, None if each.end_ms is None else each.end_ms // MIN) for each in found]
@@ -23,7 +23,7 @@ def fired(given: str, for_min: int = 0, keep_min: int = 0) -> list[tuple[int, in
         (".##", 0, 0, [(5, None)]),
         ("####.", 10, 0, [(10, 20)]),
         ("##.##.", 10, 0, []),
-        ("#.......", 0, 15, [(0, 20)]),  # gone at 5, and resolved when it has been gone for 15 minutes
+        ("#.......", 0, 15, [(0, 20)]),  # false from minute 5, resolved 15 minutes later
         ("#...#...", 0, 15, [(0, None)]),
         ("#..#.....", 0, 15, [(0, 35)]),
         ("#...#.....", 0, 10, [(0, 15), (20, 35)]),
@@ -41,7 +41,7 @@ def rule(name: str, expr: str, alerting: bool = False) -> PrometheusRule:
     return PrometheusRule(name=name, expr=expr, labels=(), alerting=alerting)
 
 
-def test_recording_rules_come_in_rounds_each_after_what_it_reads() -> None:
+def test_recording_rules_are_evaluated_after_the_rules_they_read() -> None:
     base, mean = rule("a:b:base", "sum(x)"), rule("a:b:mean", "avg_over_time(a:b:base[9m])")
     low, high = rule("a:b:part", "0 * a:b:mean"), rule("a:b:part", "max_over_time(a:b:mean[1d])")
     top, other = rule("a:b:top", "max(a:b:part)"), rule("a:b:other", "a:b:base")
@@ -50,15 +50,15 @@ def test_recording_rules_come_in_rounds_each_after_what_it_reads() -> None:
     assert rounds == [[mean], [low, high], [top]]
 
 
-def test_a_name_that_is_a_part_of_another_is_not_read() -> None:
+def test_name_prefix_is_not_a_dependency() -> None:
     assert not rule("x", "a:b:part_of > 0").reads("a:b:part")
 
 
-def test_rules_in_a_circle_are_refused() -> None:
+def test_refuses_circular_rules() -> None:
     first, second = rule("a", "b + 1"), rule("b", "a + 1")
     with pytest.raises(ValueError, match="depend on each other: a, b"):
         needed([first, second], [rule("Alert", "a > 1", alerting=True)], set())
 
 
-def test_a_firing_without_an_end_fires_still() -> None:
+def test_firing_without_end_is_still_firing() -> None:
     assert firings({0: 1.0}, 0, 0, 0, 0) == [Firing(0, None)]

@@ -1,4 +1,4 @@
-"""Every command of the tables can be imported, and has a help text."""
+"""Every command in the tables can be imported and has a help text."""
 
 from collections.abc import Iterator
 
@@ -20,13 +20,13 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 @pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
-def test_a_command_has_a_name_of_its_own_and_a_help_text(words: tuple[str, ...]) -> None:
+def test_command_has_unique_name_and_help_text(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(cli, [*words, "--help"])
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: cli {' '.join(words)} [OPTIONS]")
     assert len(result.output.splitlines()[2]) > 20
 
 
-def test_a_command_that_is_in_no_table_is_not_found() -> None:
+def test_unknown_command_is_not_found() -> None:
     result = CliRunner().invoke(cli, ["counst"])
     assert (result.exit_code, "No such command 'counst'" in result.output) == (2, True)

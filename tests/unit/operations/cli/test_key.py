@@ -1,4 +1,4 @@
-"""`hashtide key`: what it writes, and that it shows no key."""
+"""`hashtide key`: what it writes, and that it never shows a key."""
 
 import stat
 from pathlib import Path
@@ -37,11 +37,11 @@ def shows_no_key(output: str, *files: Path) -> None:
             assert each.decode(errors="ignore") not in output or not each.isascii()
 
 
-def test_keys_are_rotated_in_their_file_and_shown_by_fingerprints(file: Path) -> None:
+def test_rotates_keys_in_place_and_shows_fingerprints(file: Path) -> None:
     rotated = typed(file, "rotate").output
     assert keys(file).old == (OLD,)
     assert keys(file).ledger == ledger_key(OLD)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o644  # as it was: whoever read it must go on reading it
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644  # unchanged: its readers must keep access
     assert "1 old keys kept" in rotated
     shown = typed(file, "show").output
     lines = [line.split() for line in shown.splitlines()]
@@ -54,7 +54,7 @@ def test_keys_are_rotated_in_their_file_and_shown_by_fingerprints(file: Path) ->
     shows_no_key(rotated + shown, file)
 
 
-def test_keys_that_lie_where_nobody_writes_are_rotated_into_another_file(file: Path, tmp_path: Path) -> None:
+def test_rotates_keys_from_read_only_place_into_another_file(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "new_key"
     typed(file, "rotate", "--to", str(other))
     assert file.read_bytes() == OLD + b"\n"
@@ -66,7 +66,7 @@ def test_keys_that_lie_where_nobody_writes_are_rotated_into_another_file(file: P
     assert other.read_bytes() == before
 
 
-def test_a_link_to_the_keys_stays_one(file: Path, tmp_path: Path) -> None:
+def test_rotation_keeps_symlink(file: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(file)
     typed(link, "rotate")
@@ -74,7 +74,7 @@ def test_a_link_to_the_keys_stays_one(file: Path, tmp_path: Path) -> None:
     assert keys(file).old == (OLD,)
 
 
-def test_old_keys_are_dropped_once_that_is_confirmed(file: Path) -> None:
+def test_drops_old_keys_after_confirmation(file: Path) -> None:
     assert typed(file, "drop-old").output == "there are no old keys\n"
     typed(file, "rotate")
     typed(file, "rotate")
@@ -87,7 +87,7 @@ def test_old_keys_are_dropped_once_that_is_confirmed(file: Path) -> None:
     shows_no_key(dropped, file)
 
 
-def test_a_place_that_can_not_be_written_is_named(file: Path) -> None:
+def test_error_names_unwritable_path(file: Path) -> None:
     refused = typed(file, "rotate", "--to", str(file / "below_a_file"), status=1)
     assert f"{file}/below_a_file can't be written (" in str(refused.exception)
     assert "name another file with --to" in str(refused.exception)

@@ -1,4 +1,4 @@
-"""An installation without any extra: every command explains itself, and what needs an extra says which."""
+"""An installation without extras: every command has its help, and a command that needs an extra names it."""
 
 import subprocess
 import sys
@@ -23,24 +23,24 @@ def without_extras(code: str) -> str:
     return done.stdout
 
 
-def test_every_command_explains_itself() -> None:
-    told = without_extras("""
+def test_every_command_prints_help() -> None:
+    reported = without_extras("""
 every = [(), *commands(cli)]
 print(len(every), [words for words in every if CliRunner().invoke(cli, [*words, "--help"]).exit_code])
 """)
-    number, _, failed = told.partition(" ")
+    number, _, failed = reported.partition(" ")
     assert int(number) > 25
     assert failed == "[]\n"
 
 
-def test_what_needs_an_extra_names_it() -> None:
-    told = without_extras("""
+def test_error_names_required_extra() -> None:
+    reported = without_extras("""
 plot = ["backtest", "--campaign", "metoo", "--plot", "a.png"]
 for words in (["up"], ["down"], ["status"], ["demo"], ["watch"], plot):
     error = CliRunner().invoke(cli, words).exception
     print(words[0], type(error).__name__, "`local`" in str(error), "`watch`" in str(error), "`backtest`" in str(error))
 """)
-    assert told.splitlines() == [
+    assert reported.splitlines() == [
         "up NotInstalled True False False",
         "down NotInstalled True False False",
         "status NotInstalled True False False",

@@ -85,7 +85,7 @@ def test_a_tombstone_takes_out_the_letter_of_its_own_partition_alone() -> None:
         b'{"reason": "no-id", "detail": "", "source": "x", "position": "", "payload": "", "at_ms": 253402300800000}',
     ],
 )
-def test_what_is_no_dead_letter_is_told_and_passed_over(value: bytes) -> None:
+def test_what_is_no_dead_letter_is_reported_and_skipped(value: bytes) -> None:
     index = LetterIndex()
     index.add(0, 1, b"a", letter())
     index.add(0, 2, b"a", value)

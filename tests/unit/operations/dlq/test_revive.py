@@ -5,56 +5,63 @@ import pytest
 
 from hashtide.contract import messages
 from hashtide.contract.dead_letters import DeadLetter
-from hashtide.contract.messages import Canary, Gap, Post, PostDelete, PostEdit
+from hashtide.contract.messages import Canary, EmptyEntry, Gap, Post, PostDelete, PostEdit, Recount
 from hashtide.contract.reasons import InvalidPost, Reason
 from hashtide.identity import Keys, Pseudonyms
-from hashtide.kafka.topics import TopicInfo
+from operations.dlq.index import LetterEntry
+from operations.dlq.records import WholeLetter
 from operations.dlq.revive import OutgoingRecord, Revived, Rules
-from stream_jobs import enriched
-from stream_jobs.enriched import DeletedPost, EnrichedPost, Recount
 
 AUGUST_MS = 1_785_585_642_000  # 2026-08-01T12:00:42Z
 WINDOW_MS = 1_785_585_600_000
 AUTHOR = "6bcf3d4b5fd7b0f1b7b1e8a2a2c8a0a76cbb4a37ee8a9cf3a67f1b5c3fb1e2a4"
-TOPICS = {"posts.raw": TopicInfo("raw-life", 4), "posts.enriched": TopicInfo("this-life", 6)}
 
 
 def rules(matches: Callable[[Post], bool] = lambda post: False) -> Rules:
-    return Rules(TOPICS, names=Pseudonyms(Keys(bytes(range(32)))), clock_ms=lambda: AUGUST_MS, matches=matches)
+    return Rules(names=Pseudonyms(Keys(bytes(range(32)))), clock_ms=lambda: AUGUST_MS, matches=matches)
 
 
-def letter(
+def of_producer(
     payload: bytes, *, source: str = "file:a.jsonl", position: str = "line 1", reason: Reason = "wrong-type"
-) -> DeadLetter:
-    return DeadLetter(reason=reason, detail="", source=source, position=position, payload=payload, at_ms=AUGUST_MS)
+) -> WholeLetter:
+    letter = DeadLetter(reason=reason, detail="", source=source, position=position, payload=payload, at_ms=AUGUST_MS)
+    return WholeLetter(entry(letter), letter, payload)
+
+
+def of_worker(
+    value: bytes, *, position: str = "topic-id:5:99", reason: Reason = "refused-by-elasticsearch"
+) -> WholeLetter:
+    """A worker's letter with its record, as posts.raw still has it."""
+    letter = DeadLetter(reason=reason, detail="", source="posts.raw", position=position, payload=b"", at_ms=AUGUST_MS)
+    return WholeLetter(entry(letter), letter, value, appended_ms=AUGUST_MS)
+
+
+def entry(letter: DeadLetter) -> LetterEntry:
+    return LetterEntry(
+        key=b"key",
+        partition=0,
+        offset=0,
+        reason=letter.reason,
+        source=letter.source,
+        at_ms=letter.at_ms,
+        size=len(letter.payload),
+    )
+
+
+def post(created_at_ms: int = AUGUST_MS) -> Post:
+    return Post(platform="x", post_id="1", created_at_ms=created_at_ms, text="hello", author=AUTHOR, source="file")
+
+
+def recount(partition: int) -> OutgoingRecord:
+    return OutgoingRecord("posts.raw", b"order", b'{"type":"recount/2","window_ms":1785585600000}', partition)
 
 
 def native(**fields: object) -> bytes:
     return json.dumps({"id": "1", "text": "hello", "created_at": AUGUST_MS, "platform": "x"} | fields).encode()
 
 
-def enriched_post(created_at_ms: int = AUGUST_MS) -> EnrichedPost:
-    return EnrichedPost(
-        platform="x",
-        post_id="1",
-        created_at_ms=created_at_ms,
-        kind="original",
-        language="en",
-        language_source="detector",
-        language_confidence=0.9,
-        region=None,
-        region_source=None,
-        region_confidence=0.0,
-        raw=enriched.Position("raw-life", 1, 17),
-    )
-
-
-def recount(partition: int, window_ms: int = WINDOW_MS) -> OutgoingRecord:
-    return OutgoingRecord("posts.enriched", None, b'{"type":"recount","window_ms":%d}' % window_ms, partition)
-
-
-def test_a_payload_that_can_be_read_now_goes_the_way_of_every_post() -> None:
-    [record], recount = rules().revive(letter(native(author_id="42"), source="file:a.jsonl"))
+def test_a_payload_that_is_valid_now_becomes_a_post_like_any_other() -> None:
+    [record], recount = rules().revive(of_producer(native(author_id="42"), source="file:a.jsonl"))
     assert record.value is not None
     post = messages.decode(record.value)
     assert isinstance(post, Post)
@@ -70,26 +77,26 @@ def test_a_payload_that_can_be_read_now_goes_the_way_of_every_post() -> None:
     [("campaign", "campaign"), ("x", "x"), ("mastodon:example.social", "mastodon"), ("stdin", "stdin")],
 )
 def test_a_post_keeps_the_kind_of_source_that_it_came_from(source: str, kind: str) -> None:
-    [record], _ = rules().revive(letter(native(), source=source))
+    [record], _ = rules().revive(of_producer(native(), source=source))
     assert record.value is not None
     post = messages.decode(record.value)
     assert isinstance(post, Post)
     assert post.source == kind
 
 
-def test_of_a_page_every_post_goes_back() -> None:
+def test_every_post_of_a_page_is_sent() -> None:
     page = b"[" + native(id="1") + b"," + native(id="2") + b"]"
-    assert [record.key for record in rules().revive(letter(page)).records] == [b"x:1", b"x:2"]
+    assert [record.key for record in rules().revive(of_producer(page)).records] == [b"x:1", b"x:2"]
 
 
-def test_a_page_with_one_post_that_is_still_bad_stays_whole() -> None:
+def test_a_page_stays_if_one_of_its_posts_is_still_wrong() -> None:
     page = b"[" + native(id="1") + b"," + native(id=None) + b"]"
     with pytest.raises(InvalidPost, match="no-id"):
-        rules().revive(letter(page))
+        rules().revive(of_producer(page))
 
 
-def test_what_turns_out_to_be_no_post_and_no_fault_becomes_nothing() -> None:
-    assert rules().revive(letter(b'{"limit": {"track": 3}}', source="x")) == Revived(())
+def test_a_payload_that_is_valid_now_and_has_no_post_becomes_no_message() -> None:
+    assert rules().revive(of_producer(b'{"limit": {"track": 3}}', source="x")) == Revived(())
 
 
 @pytest.mark.parametrize(
@@ -103,22 +110,21 @@ def test_what_turns_out_to_be_no_post_and_no_fault_becomes_nothing() -> None:
         (native(created_at=1_136_073_599), "before-2006"),
     ],
 )
-def test_what_is_still_wrong_stays_with_its_reason(payload: bytes, reason: Reason) -> None:
+def test_a_payload_that_is_still_wrong_stays_with_its_reason(payload: bytes, reason: Reason) -> None:
     with pytest.raises(InvalidPost) as caught:
-        rules().revive(letter(payload))
+        rules().revive(of_producer(payload))
     assert caught.value.reason == reason
 
 
-def test_of_what_was_not_public_there_is_nothing_to_send() -> None:
-    with pytest.raises(InvalidPost, match="private: nothing of it was kept"):
-        rules().revive(letter(b"", source="mastodon:example.social", reason="private"))
+def test_a_private_post_stays_because_its_content_was_not_kept() -> None:
+    with pytest.raises(InvalidPost, match="private: its content was not kept"):
+        rules().revive(of_producer(b"", source="mastodon:example.social", reason="private"))
 
 
-@pytest.mark.parametrize("source", ["file:a.jsonl", "posts.raw", "posts.enriched"])
-def test_what_was_cut_stays_even_if_the_rest_could_be_read(source: str) -> None:
+def test_a_payload_that_was_cut_stays_even_if_its_beginning_is_valid() -> None:
     payload = native()
     with pytest.raises(InvalidPost, match="too-large: only its beginning was kept"):
-        rules().revive(letter(payload + b" " * (1_048_576 - len(payload)), source=source))
+        rules().revive(of_producer(payload + b" " * (1_048_576 - len(payload))))
 
 
 @pytest.mark.parametrize(
@@ -132,91 +138,73 @@ def test_what_was_cut_stays_even_if_the_rest_could_be_read(source: str) -> None:
         ("file:jetstream", "line 1", False),
     ],
 )
-def test_of_a_firehose_only_posts_of_a_campaign_go_back(source: str, position: str, filtered: bool) -> None:
-    lost = letter(native(), source=source, position=position)
+def test_from_a_source_of_all_public_posts_only_posts_of_a_campaign_are_sent(
+    source: str, position: str, filtered: bool
+) -> None:
+    lost = of_producer(native(), source=source, position=position)
     assert len(rules(matches=lambda post: False).revive(lost).records) == (0 if filtered else 1)
     assert len(rules(matches=lambda post: post.text == "hello").revive(lost).records) == 1
 
 
 @pytest.mark.parametrize(
+    "message",
+    [post(), PostEdit(post=post(), edited_at_ms=AUGUST_MS + 1_000)],
+    ids=["post", "edit"],
+)
+def test_a_post_of_posts_raw_is_sent_unchanged_to_its_partition_followed_by_a_recount_of_its_window(
+    message: messages.Sent,
+) -> None:
+    value = messages.encode(message)
+    assert rules().revive(of_worker(value)) == Revived((OutgoingRecord("posts.raw", b"x:1", value, 5),), recount(5))
+
+
+@pytest.mark.parametrize(
     ("message", "key"),
     [
-        (Post(platform="x", post_id="1", created_at_ms=AUGUST_MS, text="hello", author=AUTHOR, source="file"), b"x:1"),
-        (
-            PostEdit(
-                post=Post(platform="x", post_id="1", created_at_ms=AUGUST_MS, text="hello"), edited_at_ms=AUGUST_MS
-            ),
-            b"x:1",
-        ),
         (PostDelete(platform="x", post_id="1"), b"x:1"),
         (Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS, reason="stalled"), b"gap:x"),
+        (EmptyEntry(index="posts-2026.08.01", id="00c0ffee00c0ffee00c0ffee00c0ffee", deleted_at_ms=7), b"order"),
     ],
+    ids=["deletion", "gap", "order to empty an entry"],
 )
-def test_a_message_of_posts_raw_that_can_be_decoded_goes_there_as_it_is(message: messages.Sent, key: bytes) -> None:
-    lost = letter(messages.encode(message), source="posts.raw", position="raw-life:0:7", reason="undecodable")
-    assert rules().revive(lost) == Revived((OutgoingRecord("posts.raw", key, messages.encode(message)),))
-
-
-@pytest.mark.parametrize("source", ["posts.raw", "posts.enriched"])
-def test_a_message_that_still_can_not_be_decoded_stays(source: str) -> None:
-    with pytest.raises(InvalidPost, match="undecodable"):
-        rules().revive(letter(b'{"type": "pst"}', source=source, reason="undecodable"))
-
-
-def test_an_enriched_post_goes_back_to_its_partition_and_its_window_is_counted_again() -> None:
-    value = enriched.encode(enriched_post())
-    lost = letter(value, source="posts.enriched", position="this-life:5:99", reason="refused-by-elasticsearch")
-    assert rules().revive(lost) == Revived((OutgoingRecord("posts.enriched", b"x:1", value, 5),), recount(5))
-
-
-@pytest.mark.parametrize(
-    "position", ["earlier-life:5:99", "this-life:6:99", "this-life:-1:99", "this-life", "", f"this-life:{'9' * 5000}:1"]
-)
-def test_an_enriched_post_of_another_life_of_the_topic_goes_where_posts_raw_has_its_key(position: str) -> None:
-    value = enriched.encode(enriched_post())
-    lost = letter(value, source="posts.enriched", position=position, reason="refused-by-elasticsearch")
-    assert rules().revive(lost) == Revived((OutgoingRecord("posts.enriched", b"x:1", value, 1),), recount(1))
-
-
-@pytest.mark.parametrize(
-    ("message", "key", "by_key"),
-    [
-        (DeletedPost(platform="x", post_id="2", raw=enriched.Position("raw-life", 1, 17)), b"x:2", 2),
-        (Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS, reason="stalled"), b"gap:x", 0),
-    ],
-)
-def test_a_deletion_or_a_gap_goes_back_and_no_window_is_counted_again(
-    message: enriched.Enriched, key: bytes, by_key: int
+def test_other_messages_of_posts_raw_are_sent_unchanged_to_their_partition_without_a_recount(
+    message: messages.Sent, key: bytes
 ) -> None:
-    value = enriched.encode(message)
-    for position, partition in (("this-life:5:99", 5), ("earlier-life:5:99", by_key)):
-        lost = letter(value, source="posts.enriched", position=position, reason="refused-by-elasticsearch")
-        assert rules().revive(lost) == Revived((OutgoingRecord("posts.enriched", key, value, partition),))
+    value = messages.encode(message)
+    assert rules().revive(of_worker(value)) == Revived((OutgoingRecord("posts.raw", key, value, 5),))
 
 
-@pytest.mark.parametrize("source", ["posts.raw", "posts.enriched"])
-def test_a_canary_goes_nowhere_for_nobody_waits_for_it_any_more(source: str) -> None:
+def test_a_canary_is_not_sent_again() -> None:
     canary = messages.encode(Canary(id="00c0ffee00c0ffee", sent_at_ms=AUGUST_MS))
-    assert rules().revive(letter(canary, source=source, position="this-life:3:99", reason="undecodable")) == Revived(())
+    assert rules().revive(of_worker(canary)) == Revived(())
 
 
-def test_an_order_to_count_again_is_given_again_to_its_partition() -> None:
-    value = enriched.encode(Recount(window_ms=WINDOW_MS))
-    lost = letter(value, source="posts.enriched", position="this-life:3:99", reason="refused-by-elasticsearch")
-    assert rules().revive(lost) == Revived((), recount(3))
+def test_an_order_to_recount_is_sent_again_once_with_the_other_recounts() -> None:
+    value = messages.encode(Recount(window_ms=WINDOW_MS))
+    assert rules().revive(of_worker(value)) == Revived((), recount(5))
 
 
-def test_an_order_to_count_again_of_an_earlier_life_stays() -> None:
-    lost = letter(enriched.encode(Recount(window_ms=WINDOW_MS)), source="posts.enriched", position="earlier-life:3:99")
-    with pytest.raises(InvalidPost, match="of a partition that is no more"):
-        rules().revive(lost)
+@pytest.mark.parametrize("value", [b'{"type": "pst"}', b"\xff", b""])
+def test_a_record_of_posts_raw_that_still_cannot_be_decoded_stays(value: bytes) -> None:
+    with pytest.raises(InvalidPost, match="undecodable"):
+        rules().revive(of_worker(value, reason="undecodable"))
+
+
+def test_a_record_of_a_newer_schema_stays() -> None:
+    with pytest.raises(InvalidPost, match="undecodable: message has type post/3"):
+        rules().revive(of_worker(b'{"type": "post/3"}', reason="undecodable"))
 
 
 @pytest.mark.parametrize(
     ("created_at_ms", "reason"),
     [(1_136_073_599_999, "before-2006"), (AUGUST_MS + 300_001, "in-the-future"), (1 << 62, "in-the-future")],
 )
-def test_an_enriched_post_of_a_time_that_can_not_be_stays(created_at_ms: int, reason: Reason) -> None:
+def test_a_post_of_posts_raw_with_an_impossible_time_stays(created_at_ms: int, reason: Reason) -> None:
     with pytest.raises(InvalidPost) as caught:
-        rules().revive(letter(enriched.encode(enriched_post(created_at_ms)), source="posts.enriched"))
+        rules().revive(of_worker(messages.encode(post(created_at_ms))))
     assert caught.value.reason == reason
+
+
+def test_a_letter_of_a_worker_without_a_readable_position_stays() -> None:
+    with pytest.raises(InvalidPost, match=r"undecodable: the letter does not name a position in posts\.raw"):
+        rules().revive(of_worker(b"", position="somewhere"))

@@ -37,9 +37,9 @@ def test_what_json_holds_is_what_is_documented() -> None:
     wrong = {"HASHTIDE_KAFKA": "nowhere"}  # asks no server
     done = CliRunner().invoke(doctor, ["--json"], env=wrong)
     assert done.exit_code == 1
-    told = msgspec.json.decode(done.stdout)
-    keys = [*told, *told["checks"][0]]
+    reported = msgspec.json.decode(done.stdout)
+    keys = [*reported, *reported["checks"][0]]
     assert keys == first_column("--json") == ["counts", "checks", "check", "state", "says", "do"]
-    assert tuple(told["counts"]) == STATES
-    assert [each["check"] for each in told["checks"]] == list(IN_ORDER)
-    assert [each["state"] for each in told["checks"]].count("wrong") == told["counts"]["wrong"] == 1
+    assert tuple(reported["counts"]) == STATES
+    assert [each["check"] for each in reported["checks"]] == list(IN_ORDER)
+    assert [each["state"] for each in reported["checks"]].count("wrong") == reported["counts"]["wrong"] == 1

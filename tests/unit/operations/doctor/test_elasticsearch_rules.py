@@ -12,7 +12,7 @@ from operations.doctor.findings import Finding
 GB = 1 << 30
 
 
-def told(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
+def reported(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
     found = [findings] if isinstance(findings, Finding) else findings
     assert all(each.do for each in found if each.state in ("wrong", "warning")), "says what to do"
     return [(each.state, each.says) for each in found]
@@ -27,7 +27,7 @@ def told(findings: Sequence[Finding] | Finding) -> list[tuple[str, str]]:
     ],
 )
 def test_versions(server: list[str], said: tuple[str, str]) -> None:
-    assert told(elasticsearch_rules.version(server, "9.5.1")) == [said]
+    assert reported(elasticsearch_rules.version(server, "9.5.1")) == [said]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_versions(server: list[str], said: tuple[str, str]) -> None:
     ],
 )
 def test_health(found: Health, said: tuple[str, str]) -> None:
-    assert told(elasticsearch_rules.health(found)) == [said]
+    assert reported(elasticsearch_rules.health(found)) == [said]
 
 
 OURS = [Template("hashtide-posts", ("posts-*",), 500, 2), Template("hashtide-ingest-gaps", ("ingest-gaps",), 500, 1)]
@@ -61,11 +61,11 @@ OURS = [Template("hashtide-posts", ("posts-*",), 500, 2), Template("hashtide-ing
 def test_templates_that_are_ours() -> None:
     low = Template("everything", ("*",), 0)
     other = Template("logs", ("logs-*",), 900, 1)
-    assert told(elasticsearch_rules.templates([*OURS, low, other], OURS)) == [("ok", "2, of this version")]
+    assert reported(elasticsearch_rules.templates([*OURS, low, other], OURS)) == [("ok", "2, of this version")]
 
 
 def test_templates_that_are_missing_are_one_line() -> None:
-    assert told(elasticsearch_rules.templates([], OURS)) == [
+    assert reported(elasticsearch_rules.templates([], OURS)) == [
         ("wrong", "missing: hashtide-posts, hashtide-ingest-gaps; workers do not start")
     ]
 
@@ -86,7 +86,7 @@ def test_an_older_template_is_put_anew_by_setup(version: int) -> None:
 
 
 def test_a_newer_template_of_the_same_schema_is_well() -> None:
-    assert told(elasticsearch_rules.templates(posts_template(version=3, schema=1), OURS)) == [
+    assert reported(elasticsearch_rules.templates(posts_template(version=3, schema=1), OURS)) == [
         ("ok", "2; newer, but compatible with this version: hashtide-posts")
     ]
 
@@ -104,14 +104,14 @@ def test_a_template_of_a_newer_schema_needs_a_newer_hashtide() -> None:
 @pytest.mark.parametrize("pattern", ["posts-*", "post*", "*", "posts-2017.*"])
 def test_a_template_that_comes_before_ours(pattern: str) -> None:
     found = [*OURS, Template("theirs", (pattern,), 501, 1)]
-    assert ("wrong", "theirs (priority 501) takes precedence over hashtide-posts (500)") in told(
+    assert ("wrong", "theirs (priority 501) takes precedence over hashtide-posts (500)") in reported(
         elasticsearch_rules.templates(found, OURS)
     )
 
 
 def test_indices_that_take_documents() -> None:
     found = [IndexFacts("posts-2017.10.15"), IndexFacts("ingest-gaps")]
-    assert told(elasticsearch_rules.indices(found)) == [("ok", "2, all accept documents")]
+    assert reported(elasticsearch_rules.indices(found)) == [("ok", "2, all accept documents")]
 
 
 def test_indices_that_take_none() -> None:
@@ -119,7 +119,7 @@ def test_indices_that_take_none() -> None:
         IndexFacts("posts-2017.10.15", ("read_only_allow_delete",)),
         IndexFacts("posts-2017.10.16", ("read_only_allow_delete", "write")),
     ]
-    assert told(elasticsearch_rules.indices(found)) == [
+    assert reported(elasticsearch_rules.indices(found)) == [
         (
             "wrong",
             "block read_only_allow_delete on posts-2017.10.15, posts-2017.10.16: Elasticsearch set it because a disk "
@@ -143,7 +143,7 @@ def test_indices_that_an_older_version_made_are_extended_by_setup() -> None:
 
 def test_indices_of_a_newer_schema_and_of_no_template() -> None:
     found = [IndexFacts("posts-2017.10.15", newer_schema=2), IndexFacts("ingest-gaps", clashing=("at", "reason"))]
-    assert told(elasticsearch_rules.indices(found)) == [
+    assert reported(elasticsearch_rules.indices(found)) == [
         ("wrong", "schema newer than this version: posts-2017.10.15; workers of this version do not start"),
         ("wrong", "ingest-gaps: at, reason with a type other than we write; workers do not start"),
     ]
@@ -203,11 +203,13 @@ MARKS = [
     ],
 )
 def test_disks(free_gb: int, total_gb: int, said: tuple[str, str]) -> None:
-    assert told(elasticsearch_rules.disks([Disk("a", total_gb * GB, free_gb * GB)], MARKS)) == [said]
+    assert reported(elasticsearch_rules.disks([Disk("a", total_gb * GB, free_gb * GB)], MARKS)) == [said]
 
 
-def test_disks_that_nobody_tells_of() -> None:
-    assert told(elasticsearch_rules.disks([], MARKS)) == [("not checked", "Elasticsearch does not report its disks")]
+def test_unknown_disk_usage() -> None:
+    assert reported(elasticsearch_rules.disks([], MARKS)) == [
+        ("not checked", "Elasticsearch does not report its disks")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -238,10 +240,10 @@ def test_watermarks_are_read_out_of_flat_settings() -> None:
 
 
 def test_security_that_is_off() -> None:
-    assert told(elasticsearch_rules.privileges(Privileges(), encrypted=False, local=True)) == [
+    assert reported(elasticsearch_rules.privileges(Privileges(), encrypted=False, local=True)) == [
         ("ok", "security is off: anyone who can reach Elasticsearch has full access. It runs on this machine")
     ]
-    assert told(elasticsearch_rules.privileges(Privileges(), encrypted=True, local=False)) == [
+    assert reported(elasticsearch_rules.privileges(Privileges(), encrypted=True, local=False)) == [
         ("warning", "security is off: anyone who can reach Elasticsearch has full access")
     ]
 
@@ -250,20 +252,20 @@ WORKER = Privileges("mina", {"setup": ("create_index",), "worker": (), "watch": 
 
 
 def test_a_login_is_named_by_what_it_is_good_for() -> None:
-    assert told(elasticsearch_rules.privileges(WORKER, encrypted=True, local=False)) == [
+    assert reported(elasticsearch_rules.privileges(WORKER, encrypted=True, local=False)) == [
         ("ok", "mina: enough for worker, watch; setup lacks create_index")
     ]
 
 
 def test_a_login_that_anybody_can_overhear() -> None:
-    assert told(elasticsearch_rules.privileges(WORKER, encrypted=False, local=False)) == [
+    assert reported(elasticsearch_rules.privileges(WORKER, encrypted=False, local=False)) == [
         ("warning", "mina: credentials cross the network unencrypted")
     ]
 
 
 def test_a_login_that_is_good_for_nothing() -> None:
     found = Privileges("mina", {"worker": ("monitor", "write"), "watch": ("read",)})
-    assert told(elasticsearch_rules.privileges(found, encrypted=True, local=False)) == [
+    assert reported(elasticsearch_rules.privileges(found, encrypted=True, local=False)) == [
         ("wrong", "mina: worker lacks monitor, write; watch lacks read")
     ]
 

@@ -9,14 +9,14 @@ from operations.doctor.findings import Finding, tally
 GB = 1 << 30
 
 
-def told(findings: list[Finding] | Finding) -> list[tuple[str, str]]:
+def reported(findings: list[Finding] | Finding) -> list[tuple[str, str]]:
     found = [findings] if isinstance(findings, Finding) else findings
     assert all(each.do for each in found if each.state in ("wrong", "warning")), "says what to do"
     return [(each.state, each.says) for each in found]
 
 
 def test_settings_that_can_be_used_are_counted() -> None:
-    assert told(local_rules.settings(Settings(3, files=(File("HASHTIDE_AUTHOR_KEY_FILE", "/k"),)))) == [
+    assert reported(local_rules.settings(Settings(3, files=(File("HASHTIDE_AUTHOR_KEY_FILE", "/k"),)))) == [
         ("ok", "3 set, all valid")
     ]
 
@@ -32,7 +32,7 @@ def test_every_setting_that_is_wrong_and_every_variable_that_is_none_is_a_line()
             File("HASHTIDE_ELASTICSEARCH_CA_FILE", "/c", mode=0o664),
         ),
     )
-    assert told(local_rules.settings(found)) == [
+    assert reported(local_rules.settings(found)) == [
         ("wrong", "HASHTIDE_GRACE_S='x': no number"),
         ("wrong", "HASHTIDE_AUTHOR_KEY_FILE='/no': can't be read: No such file or directory"),
         ("warning", "HASHTIDE_ELASTICSEARCH_PASSWORD_FILE='/p': all users of this machine can read it (mode 644)"),
@@ -43,7 +43,7 @@ def test_every_setting_that_is_wrong_and_every_variable_that_is_none_is_a_line()
 
 def test_a_certificate_is_no_secret_and_may_be_read_by_all() -> None:
     found = Settings(1, files=(File("HASHTIDE_ELASTICSEARCH_CA_FILE", "/c", mode=0o644),))
-    assert told(local_rules.settings(found)) == [("ok", "1 set, all valid")]
+    assert reported(local_rules.settings(found)) == [("ok", "1 set, all valid")]
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_certificate_is_no_secret_and_may_be_read_by_all() -> None:
     ],
 )
 def test_keys(found: Key, said: tuple[str, str]) -> None:
-    assert told(local_rules.key(found)) == [said]
+    assert reported(local_rules.key(found)) == [said]
 
 
 def test_a_key_of_this_machine_alone_is_said_to_be_that() -> None:
-    (said,) = told(local_rules.key(Key("/k", True, author="0123456789ab", ledger="ba9876543210")))
+    (said,) = reported(local_rules.key(Key("/k", True, author="0123456789ab", ledger="ba9876543210")))
     assert said[0] == "ok"
     assert "The keys are stored in this machine's state folder" in said[1]
 
@@ -79,7 +79,7 @@ AIOKAFKA = Package("aiokafka", "==0.14.0", "0.14.0", fits=True)
 
 def test_versions_that_fit() -> None:
     found = [AIOKAFKA, Package("faust-streaming", "==0.15.3", "0.15.3", fits=True)]
-    assert told(local_rules.versions((3, 12), "0.1.0", found)) == [
+    assert reported(local_rules.versions((3, 12), "0.1.0", found)) == [
         ("ok", "Hashtide 0.1.0, Python 3.12, aiokafka 0.14.0, faust-streaming 0.15.3")
     ]
 
@@ -90,7 +90,7 @@ def test_versions_that_do_not() -> None:
         Package("crc32c", ">=2.7,<3", None, fits=False),
         Package("lz4", ">=4.3,<5", "4.4.0", fits=True),
     ]
-    assert told(local_rules.versions((3, 14), "0.1.0", found)) == [
+    assert reported(local_rules.versions((3, 14), "0.1.0", found)) == [
         ("wrong", "Python 3.14: Hashtide runs on 3.11, 3.12 and 3.13"),
         ("wrong", "aiokafka is 0.15.0, and Hashtide 0.1.0 needs ==0.14.0"),
         ("wrong", "crc32c >=2.7,<3 is not installed"),
@@ -107,15 +107,15 @@ def test_versions_that_do_not() -> None:
     ],
 )
 def test_the_state_folder(found: Folder, said: tuple[str, str]) -> None:
-    assert told(local_rules.folder(found)) == [said]
+    assert reported(local_rules.folder(found)) == [said]
 
 
 def test_campaigns() -> None:
-    assert told(local_rules.campaigns(["harbour", "metoo"], "", packaged=False)) == [("ok", "2: harbour, metoo")]
-    assert told(local_rules.campaigns(["metoo"], "", packaged=True)) == [
+    assert reported(local_rules.campaigns(["harbour", "metoo"], "", packaged=False)) == [("ok", "2: harbour, metoo")]
+    assert reported(local_rules.campaigns(["metoo"], "", packaged=True)) == [
         ("warning", "only the packaged example: metoo")
     ]
-    assert told(local_rules.campaigns([], "x.toml: no tags", packaged=False)) == [("wrong", "x.toml: no tags")]
+    assert reported(local_rules.campaigns([], "x.toml: no tags", packaged=False)) == [("wrong", "x.toml: no tags")]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_campaigns() -> None:
     ],
 )
 def test_the_metrics_port(found: Metrics, said: tuple[str, str]) -> None:
-    assert told(local_rules.metrics(found)) == [said]
+    assert reported(local_rules.metrics(found)) == [said]
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_the_metrics_port(found: Metrics, said: tuple[str, str]) -> None:
     ],
 )
 def test_clocks(ms: int, said: tuple[str, str]) -> None:
-    assert told(local_rules.clock("kafka clock", "Kafka", ms)) == [said]
+    assert reported(local_rules.clock("kafka clock", "Kafka", ms)) == [said]
 
 
 def test_a_clock_of_which_only_one_side_is_known_says_so() -> None:
-    assert told(local_rules.clock("kafka clock", "Kafka", -9_000, at_least_only=True)) == [
+    assert reported(local_rules.clock("kafka clock", "Kafka", -9_000, at_least_only=True)) == [
         ("warning", "our clock is at least 9 s behind Kafka's")
     ]
-    ((state, says),) = told(local_rules.clock("kafka clock", "Kafka", 0, at_least_only=True))
+    ((state, says),) = reported(local_rules.clock("kafka clock", "Kafka", 0, at_least_only=True))
     assert state == "ok"
     assert "not ahead of ours" in says
 

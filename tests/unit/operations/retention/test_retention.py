@@ -1,4 +1,4 @@
-"""Which indices go, which stay, and which are never made again."""
+"""Which indices are dropped, which are kept, and which are fenced."""
 
 from datetime import date
 from fnmatch import fnmatchcase
@@ -17,19 +17,19 @@ from stream_jobs.domain.windows import day
 NOON_MS = 1_509_019_200_000  # 2017-10-26T12:00:00Z
 
 
-def test_a_day_stays_until_all_of_it_is_too_old() -> None:
+def test_keeps_a_day_until_all_of_it_is_too_old() -> None:
     assert first_day(NOON_MS, 1) == date(2017, 10, 25)
     assert first_day(NOON_MS + DAY_MS // 2 - 1, 1) == date(2017, 10, 25)
     assert first_day(NOON_MS + DAY_MS // 2, 1) == date(2017, 10, 26)
     assert first_day(NOON_MS, 30) == date(2017, 9, 26)
 
 
-def test_no_day_is_before_the_first_that_posts_are_taken_of() -> None:
+def test_first_day_is_not_before_first_accepted_post() -> None:
     assert first_day(NOON_MS, 36_500) == date(2006, 1, 1)
     assert patterns("posts", date(2006, 1, 1)) == []
 
 
-def test_counts_and_ledger_go_each_at_their_own_time() -> None:
+def test_counts_and_ledger_have_separate_limits() -> None:
     firsts = RetentionPolicy.checked(400, 30, None).firsts(NOON_MS)
     assert firsts == {
         "reply-volume": date(2016, 9, 21),
@@ -69,23 +69,23 @@ def test_counts_and_ledger_go_each_at_their_own_time() -> None:
         ("reply-volume-9999.12.31", "its date is in the future"),
     ],
 )
-def test_what_is_not_exactly_ours_is_left_and_named(index: str, why: str) -> None:
+def test_keeps_and_reports_unknown_indices(index: str, why: str) -> None:
     assert sort([index], RetentionPolicy.checked(1, 1, None).firsts(NOON_MS), NOON_MS) == ([], {index: why})
 
 
-def test_tomorrow_is_no_future_for_clocks_that_differ_a_little() -> None:
+def test_tolerates_small_clock_difference_for_next_day() -> None:
     just_before_midnight_ms = NOON_MS + DAY_MS // 2 - 60_000
     assert sort(["posts-2017.10.27"], {}, just_before_midnight_ms) == ([], {})
 
 
-def test_what_has_no_limit_stays_for_ever() -> None:
+def test_keeps_indices_without_limit() -> None:
     firsts = RetentionPolicy.checked(None, 1, None).firsts(NOON_MS)
     indices = ["posts-2016.01.01", "reply-volume-2016.01.01"]
     assert sort(indices, firsts, NOON_MS) == (["posts-2016.01.01"], {})
 
 
 @pytest.mark.parametrize("first", ["2006.01.02", "2016.03.01", "2017.01.01", "2017.10.15", "2017.12.31"])
-def test_the_patterns_are_of_all_days_before_the_first_and_of_no_other(first: str) -> None:
+def test_patterns_match_exactly_the_days_before_the_first(first: str) -> None:
     made = patterns("posts", date(*map(int, first.split("."))))
     assert len(made) <= 12 + 11 + 30
     for moment_ms in range(1_136_073_600_000, NOON_MS + 400 * DAY_MS, DAY_MS):
@@ -94,7 +94,7 @@ def test_the_patterns_are_of_all_days_before_the_first_and_of_no_other(first: st
         assert not any(fnmatchcase(f"reply-volume-{name}", pattern) for pattern in made)
 
 
-def test_the_patterns_are_whole_years_whole_months_and_days() -> None:
+def test_patterns_are_years_months_and_days() -> None:
     assert patterns("posts", date(2008, 3, 3)) == [
         "posts-2006.*",
         "posts-2007.*",
@@ -105,14 +105,14 @@ def test_the_patterns_are_whole_years_whole_months_and_days() -> None:
     ]
 
 
-def test_gaps_go_with_the_counts_that_they_explain() -> None:
+def test_gaps_are_kept_as_long_as_counts() -> None:
     assert RetentionPolicy.checked(400, 30, None).gaps_days == 400
     assert RetentionPolicy.checked(400, 30, 7).gaps_days == 7
     assert RetentionPolicy.checked(None, 30, None).gaps_before_ms(NOON_MS) is None
     assert RetentionPolicy.checked(None, None, 1).gaps_before_ms(NOON_MS) == NOON_MS - DAY_MS - DAY_MS // 2
 
 
-def test_retention_without_any_limit_is_refused() -> None:
+def test_refuses_retention_without_limits() -> None:
     with pytest.raises(WrongSetting, match="HASHTIDE_RETENTION_POSTS_DAYS"):
         RetentionPolicy.checked(None, None, None)
     with pytest.raises(WrongSetting, match="no retention is set"):
@@ -120,14 +120,14 @@ def test_retention_without_any_limit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("posts_days", [None, 31])
-def test_a_ledger_that_outlives_its_counts_is_refused(posts_days: int | None) -> None:
+def test_refuses_ledger_kept_longer_than_counts(posts_days: int | None) -> None:
     with pytest.raises(WrongSetting, match="posts must not be kept longer than counts"):
         RetentionPolicy.checked(30, posts_days, None)
     assert RetentionPolicy.checked(30, 30, None) == RetentionPolicy(30, 30, 30)
 
 
 class Times:
-    """A worker's retention by hand."""
+    """A worker's daily retention, with the clock set by the test."""
 
     def __init__(self) -> None:
         self.now_ms, self.elected = NOON_MS, True
@@ -143,13 +143,13 @@ class Times:
         return answer
 
     async def at(self, now_ms: int) -> bool:
-        """Whether it was enforced when looked at then."""
+        """Whether retention ran at that time."""
         before, self.now_ms = len(self.asked), now_ms
         await self.daily.enforce_if_due()
         return len(self.asked) > before
 
 
-async def test_the_elected_worker_enforces_it_at_its_start_and_once_a_day() -> None:
+async def test_elected_worker_enforces_at_start_and_once_a_day() -> None:
     times = Times()
     assert await times.at(NOON_MS)
     assert not await times.at(NOON_MS + DAY_MS // 2 - 1)
@@ -157,7 +157,7 @@ async def test_the_elected_worker_enforces_it_at_its_start_and_once_a_day() -> N
     assert not await times.at(NOON_MS + DAY_MS)
 
 
-async def test_a_worker_that_is_not_elected_leaves_it_alone_until_it_is() -> None:
+async def test_worker_enforces_only_after_election() -> None:
     times = Times()
     times.elected = False
     assert not await times.at(NOON_MS)
@@ -170,7 +170,7 @@ async def test_a_worker_that_is_not_elected_leaves_it_alone_until_it_is() -> Non
     [RetentionReport(dry_run=False, failed={"posts-2017.01.01": "no"}), NothingDropped("clocks differ")],
     ids=["one index", "all of it"],
 )
-async def test_what_failed_is_tried_again_an_hour_later_and_ends_no_worker(answer: RetentionReport | Exception) -> None:
+async def test_retries_an_hour_after_failure(answer: RetentionReport | Exception) -> None:
     times = Times()
     times.answers = [answer]
     assert await times.at(NOON_MS)
@@ -179,7 +179,7 @@ async def test_what_failed_is_tried_again_an_hour_later_and_ends_no_worker(answe
     assert not await times.at(NOON_MS + 7_200_000)
 
 
-async def test_the_metrics_of_a_worker_that_enforces_it() -> None:
+async def test_retention_metrics() -> None:
     metrics.RETENTION_LAST_SUCCESS.set(0)
     times, before = Times(), shown()
     times.answers = [
@@ -193,7 +193,7 @@ async def test_the_metrics_of_a_worker_that_enforces_it() -> None:
 
 
 def shown() -> list[float]:
-    """Indices dropped, failures, and when it last went well."""
+    """Indices dropped, failures, and time of the last success."""
     return [
         next(iter(metric.collect())).samples[0].value
         for metric in (metrics.RETENTION_DROPPED, metrics.RETENTION_FAILED, metrics.RETENTION_LAST_SUCCESS)

@@ -1,4 +1,4 @@
-"""Browsers share what is asked; while Elasticsearch is away, the last view stays."""
+"""Browsers share queries; while Elasticsearch is unreachable, the last view is shown."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from operations.watch.model import Extent, Selection, View
 
 
 class Source:
-    """Views as Elasticsearch would give them; `now_ms` and `counted` are set by the test."""
+    """Views as Elasticsearch would return them; `now_ms` and `counted` are set by the test."""
 
     def __init__(self) -> None:
         self.now_ms, self.counted, self.asked, self.away = 1_000_000, 5, 0, False
@@ -25,7 +25,7 @@ class Source:
         return View(selection, now_ms, Extent(None, None, self.counted, (), ()), None)
 
 
-async def test_many_who_look_at_once_ask_once() -> None:
+async def test_concurrent_requests_share_one_query() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     states = await asyncio.gather(*(feed.get(Selection()) for _ in range(20)))
@@ -33,7 +33,7 @@ async def test_many_who_look_at_once_ask_once() -> None:
     assert len({id(state.view) for state in states}) == 1
 
 
-async def test_another_question_is_asked_by_itself() -> None:
+async def test_different_selection_has_its_own_query() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     await feed.get(Selection())
@@ -41,7 +41,7 @@ async def test_another_question_is_asked_by_itself() -> None:
     assert source.asked == 2
 
 
-async def test_a_view_is_kept_for_two_seconds() -> None:
+async def test_caches_view_for_two_seconds() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     await feed.get(Selection())
@@ -53,7 +53,7 @@ async def test_a_view_is_kept_for_two_seconds() -> None:
     assert source.asked == 2
 
 
-async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_and_no_address() -> None:
+async def test_keeps_last_view_and_hides_address_while_elasticsearch_is_away() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     before = await feed.get(Selection())
@@ -62,7 +62,7 @@ async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_a
     trouble = Trouble("Elasticsearch does not answer (ConnectionError)", 1_003_000)
     assert await feed.get(Selection()) == FeedState(before.view, trouble, None)
     source.now_ms += 3_000
-    assert (await feed.get(Selection())).trouble == trouble  # since when it is so, not since the last try
+    assert (await feed.get(Selection())).trouble == trouble  # since the first failure, not the last retry
     source.away = False
     source.now_ms += 3_000
     after = await feed.get(Selection())
@@ -71,7 +71,7 @@ async def test_while_elasticsearch_is_away_the_last_view_stays_with_the_reason_a
     assert after.view.at_ms == 1_009_000
 
 
-async def test_growth_is_seen_when_more_is_counted() -> None:
+async def test_detects_growth_of_counts() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     assert (await feed.get(Selection())).grown_ms is None
@@ -84,7 +84,7 @@ async def test_growth_is_seen_when_more_is_counted() -> None:
     assert (await feed.get(Selection())).grown_ms == 1_006_000
 
 
-async def test_what_nobody_looks_at_is_forgotten() -> None:
+async def test_evicts_oldest_view() -> None:
     source = Source()
     feed = Feed(source.read, source.clock)
     for number in range(65):

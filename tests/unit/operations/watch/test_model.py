@@ -1,4 +1,4 @@
-"""Sums become what is shown: names, stacks, tables, words, the chart's options. Literal in and out."""
+"""From sums to the page: names, stacks, tables, texts, chart options. Literal input and output."""
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_keys_have_names(dimension: names.Dimension, key: str, expected: str) ->
     ("text", "expected"),
     [
         ("metoo", "metoo"),
-        (XSS, XSS),  # as text, which is how it is shown
+        (XSS, XSS),  # rendered as text
         (OVERRIDE, "a‹U+202E›b"),
         ("a\u2069\u2067b", "a‹U+2069›‹U+2067›b"),
         ("me\u200btoo", "me‹U+200B›too"),
@@ -72,12 +72,12 @@ def test_text_is_safe_to_show(text: str, expected: str) -> None:
     assert names.shown(text) == expected
 
 
-def test_right_to_left_is_isolated_where_it_is_and_nowhere_else() -> None:
+def test_isolates_right_to_left_text_only() -> None:
     assert isolated("#وأنا") == "\u2068#وأنا\u2069"
     assert isolated("#metoo") == "#metoo"
 
 
-def test_the_stack_is_the_sum_whatever_is_left_is_one_series_more() -> None:
+def test_stack_adds_up_with_the_rest_as_one_series() -> None:
     top = [Sum(key, 10, 5, {START: 8 - i, START + MINUTE: 1}) for i, key in enumerate("abcdefghi")]
     found = stacked("kind", top, (START, START + MINUTE), (50, 9))
     assert [series.name for series in found] == ["a", "b", "c", "d", "e", "f", "g", "all others"]
@@ -86,7 +86,7 @@ def test_the_stack_is_the_sum_whatever_is_left_is_one_series_more() -> None:
     assert [sum(series.values[i] for series in found) for i in (0, 1)] == [50, 9]
 
 
-def test_where_nothing_is_left_there_is_no_series_of_others() -> None:
+def test_no_series_of_others_without_rest() -> None:
     assert stacked("region", [Sum("IT", 3, 1, {START: 3})], (START,), (3,)) == (ChartSeries("IT", "Italy", (3,)),)
 
 
@@ -104,25 +104,25 @@ def test_rows_have_share_and_trend() -> None:
     [(-90, 29, 15), (-90, 90, 30), (40, 59, 50), (10, 19, 15)],
     ids=["ends with the counts", "ends with the period", "begins with the counts", "both"],
 )
-def test_halves_are_of_the_time_in_which_there_are_counts(oldest: int, newest: int, expected: int) -> None:
+def test_trend_halves_cover_only_the_time_with_counts(oldest: int, newest: int, expected: int) -> None:
     hour = Period(START, START + 60 * MINUTE, MINUTE)
     assert half_ms(hour, START + oldest * MINUTE, START + newest * MINUTE) == START + expected * MINUTE
 
 
-def test_the_minute_that_is_running_is_no_part_of_a_rate() -> None:
+def test_rate_excludes_current_minute() -> None:
     assert rate_end_ms(START, START + 59_999) == START
     assert rate_end_ms(START, START + 60_000) == START + MINUTE
     assert rate_end_ms(START, START + 600_000) == START + MINUTE
     assert rate_end_ms(START + 4 * MINUTE, START + 59_999) == START
 
 
-def test_bins_are_whole_and_none_is_before_the_first_post() -> None:
+def test_bins_are_whole_and_start_at_first_post() -> None:
     counts = {START - 300_000: 7, START - 900_000: 3}
     assert bins(counts, START - 1_000_000, START - 10_000_000, START) == Bins(START, (3, 0, 7))
     assert bins(counts, START, START - 10_000_000, START) == Bins(START, ())
 
 
-def test_a_rate_is_of_a_minute_and_against_the_day_before() -> None:
+def test_rate_is_per_minute_and_compared_with_the_day_before() -> None:
     assert rate(Bins(START, (*[10] * 12, 50))) == Rate(10.0, 2.0)
     assert rate(Bins(START, (10, 50))) == Rate(10.0, None)
     assert rate(Bins(START, ())) == Rate(0.0, None)
@@ -158,14 +158,14 @@ def view(**changed: object) -> ViewData:
     return view_data(Selection(), START + 150_000, START + MINUTE, PERIOD, sums(**changed), None, {})
 
 
-def test_a_view_says_how_far_it_can_be_trusted() -> None:
+def test_view_shows_share_of_final_and_provisional_counts() -> None:
     assert (view().provisional, view().final, view().corrected) == (0.25, 0.74, 0.01)
     assert words.trust(view()) == "74 % final, 25 % provisional, 1 % corrected"
     assert words.unsure(view()) == "25 % may still grow"
     assert words.unsure(view(by_status={"final": 1_200})) == "no known gaps"
 
 
-def test_a_view_says_where_it_ends_and_how_old_it_is() -> None:
+def test_view_shows_its_time_range_and_age() -> None:
     assert words.where(view(), "1h", START) == "16 Oct 2017 20:00 UTC to 16 Oct 2017 20:03 UTC, now"
     old = view_data(Selection(), START + 4_000_000, START + MINUTE, PERIOD, sums(), None, {})
     assert words.where(old, "1h", START + 4_000_000) == (
@@ -180,13 +180,13 @@ def test_a_view_says_where_it_ends_and_how_old_it_is() -> None:
 GAP = GapMark(START + 90_000, START + 100_000, "mastodon:<b>example.social", "disconnected", 12)
 
 
-def test_gaps_are_told() -> None:
+def test_gap_texts() -> None:
     assert words.gaps(view()) == "No known gaps in this time."
     assert words.gaps(view(gaps=[GAP], gaps_in_all=1)) == "1 gap in this time: posts may be missing."
     assert words.gap(GAP) == "16 Oct 2017 20:01 UTC, 10 s: mastodon:<b>example.social, disconnected, about 12 posts"
 
 
-def test_health_is_what_elasticsearch_can_tell() -> None:
+def test_health_texts() -> None:
     extent = Extent(START, START + MINUTE, 1_200, (), ())
     state = FeedState(View(Selection(), START + 150_000, extent, view()), None, START + 140_000)
     assert list(words.health(state, START + 150_000)) == [
@@ -212,7 +212,7 @@ def test_health_is_what_elasticsearch_can_tell() -> None:
         (15.0, "▲ ×16", "up"),
     ],
 )
-def test_a_trend_in_words_not_by_colour_alone(trend: float | None, expected: str, direction: str) -> None:
+def test_trend_text_does_not_rely_on_colour(trend: float | None, expected: str, direction: str) -> None:
     row = TopRow("en", "English", 1, 0.1, trend)
     assert (words.trend(row), words.direction(row)) == (expected, direction)
 
@@ -220,16 +220,16 @@ def test_a_trend_in_words_not_by_colour_alone(trend: float | None, expected: str
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.0, "0 %"), (0.001, "<1 %"), (0.5, "50 %"), (0.9999, ">99 %"), (1.0, "100 %")]
 )
-def test_a_share_in_words_hides_nothing(share: float, expected: str) -> None:
+def test_percent_text_does_not_round_to_0_or_100(share: float, expected: str) -> None:
     assert words.percent(share) == expected
 
 
-def test_drivers_in_words() -> None:
+def test_driver_text() -> None:
     assert words.driver_text(Driver("en", 900.0, 3_803)) == "+2,903 posts, 4.2 ×"
     assert words.driver_text(Driver("en", 0.0, 38)) == "+38 posts, new"
 
 
-def test_a_key_keeps_its_colour_as_long_as_it_is_among_the_largest() -> None:
+def test_key_keeps_colour_while_among_the_largest() -> None:
     first = chart.slots(["en", "it", "fr"], [])
     assert first == ["en", "it", "fr", None, None, None, None]
     second = chart.slots(["it", "de", "en"], first)
@@ -238,7 +238,7 @@ def test_a_key_keeps_its_colour_as_long_as_it_is_among_the_largest() -> None:
     assert chart.colour(None, second) == chart.colour("sv", second) == "#9AA0A6"
 
 
-def test_options_have_always_as_many_series_and_no_key_from_the_data() -> None:
+def test_options_have_fixed_number_of_series_and_no_key_from_data() -> None:
     hostile = sums(
         tops={
             "language": [Sum(":formatter", 3, 1, {START: 3}), Sum("constructor", 2, 1, {START: 2})],
@@ -257,7 +257,7 @@ def test_options_have_always_as_many_series_and_no_key_from_the_data() -> None:
     assert options["tooltip"]["renderMode"] == "richText"
 
 
-def test_a_gap_shades_the_steps_that_it_touches() -> None:
+def test_gap_shades_overlapping_steps() -> None:
     def shaded(*gaps: GapMark) -> list[int]:
         drawn = chart.options(view(gaps=gaps), chart.slots(["en"], []))["series"][8]
         assert drawn["name"] == "gap"
@@ -283,7 +283,7 @@ def test_a_gap_shades_the_steps_that_it_touches() -> None:
         ("[", False),
     ],
 )
-def test_the_page_goes_by_its_own_names_alone(name: str, expected: bool) -> None:
+def test_accepts_only_own_host_names(name: str, expected: bool) -> None:
     assert is_own(name, ["Watch.example.org"]) is expected
 
 
@@ -291,12 +291,12 @@ def test_the_page_goes_by_its_own_names_alone(name: str, expected: bool) -> None
     ("origin", "expected"),
     [
         ("http://127.0.0.1:9465", True),
-        ("https://watch.example.org", True),  # a proxy asked, by our address
+        ("https://watch.example.org", True),  # behind a proxy that uses our address
         ("http://127.0.0.1:8000", False),
         ("http://localhost:9465", False),
         ("https://evil.example", False),
         ("null", False),
     ],
 )
-def test_a_page_of_another_site_is_another(origin: str, expected: bool) -> None:
+def test_refuses_other_origins(origin: str, expected: bool) -> None:
     assert is_same_site(origin, "127.0.0.1:9465", ["watch.example.org"]) is expected

@@ -1,4 +1,4 @@
-"""Payloads in the platforms' shapes and sizes, with invented people and texts. Tests change what matters to them."""
+"""Payloads in the platforms' formats and sizes, with invented people and texts. Tests change single fields."""
 
 import json
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def line(payload: Any) -> bytes:
-    """The payload as platforms write it: one line, without blanks, not escaped beyond need."""
+    """The payload as platforms write it: one line, without blanks, minimal escaping."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def only(payload: Any, format: str, kind: type[T]) -> T:
-    """The one outcome of the payload in the format, which is of this kind."""
+    """The payload's only outcome in this format; it must be of this kind."""
     outcomes = formats.parse(payload if isinstance(payload, bytes) else line(payload), format)
     assert [type(outcome) for outcome in outcomes] == [kind], outcomes
     outcome = outcomes[0]
@@ -27,7 +27,7 @@ def only(payload: Any, format: str, kind: type[T]) -> T:
 
 
 def reason(payload: Any, format: str) -> str:
-    """Why the payload, as a whole, is refused."""
+    """The reason why the whole payload is refused."""
     return only(payload, format, InvalidPost).reason
 
 

@@ -1,4 +1,4 @@
-"""Any bytes and any JSON give outcomes: never an exception, and never a string that can't be sent on."""
+"""Any bytes and any JSON give outcomes: never an exception, never a string that can't be published."""
 
 import json
 from typing import Any

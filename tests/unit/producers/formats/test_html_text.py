@@ -1,4 +1,4 @@
-"""The plain text of Mastodon's HTML."""
+"""Plain text from Mastodon's HTML."""
 
 import pytest
 
@@ -40,15 +40,15 @@ from producers.formats.html_text import plain_text
         ("&#xD800;&#0;one", "��one"),
     ],
 )
-def test_html_becomes_what_a_reader_sees(html: str, text: str) -> None:
+def test_html_to_plain_text(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
-def test_content_above_every_server_s_limit_is_refused() -> None:
+def test_refuses_content_above_any_server_limit() -> None:
     assert plain_text("<p>" + "x" * 100_000) == "x" * 100_000
     with pytest.raises(InvalidPost, match="too-large"):
         plain_text("<p>" + "x" * 131_072)
 
 
-def test_deep_nesting_is_no_trouble() -> None:
+def test_accepts_deep_nesting() -> None:
     assert plain_text("<b>x" * 20_000).startswith("xxxx")

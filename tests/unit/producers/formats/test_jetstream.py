@@ -3,6 +3,9 @@
 import pytest
 
 from hashtide.contract.messages import Control, Post, PostDelete, PostEdit
+from hashtide.contract.reasons import InvalidPost
+from hashtide.identity import Keys, Pseudonyms
+from producers.validation import validate_and_pseudonymise
 from tests.unit.producers.formats.fixtures import JETSTREAM, JETSTREAM_V2, Json, only, reason
 
 DID = "did:plc:ines0000000000000000000"
@@ -29,6 +32,66 @@ def test_a_post_is_the_same_from_either_wire(payload: Json) -> None:
         lang="pt",
         lang_by="author",
     )
+
+
+CREATED_AT = {"createdAt": "2026-07-04T09:00:00Z"}  # 1783155600000, five hours before the record key
+
+
+def keyed(rkey: str, **commit: object) -> Json:
+    """The fixture under another record key, with a `createdAt` that differs from every key's time."""
+    return with_commit(rkey=rkey, record=JETSTREAM["commit"]["record"] | CREATED_AT, **commit)
+
+
+@pytest.mark.parametrize(
+    ("rkey", "created_at_ms"),
+    [
+        ("3mptbyoeyc22k", 1783175886240),
+        ("3evnhfsjhi222", 1508097630123),  # 2017-10-15T20:00:30.123456Z: cut, not rounded
+        ("3evnhfsjhi2zz", 1508097630123),  # the last 10 bits are the id of a clock
+        ("32dc4zpvs2222", 1136073600000),  # 2006-01-01T00:00:00Z, the first moment that counts
+        ("5nqj3cizs2222", 4070908800000),  # 2099-01-01T00:00:00Z: validation refuses the future, not the parser
+        ("jzzzzzzzzzzzz", 18014398509481),  # the last TID, in 2540
+    ],
+)
+def test_a_record_key_that_is_a_tid_dates_the_post(rkey: str, created_at_ms: int) -> None:
+    post = only(keyed(rkey), "jetstream", Post)
+    assert (post.created_at_ms, post.time_by) == (created_at_ms, "platform")
+
+
+@pytest.mark.parametrize(
+    "rkey",
+    [
+        "self",
+        "my-first-post",
+        "3mptbyoeyc22",  # 12 characters
+        "3mptbyoeyc22ka",  # 14
+        "3MPTBYOEYC22K",
+        "3mptbyoeyc221",  # 1 is no digit of TIDs
+        "kzzzzzzzzzzzz",  # the first bit is 1
+        "2222222222222",  # 1970
+        "32dc4zpvrzz22",  # 2005-12-31T23:59:59.999999Z
+    ],
+)
+def test_any_other_record_key_leaves_the_time_to_the_author(rkey: str) -> None:
+    post = only(keyed(rkey), "jetstream", Post)
+    assert (post.created_at_ms, post.time_by) == (1783155600000, "author")
+
+
+def test_an_edit_of_created_at_does_not_move_the_post() -> None:
+    edit = only(keyed("3mptbyoeyc22k", operation="update"), "jetstream", PostEdit)
+    assert (edit.post.created_at_ms, edit.post.time_by) == (1783175886240, "platform")
+    assert edit.edited_at_ms == 1783175888090
+
+
+def test_a_tid_in_the_future_is_refused_on_arrival() -> None:
+    post = only(keyed("5nqj3cizs2222"), "jetstream", Post)
+    names = Pseudonyms(Keys(b"k" * 32))
+    with pytest.raises(InvalidPost, match=r"^in-the-future: "):
+        validate_and_pseudonymise(post, now_ms=1783175890000, names=names, origin="live", source="bluesky")
+
+
+def test_a_tid_does_not_stand_in_for_a_missing_created_at() -> None:
+    assert reason(with_commit(record=JETSTREAM["commit"]["record"] | {"createdAt": None}), "jetstream") == "no-time"
 
 
 def test_a_reply_names_its_parent_and_the_root_of_its_thread() -> None:

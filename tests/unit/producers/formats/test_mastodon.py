@@ -25,12 +25,12 @@ def test_a_status() -> None:
     )
 
 
-def test_one_post_seen_on_two_instances_is_the_same_post() -> None:
+def test_post_seen_on_two_instances_has_the_same_id() -> None:
     elsewhere = MASTODON | {"id": "99", "url": "https://second.example/@ines@first.example/99"}
     assert only(elsewhere, "mastodon", Post) == only(MASTODON, "mastodon", Post)
 
 
-def test_a_reblog_has_the_text_tags_and_language_of_the_original() -> None:
+def test_reblog_has_text_tags_and_language_of_original() -> None:
     post = only(MASTODON_REBLOG, "mastodon", Post)
     assert post == Post(
         platform="mastodon",
@@ -45,28 +45,28 @@ def test_a_reblog_has_the_text_tags_and_language_of_the_original() -> None:
     )
 
 
-def test_a_content_warning_is_part_of_the_text() -> None:
+def test_content_warning_is_part_of_the_text() -> None:
     assert only(MASTODON | {"spoiler_text": "CW: harassment"}, "mastodon", Post).text == (
         "CW: harassment\n\nMe too, & my sister too. #MeToo"
     )
 
 
-def test_a_picture_alone_is_a_post_with_empty_text() -> None:
+def test_picture_without_text_is_a_post_with_empty_text() -> None:
     assert only(MASTODON | {"content": "", "tags": []}, "mastodon", Post).text == ""
 
 
-def test_a_language_that_nobody_set_is_none() -> None:
+def test_unset_language_is_none() -> None:
     assert only(MASTODON | {"language": None}, "mastodon", Post).lang is None
 
 
 @pytest.mark.parametrize("visibility", ["private", "direct", "limited", None])
-def test_only_public_and_unlisted_posts_are_ours(visibility: str | None) -> None:
+def test_accepts_only_public_and_unlisted_posts(visibility: str | None) -> None:
     only(MASTODON | {"visibility": "unlisted"}, "mastodon", Post)
     assert reason(MASTODON | {"visibility": visibility}, "mastodon") == "private"
     assert reason(MASTODON_REBLOG | {"reblog": MASTODON | {"visibility": visibility}}, "mastodon") == "private"
 
 
-def test_a_status_with_a_time_of_edit_is_an_edit_of_the_same_post() -> None:
+def test_status_with_edit_time_is_an_edit() -> None:
     edit = only(MASTODON | {"edited_at": "2026-08-01T15:00:00.000Z"}, "mastodon", PostEdit)
     assert (edit.post, edit.edited_at_ms) == (only(MASTODON, "mastodon", Post), 1785596400000)
 
@@ -84,13 +84,13 @@ def test_a_status_with_a_time_of_edit_is_an_edit_of_the_same_post() -> None:
         ({"quoted_status": {"uri": 5}}, None),
     ],
 )
-def test_a_quote_names_the_quoted_post_where_it_can(quote: object, quoted: str | None) -> None:
+def test_quote_names_quoted_post_if_known(quote: object, quoted: str | None) -> None:
     [post] = mastodon.parse(line(MASTODON | {"quote": quote}), {"4": "https://a.example/4"})
     assert isinstance(post, Post)
     assert post.quoted == quoted
 
 
-def test_a_reply_and_a_deletion_find_the_uri_that_their_instance_told_before() -> None:
+def test_reply_and_deletion_use_uri_seen_on_their_instance() -> None:
     uris: dict[str, str] = {}
     mastodon.parse(line(MASTODON_REBLOG), uris)
     assert uris == {
@@ -106,12 +106,12 @@ def test_a_reply_and_a_deletion_find_the_uri_that_their_instance_told_before() -
     ]
 
 
-def test_without_a_mapping_local_ids_stay_as_they_are() -> None:
+def test_keeps_local_ids_without_mapping() -> None:
     assert only(MASTODON | {"in_reply_to_id": "7"}, "mastodon", Post).in_reply_to == "7"
     assert only(b"event: delete\ndata: 7", "mastodon", PostDelete).post_id == "7"
 
 
-def test_a_transcript_is_read_line_by_line() -> None:
+def test_reads_transcript_line_by_line() -> None:
     transcript = b":)\nevent: update\ndata: %b\n\n:thump\n:\nevent: delete\ndata: 117020581259486622\n\n" % line(
         MASTODON
     )
@@ -130,23 +130,23 @@ def test_a_transcript_is_read_line_by_line() -> None:
     ]
 
 
-def test_a_whole_event_is_read_at_once() -> None:
+def test_reads_whole_event() -> None:
     assert parse(b"event: update\r\ndata: %b\r\n\r\n" % line(MASTODON), "mastodon") == [
         only(MASTODON, "mastodon", Post)
     ]
 
 
-def test_data_over_several_lines_is_one() -> None:
+def test_joins_data_of_several_lines() -> None:
     head, tail = line(MASTODON).split(b",", 1)
     assert parse(b"event: update\ndata: %b,\ndata: %b" % (head, tail), "mastodon") == [only(MASTODON, "mastodon", Post)]
 
 
-def test_a_line_separator_in_a_text_ends_no_line() -> None:
+def test_unicode_line_separator_does_not_end_a_line() -> None:
     status = line(MASTODON | {"content": "<p>one\u2028two</p>"})
     assert only(b"data: " + status, "mastodon", Post).text == "one\u2028two"
 
 
-def test_a_status_update_is_an_edit_even_without_a_time_of_edit() -> None:
+def test_status_update_without_edit_time_is_an_edit() -> None:
     edit = only(b"event: status.update\ndata: " + line(MASTODON), "mastodon", PostEdit)
     assert (edit.post, edit.edited_at_ms) == (only(MASTODON, "mastodon", Post), 1785592365123)
 
@@ -163,7 +163,7 @@ def test_a_status_update_is_an_edit_even_without_a_time_of_edit() -> None:
         ("something.new", {"id": "7"}, Control("other-event")),
     ],
 )
-def test_a_websocket_message_is_the_same_event(name: str, data: object, outcome: object) -> None:
+def test_websocket_message_is_the_same_event(name: str, data: object, outcome: object) -> None:
     payload = data if isinstance(data, str | None) else json.dumps(data)
     message = {"stream": ["public"], "event": name} | ({} if payload is None else {"payload": payload})
     assert parse(line(message), "mastodon") == [outcome]
@@ -177,7 +177,7 @@ def test_a_websocket_message_is_the_same_event(name: str, data: object, outcome:
         ({"error": "Record not found"}, "error"),
     ],
 )
-def test_what_a_transcript_brings_besides_statuses_is_control(data: Json, control: str) -> None:
+def test_other_events_of_a_transcript_are_control(data: Json, control: str) -> None:
     assert only(b"data: " + line(data), "mastodon", Control) == Control(control)
 
 
@@ -194,16 +194,16 @@ def test_what_a_transcript_brings_besides_statuses_is_control(data: Json, contro
         ({"tags": {}}, "wrong-type"),
     ],
 )
-def test_a_wrong_status_is_refused_by_name(change: Json, refused_as: str) -> None:
+def test_error_names_what_is_wrong_with_a_status(change: Json, refused_as: str) -> None:
     assert reason(MASTODON | change, "mastodon") == refused_as
 
 
 @pytest.mark.parametrize("payload", [b"data: {", b"hello", b"data: undefined", b'{"event":"update"}', b"\xff"])
-def test_what_is_no_event_is_no_json(payload: bytes) -> None:
+def test_invalid_event_is_not_json(payload: bytes) -> None:
     assert reason(payload, "mastodon") == "not-json"
 
 
-def test_a_source_that_knows_the_events_name_hands_it_over() -> None:
+def test_accepts_event_name_from_source() -> None:
     assert mastodon.event("delete", "7") == PostDelete(platform="mastodon", post_id="7")
     with pytest.raises(InvalidPost, match="no-id"):
         mastodon.event("delete", "")

@@ -1,4 +1,4 @@
-"""The native format: people's own data, one JSON object a line."""
+"""The native format: users' own data, one JSON object per line."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from hashtide.contract.messages import Post
 from tests.unit.producers.formats.fixtures import NATIVE, Json, only, reason
 
 
-def test_a_line_with_every_key_fills_every_field() -> None:
+def test_line_with_every_key_fills_every_field() -> None:
     assert only(NATIVE | {"hashtags": ["#MeToo"], "quoted": 1, "reposted": "x:2"}, "native", Post) == Post(
         platform="x",
         post_id="919660000000000001",
@@ -25,31 +25,31 @@ def test_a_line_with_every_key_fills_every_field() -> None:
     )
 
 
-def test_three_keys_are_enough() -> None:
+def test_three_keys_are_required() -> None:
     line = b'{"id": 7, "text": "me too", "created_at": 1508100067}'
     assert only(line, "native", Post) == Post(
         platform="native", post_id="7", created_at_ms=1508100067000, text="me too"
     )
 
 
-def test_null_and_empty_are_the_same_as_missing() -> None:
+def test_null_and_empty_count_as_missing() -> None:
     empty: Json = dict.fromkeys(NATIVE, None) | {"id": "7", "text": "", "created_at": "2017-10-15"}
     assert only(empty | {"lang": "", "location": " ", "in_reply_to": ""}, "native", Post) == Post(
         platform="native", post_id="7", created_at_ms=1508025600000, text=""
     )
 
 
-def test_unknown_keys_are_ignored() -> None:
+def test_ignores_unknown_keys() -> None:
     assert only(NATIVE | {"likes": 3, "nested": {"a": [1]}}, "native", Post) == only(NATIVE, "native", Post)
 
 
-def test_ids_may_carry_their_own_platforms_prefix() -> None:
+def test_accepts_ids_with_platform_prefix() -> None:
     prefixed = NATIVE | {"id": "x:1", "in_reply_to": "x:2", "conversation_id": "x:3", "quoted": "y:4"}
     post = only(prefixed, "native", Post)
     assert (post.post_id, post.in_reply_to, post.conversation, post.quoted) == ("1", "2", "3", "y:4")
 
 
-def test_a_platform_is_lower_cased() -> None:
+def test_lowercases_platform() -> None:
     assert only(NATIVE | {"platform": "X"}, "native", Post).platform == "x"
 
 
@@ -77,5 +77,5 @@ def test_a_platform_is_lower_cased() -> None:
         ({"location": ["Porto"]}, "wrong-type"),
     ],
 )
-def test_a_wrong_line_is_refused_by_name(change: Json, refused_as: str) -> None:
+def test_error_names_what_is_wrong_with_a_line(change: Json, refused_as: str) -> None:
     assert reason(NATIVE | change, "native") == refused_as

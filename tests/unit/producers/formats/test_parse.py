@@ -1,4 +1,4 @@
-"""What holds for every format: recognising a payload, blank and broken lines, arrays, errors that quote nothing."""
+"""Common to all formats: detection, blank and broken lines, arrays, errors that quote no content."""
 
 import pytest
 
@@ -49,25 +49,25 @@ EVERY: list[tuple[str, Json]] = [
 
 
 @pytest.mark.parametrize(("format", "payload"), EVERY)
-def test_auto_recognises_each_payload(format: str, payload: Json) -> None:
-    recognised, told = parse(line(payload)), parse(line(payload), format)
-    assert [repr(outcome) for outcome in recognised] == [repr(outcome) for outcome in told]
+def test_auto_detects_each_payload(format: str, payload: Json) -> None:
+    recognised, reported = parse(line(payload)), parse(line(payload), format)
+    assert [repr(outcome) for outcome in recognised] == [repr(outcome) for outcome in reported]
 
 
 @pytest.mark.parametrize("payload", [b":)", b":thump", b"event: delete", b"data: 7"])
-def test_auto_recognises_lines_of_server_sent_events(payload: bytes) -> None:
+def test_auto_detects_server_sent_events(payload: bytes) -> None:
     assert parse(payload) == parse(payload, "mastodon")
 
 
 @pytest.mark.parametrize(
     "payload", [b"{}", b'{"text": "alone"}', b'{"some": "thing", "created_at": 1}', b"5", b'"text"', b"null", b"true"]
 )
-def test_json_of_no_known_shape_is_no_post(payload: bytes) -> None:
+def test_refuses_json_of_unknown_format(payload: bytes) -> None:
     assert reason(payload, "auto") == "not-a-post"
 
 
 @pytest.mark.parametrize("missing", ["id", "text", "created_at"])
-def test_a_native_line_that_lacks_one_key_is_told_which(missing: str) -> None:
+def test_error_names_missing_key_of_native_line(missing: str) -> None:
     whole: Json = {"id": 1, "text": "me too", "created_at": 1508100067}
     rest = {key: value for key, value in whole.items() if key != missing}
     assert reason(rest, "auto") == {"id": "no-id", "text": "no-text", "created_at": "no-time"}[missing]
@@ -85,12 +85,12 @@ def test_a_native_line_that_lacks_one_key_is_told_which(missing: str) -> None:
     ],
 )
 @pytest.mark.parametrize("payload", [b"", b"\n", b"\r\n", b"  \t\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
-def test_a_blank_line_is_control(payload: bytes, format: str, control: str) -> None:
+def test_blank_line_is_control(payload: bytes, format: str, control: str) -> None:
     assert parse(payload, format) == [Control(control)]
 
 
 @pytest.mark.parametrize(("format", "payload"), EVERY)
-def test_a_byte_order_mark_and_windows_line_ends_change_nothing(format: str, payload: Json) -> None:
+def test_ignores_byte_order_mark_and_windows_line_ends(format: str, payload: Json) -> None:
     plain = line(payload)
     assert [repr(outcome) for outcome in parse(b"\xef\xbb\xbf" + plain + b"\r\n", format)] == [
         repr(outcome) for outcome in parse(plain, format)
@@ -98,7 +98,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(format: str, pay
 
 
 @pytest.mark.parametrize(("format", "payload"), EVERY)
-def test_a_half_written_line_is_no_json_wherever_it_was_cut(format: str, payload: Json) -> None:
+def test_truncated_line_is_not_json(format: str, payload: Json) -> None:
     whole = line(payload)
     for end in range(1, len(whole), 7):
         assert reason(whole[:end], format) == reason(whole[:end], "auto") == "not-json"
@@ -108,21 +108,21 @@ def test_a_half_written_line_is_no_json_wherever_it_was_cut(format: str, payload
 @pytest.mark.parametrize(
     "payload", [b"\xff\xfe{}", b'{"id":"\xff"}', b"{'id': 1}", b"id,text\n", b'{"a":' * 100_000, b"[" * 100_000]
 )
-def test_what_is_no_json_is_no_json_in_every_format(payload: bytes, format: str) -> None:
+def test_every_format_refuses_invalid_json(payload: bytes, format: str) -> None:
     assert reason(payload, format) == "not-json"
 
 
 @pytest.mark.parametrize("format", ["auto", *FORMATS])
-def test_invalid_utf8_is_refused_even_where_nobody_reads_it(format: str) -> None:
+def test_refuses_invalid_utf8_in_unused_fields(format: str) -> None:
     assert reason(line(NATIVE).replace(b'"id"', b'"x":"\xff","id"'), format) == "not-json"
 
 
 @pytest.mark.parametrize("format", ["auto", *FORMATS])
-def test_a_payload_above_one_mebibyte_is_refused_unread(format: str) -> None:
+def test_refuses_payload_above_one_mebibyte_without_parsing(format: str) -> None:
     assert reason(b" " * (1 << 20) + b"{", format) == "too-large"
 
 
-def test_an_array_is_taken_as_its_elements() -> None:
+def test_array_is_parsed_as_its_elements() -> None:
     outcomes = parse(line([X_V1, MASTODON, {"id": 1}, [], X_V2_EDITED, {"delete": {"status": {"id": 1}}}]))
     assert [getattr(outcome, "reason", type(outcome)) for outcome in outcomes] == [
         Post,
@@ -135,11 +135,11 @@ def test_an_array_is_taken_as_its_elements() -> None:
     assert parse(b"[]") == [Control("empty-page")]
 
 
-def test_a_text_cut_in_the_middle_of_an_emoji_is_kept() -> None:
+def test_keeps_text_cut_within_an_emoji() -> None:
     cut = line(NATIVE).replace(b"Me too.", rb"Me too \ud83d.")
     assert only(cut, "auto", Post).text.startswith("Me too �. It took")
 
 
-def test_an_error_quotes_nothing_of_the_post() -> None:
+def test_error_quotes_nothing_of_the_post() -> None:
     for change in ({"text": {"secret": 1}}, {"created_at": "secret"}, {"platform": "Secret Words"}, {"id": ["secret"]}):
         assert "secret" not in only(NATIVE | change, "native", InvalidPost).detail.lower()

@@ -1,4 +1,4 @@
-"""JSON, ids, times and positions, as every format reads them."""
+"""JSON, ids, times and coordinates, as read by every format."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ ANY = msgspec.json.Decoder(dict[str, str])
         (0, datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_a_time_is_read_in_every_form_it_comes_in(written: str | int | float, meant: datetime) -> None:
+def test_reads_every_time_format(written: str | int | float, meant: datetime) -> None:
     assert time_ms(written) == int(meant.timestamp() * 1000)
 
 
@@ -53,13 +53,13 @@ def test_a_time_is_read_in_every_form_it_comes_in(written: str | int | float, me
         "0001-01-01T00:00:00+23:59",
     ],
 )
-def test_what_is_no_time_is_refused_by_name(written: str | int | float | None) -> None:
+def test_error_names_invalid_time(written: str | int | float | None) -> None:
     with pytest.raises(InvalidPost) as refused:
         time_ms(written)
     assert refused.value.reason == "no-time"
 
 
-def test_half_of_a_surrogate_pair_becomes_the_replacement_character() -> None:
+def test_lone_surrogate_becomes_replacement_character() -> None:
     assert decode(ANY, rb'{"a": "cut \ud83d", "b": "\ude00", "c": "\ud83d\ude00"}') == {
         "a": "cut �",
         "b": "�",
@@ -67,7 +67,7 @@ def test_half_of_a_surrogate_pair_becomes_the_replacement_character() -> None:
     }
 
 
-def test_of_a_key_given_twice_the_last_counts() -> None:
+def test_last_duplicate_key_wins() -> None:
     assert decode(ANY, b'{"a": "first", "a": "second"}') == {"a": "second"}
 
 
@@ -86,13 +86,13 @@ def test_of_a_key_given_twice_the_last_counts() -> None:
         b"{'a': 'b'}",
     ],
 )
-def test_what_is_no_json_is_refused_as_such(data: bytes) -> None:
+def test_refuses_invalid_json(data: bytes) -> None:
     with pytest.raises(InvalidPost) as refused:
         decode(ANY, data)
     assert refused.value.reason == "not-json"
 
 
-def test_a_wrong_type_is_named_with_its_place_and_without_its_value() -> None:
+def test_error_for_wrong_type_names_path_but_not_value() -> None:
     with pytest.raises(InvalidPost) as refused:
         decode(ANY, b'{"a": {"secret": "private words"}}')
     assert refused.value.reason == "wrong-type"
@@ -100,23 +100,23 @@ def test_a_wrong_type_is_named_with_its_place_and_without_its_value() -> None:
     assert "private" not in refused.value.detail
 
 
-def test_a_byte_order_mark_and_line_ends_are_no_part_of_a_payload() -> None:
+def test_strips_byte_order_mark_and_line_ends() -> None:
     assert body(b'\xef\xbb\xbf{"a": 1}\r\n') == b'{"a": 1}'
 
 
-def test_an_id_is_a_string_whatever_it_was() -> None:
+def test_converts_ids_to_strings() -> None:
     assert ident(919659438700670976) == "919659438700670976"
     assert ident(" 007 ") == "007"
 
 
 @pytest.mark.parametrize("missing", [None, "", "  "])
-def test_an_empty_id_is_none(missing: str | None) -> None:
+def test_empty_id_is_none(missing: str | None) -> None:
     assert optional_id(missing, "id") is None
     with pytest.raises(InvalidPost, match="no-id: uri is missing or empty"):
         ident(missing, "uri")
 
 
-def test_an_id_above_512_characters_is_refused() -> None:
+def test_refuses_id_above_512_characters() -> None:
     assert ident("x" * 512) == "x" * 512
     with pytest.raises(InvalidPost, match="too-large: id has more than 512 characters"):
         ident("x" * 513)
@@ -139,12 +139,12 @@ def test_coordinates_are_longitude_then_latitude(value: object, position: tuple[
 
 
 @pytest.mark.parametrize("value", [[41.15], ["-8.61", "41.15"], [True, False], [34.05, -118.24], "-8.61,41.15", 5])
-def test_what_is_no_position_on_earth_is_refused(value: object) -> None:
+def test_refuses_invalid_coordinates(value: object) -> None:
     with pytest.raises(InvalidPost, match="wrong-type: coordinates"):
         coordinates(value)
 
 
-def test_tags_come_without_their_sign() -> None:
+def test_tags_have_no_hash_sign() -> None:
     assert tags(["MeToo", "#YoTambien", "＃私も", " MoiAussi ", "", "#"]) == ("MeToo", "YoTambien", "私も", "MoiAussi")
     assert tags([]) == ()
     assert tags(None) is None

@@ -1,4 +1,4 @@
-"""X API v1.1, as its streaming and REST APIs wrote it and archives keep it."""
+"""X API v1.1, as written by its streaming and REST APIs and kept in archives."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_short_tweet() -> None:
     )
 
 
-def test_a_streamed_long_tweet_has_its_whole_text_and_tags_in_extended_tweet() -> None:
+def test_reads_long_streamed_tweet_from_extended_tweet() -> None:
     assert only(X_V1_EXTENDED, "x-v1", Post) == Post(
         platform="x",
         post_id="919660000000000001",
@@ -42,7 +42,7 @@ def test_a_streamed_long_tweet_has_its_whole_text_and_tags_in_extended_tweet() -
     )
 
 
-def test_a_rest_tweet_in_extended_mode_has_its_whole_text_at_the_top() -> None:
+def test_reads_extended_rest_tweet_from_full_text() -> None:
     extended = without(X_V1, "text") | {
         "full_text": "@first Me too &lt;3 https://t.co/e",
         "display_text_range": [7, 19],
@@ -51,12 +51,12 @@ def test_a_rest_tweet_in_extended_mode_has_its_whole_text_at_the_top() -> None:
 
 
 @pytest.mark.parametrize("display_range", [None, [], [7], [7, 999], [9, 7], [-1, 4]])
-def test_a_range_that_does_not_fit_leaves_the_text_whole(display_range: list[int] | None) -> None:
+def test_ignores_invalid_display_range(display_range: list[int] | None) -> None:
     tweet = X_V1 | {"text": "@first me too", "display_text_range": display_range}
     assert only(tweet, "x-v1", Post).text == "@first me too"
 
 
-def test_of_a_truncated_tweet_with_nothing_more_the_cut_tag_is_no_tag() -> None:
+def test_drops_cut_tag_of_truncated_tweet() -> None:
     cut = X_V1 | {
         "truncated": True,
         "text": "So many words about it that they do not fit #MeToo #FuoriSal… https://t.co/aaaaaaaaaa",
@@ -67,7 +67,7 @@ def test_of_a_truncated_tweet_with_nothing_more_the_cut_tag_is_no_tag() -> None:
     assert post.hashtags == ("MeToo",)
 
 
-def test_a_retweet_has_the_text_tags_and_language_of_the_original() -> None:
+def test_retweet_has_text_tags_and_language_of_original() -> None:
     retweet = X_V1 | {
         "id_str": "919660000000000002",
         "text": "RT @ines_invented: At nineteen, in my first week at work. I told nobody, since nob…",
@@ -88,23 +88,23 @@ def test_a_retweet_has_the_text_tags_and_language_of_the_original() -> None:
     )
 
 
-def test_a_quote_keeps_its_own_text_and_names_the_quoted() -> None:
+def test_quote_keeps_its_text_and_names_quoted_post() -> None:
     quote = X_V1 | {"quoted_status_id_str": "77", "quoted_status": X_V1_EXTENDED | {"id_str": "77"}}
     post = only(quote, "x-v1", Post)
     assert (post.quoted, post.text) == ("77", "Me too, & my sister too. #MeToo #YoTambien")
 
 
-def test_a_mention_alone_is_no_reply() -> None:
+def test_mention_is_not_a_reply() -> None:
     assert only(X_V1 | {"in_reply_to_user_id_str": "77002"}, "x-v1", Post).in_reply_to is None
 
 
-def test_ids_that_went_through_floating_point_give_way_to_the_strings() -> None:
+def test_prefers_string_ids_over_rounded_numbers() -> None:
     post = only(X_V1 | {"in_reply_to_status_id": 919659438700671000, "in_reply_to_status_id_str": "9"}, "x-v1", Post)
     assert (post.post_id, post.in_reply_to) == ("919660000000000001", "9")
     assert only(without(X_V1, "id_str"), "x-v1", Post).post_id == "919660000000000000"
 
 
-def test_a_tweet_without_user_entities_or_language_still_counts() -> None:
+def test_accepts_tweet_without_user_entities_or_language() -> None:
     post = only(without(X_V1, "user", "entities", "lang"), "x-v1", Post)
     assert (post.author, post.hashtags, post.lang, post.location) == (None, None, None, None)
 
@@ -116,7 +116,7 @@ def test_a_tweet_without_user_entities_or_language_still_counts() -> None:
         {"ext_edit_control": {"edit": {"initial_tweet_id": "1576994746135764992"}}},
     ],
 )
-def test_an_edit_replaces_the_first_version(edited: Json) -> None:
+def test_edit_replaces_first_version(edited: Json) -> None:
     tweet = X_V1 | {"id_str": "1576994789110992896", "created_at": "Mon Oct 03 17:57:11 +0000 2022"}
     edit = only(tweet | edited, "x-v1", PostEdit)
     assert (edit.post.post_id, edit.post.created_at_ms, edit.edited_at_ms) == (
@@ -126,7 +126,7 @@ def test_an_edit_replaces_the_first_version(edited: Json) -> None:
     )
 
 
-def test_a_first_version_that_knows_its_edits_is_a_post() -> None:
+def test_first_version_with_edit_history_is_a_post() -> None:
     only(X_V1 | {"ext_edit_control": {"initial": {"edit_tweet_ids": ["919660000000000001"]}}}, "x-v1", Post)
 
 
@@ -146,7 +146,7 @@ def test_a_first_version_that_knows_its_edits_is_a_post() -> None:
         ({"statuses": [], "search_metadata": {}}, Control("empty-page")),
     ],
 )
-def test_control_messages_are_counted_and_no_dead_letters(notice: Json, control: Control) -> None:
+def test_control_messages_are_not_dead_letters(notice: Json, control: Control) -> None:
     assert parse(line(notice), "x-v1") == [control]
 
 
@@ -160,16 +160,16 @@ def test_control_messages_are_counted_and_no_dead_letters(notice: Json, control:
         ({"delete": {"status": {"id": 1234}}}, PostDelete(platform="x", post_id="1234")),
     ],
 )
-def test_a_deletion_notice_deletes(notice: Json, deletion: PostDelete) -> None:
+def test_deletion_notice_deletes(notice: Json, deletion: PostDelete) -> None:
     assert parse(line(notice), "x-v1") == [deletion]
 
 
-def test_of_a_search_page_each_bad_tweet_gives_its_own_error() -> None:
+def test_each_invalid_tweet_of_a_page_has_its_own_error() -> None:
     outcomes = parse(line({"statuses": [X_V1, X_V1 | {"created_at": None}, 5], "search_metadata": {}}), "x-v1")
     assert [getattr(outcome, "reason", type(outcome)) for outcome in outcomes] == [Post, "no-time", "wrong-type"]
 
 
-def test_activity_streams_are_refused_by_name() -> None:
+def test_error_names_activity_streams() -> None:
     activity = {
         "id": "tag:search.twitter.com,2005:919660000000000001",
         "objectType": "activity",
@@ -195,5 +195,5 @@ def test_activity_streams_are_refused_by_name() -> None:
         ({"retweeted_status": {"id_str": "1"}}, "no-text"),
     ],
 )
-def test_a_wrong_tweet_is_refused_by_name(change: Json, refused_as: str) -> None:
+def test_error_names_what_is_wrong_with_a_tweet(change: Json, refused_as: str) -> None:
     assert reason(X_V1 | change, "x-v1") == refused_as

@@ -11,7 +11,7 @@ def with_data(payload: Json, **changes: object) -> Json:
     return payload | {"data": payload["data"] | changes}
 
 
-def test_a_line_of_the_filtered_stream() -> None:
+def test_filtered_stream_line() -> None:
     assert only(X_V2, "x-v2", Post) == Post(
         platform="x",
         post_id="1377650000000000001",
@@ -28,7 +28,7 @@ def test_a_line_of_the_filtered_stream() -> None:
     )
 
 
-def test_a_tweet_on_its_own_tells_what_it_can() -> None:
+def test_tweet_without_includes() -> None:
     post = only(X_V2["data"], "x-v2", Post)
     assert (post.post_id, post.author, post.location, post.place_country) == (
         "1377650000000000001",
@@ -38,7 +38,7 @@ def test_a_tweet_on_its_own_tells_what_it_can() -> None:
     )
 
 
-def test_a_flattened_tweet_tells_the_same_as_the_line_it_was_made_of() -> None:
+def test_flattened_tweet_gives_the_same_post() -> None:
     includes, data = X_V2["includes"], X_V2["data"]
     flat = data | {
         "author": includes["users"][0],
@@ -56,23 +56,23 @@ def test_a_flattened_tweet_tells_the_same_as_the_line_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize("includes", [None, {}, {"users": None}, {"users": [{"id": "1"}], "places": []}])
-def test_a_missing_author_or_place_is_no_error(includes: Json | None) -> None:
+def test_accepts_missing_author_or_place(includes: Json | None) -> None:
     post = only(X_V2 | {"includes": includes}, "x-v2", Post)
     assert (post.author, post.location, post.place_country) == ("77001", None, None)
 
 
-def test_a_mention_alone_is_no_reply() -> None:
+def test_mention_is_not_a_reply() -> None:
     post = only(with_data(X_V2, referenced_tweets=None), "x-v2", Post)
     assert (post.in_reply_to, post.conversation) == (None, "1377640000000000009")
 
 
-def test_a_reply_may_quote_as_well() -> None:
+def test_reply_can_also_be_a_quote() -> None:
     both = [{"type": "replied_to", "id": "1"}, {"type": "quoted", "id": "2"}]
     post = only(with_data(X_V2, referenced_tweets=both), "x-v2", Post)
     assert (post.in_reply_to, post.quoted, post.reposted) == ("1", "2", None)
 
 
-def test_a_retweet_has_the_text_tags_and_language_of_the_original() -> None:
+def test_retweet_has_text_tags_and_language_of_original() -> None:
     assert only(X_V2_RETWEET, "x-v2", Post) == Post(
         platform="x",
         post_id="1377650000000000002",
@@ -88,7 +88,7 @@ def test_a_retweet_has_the_text_tags_and_language_of_the_original() -> None:
     )
 
 
-def test_of_a_retweet_without_its_original_the_cut_tag_is_no_tag() -> None:
+def test_drops_cut_tag_of_retweet_without_original() -> None:
     post = only(X_V2_RETWEET | {"includes": {}}, "x-v2", Post)
     assert post.text == (
         "Me too, & my sister too, and nobody asked us for years, and we did not ask one another either. #MeToo …"
@@ -108,7 +108,7 @@ def test_of_a_retweet_without_its_original_the_cut_tag_is_no_tag() -> None:
         ("no prefix… and more #MeToo", ["MeToo"], "no prefix… and more #MeToo", ("MeToo",)),
     ],
 )
-def test_a_tag_is_cut_only_where_it_touches_the_last_ellipsis(
+def test_tag_is_cut_only_at_the_last_ellipsis(
     text: str, listed: list[str], kept_text: str, kept: tuple[str, ...]
 ) -> None:
     retweet = with_data(X_V2_RETWEET, text=text, entities={"hashtags": [{"tag": tag} for tag in listed]})
@@ -116,28 +116,28 @@ def test_a_tag_is_cut_only_where_it_touches_the_last_ellipsis(
     assert (post.text, post.hashtags) == (kept_text, kept)
 
 
-def test_the_author_s_own_ellipsis_cuts_nothing() -> None:
+def test_ellipsis_by_author_does_not_cut_tag() -> None:
     tweet = with_data(X_V2, text="at last #MeToo…", entities={"hashtags": [{"tag": "MeToo"}]})
     assert only(tweet, "x-v2", Post).hashtags == ("MeToo",)
 
 
-def test_a_long_tweet_has_its_whole_text_and_tags_in_note_tweet() -> None:
+def test_reads_long_tweet_from_note_tweet() -> None:
     note = {"text": "a very long text &gt; 280 #MeToo #MoiAussi", "entities": {"hashtags": [{"tag": "MoiAussi"}]}}
     post = only(with_data(X_V2, note_tweet=note), "x-v2", Post)
     assert (post.text, post.hashtags) == ("a very long text > 280 #MeToo #MoiAussi", ("MoiAussi",))
 
 
-def test_a_note_without_entities_of_its_own_keeps_the_tweet_s() -> None:
+def test_note_without_entities_uses_those_of_the_tweet() -> None:
     post = only(with_data(X_V2, note_tweet={"text": "long"}), "x-v2", Post)
     assert (post.text, post.hashtags) == ("long", ("MeToo", "YoTambien"))
 
 
-def test_entities_without_hashtags_say_that_there_are_none_and_no_entities_say_nothing() -> None:
+def test_entities_without_hashtags_mean_no_tags_but_missing_entities_mean_unknown() -> None:
     assert only(with_data(X_V2, entities={"urls": []}), "x-v2", Post).hashtags == ()
     assert only(with_data(X_V2, entities=None), "x-v2", Post).hashtags is None
 
 
-def test_an_edit_replaces_the_first_version_under_its_id_and_time() -> None:
+def test_edit_has_id_and_time_of_first_version() -> None:
     edit = only(X_V2_EDITED, "x-v2", PostEdit)
     assert (edit.post.post_id, edit.post.created_at_ms, edit.post.conversation, edit.edited_at_ms, edit.post.text) == (
         "1576994746135764992",
@@ -149,27 +149,27 @@ def test_an_edit_replaces_the_first_version_under_its_id_and_time() -> None:
 
 
 @pytest.mark.parametrize("history", [None, [], ["1576994789110992896"], ["1576994789110992896", "1576994999999999999"]])
-def test_a_first_version_is_a_post_even_where_later_ones_are_known(history: list[str] | None) -> None:
+def test_first_version_with_edit_history_is_a_post(history: list[str] | None) -> None:
     assert only(with_data(X_V2_EDITED, edit_history_tweet_ids=history), "x-v2", Post).created_at_ms == 1664819831000
 
 
 @pytest.mark.parametrize("first", ["not-a-number", "12", "9" * 19, "9" * 30])
-def test_where_the_first_id_tells_no_time_the_edit_s_own_has_to_do(first: str) -> None:
+def test_edit_uses_its_own_time_if_first_id_has_none(first: str) -> None:
     edit = only(with_data(X_V2_EDITED, edit_history_tweet_ids=[first, "1576994789110992896"]), "x-v2", PostEdit)
     assert (edit.post.post_id, edit.post.created_at_ms) == (first, 1664819831000)
 
 
-def test_an_edited_reply_stays_in_its_thread() -> None:
+def test_edited_reply_stays_in_its_thread() -> None:
     edited = with_data(X_V2_EDITED, conversation_id="5", referenced_tweets=[{"type": "replied_to", "id": "5"}])
     assert only(edited, "x-v2", PostEdit).post.conversation == "5"
 
 
-def test_a_withheld_tweet_was_posted_all_the_same() -> None:
+def test_withheld_tweet_is_a_post() -> None:
     withheld = with_data(X_V2, withheld={"copyright": False, "country_codes": ["DE"], "scope": "tweet"})
     assert only(withheld, "x-v2", Post) == only(X_V2, "x-v2", Post)
 
 
-def test_the_same_tweet_is_the_same_post_in_both_versions_of_the_api() -> None:
+def test_both_api_versions_give_the_same_post() -> None:
     v1 = only(X_V1 | {"id_str": "1377650000000000001", "created_at": "Thu Apr 01 15:53:42 +0000 2021"}, "x-v1", Post)
     v2 = only(X_V2, "x-v2", Post)
     assert (v1.platform, v1.post_id, v1.created_at_ms, v1.text, v1.hashtags) == (
@@ -181,7 +181,7 @@ def test_the_same_tweet_is_the_same_post_in_both_versions_of_the_api() -> None:
     )
 
 
-def test_of_a_page_each_bad_tweet_gives_its_own_error_beside_the_good_ones() -> None:
+def test_each_invalid_tweet_of_a_page_has_its_own_error() -> None:
     good = X_V2["data"]
     page = X_V2 | {
         "data": [good, good | {"id": None}, "no tweet", good | {"created_at": "?"}, {}, good | {"id": "2"}],
@@ -229,7 +229,7 @@ def test_of_a_page_each_bad_tweet_gives_its_own_error_beside_the_good_ones() -> 
         ({"id": "1", "action": "something-new"}, "compliance"),
     ],
 )
-def test_what_is_no_post_and_nothing_wrong_is_control(payload: Json, control: str) -> None:
+def test_other_valid_messages_are_control(payload: Json, control: str) -> None:
     assert only(payload, "x-v2", Control) == Control(control)
 
 
@@ -251,7 +251,7 @@ def test_what_is_no_post_and_nothing_wrong_is_control(payload: Json, control: st
         ),
     ],
 )
-def test_deletions_of_compliance_streams_and_jobs_delete(payload: Json, deletion: PostDelete) -> None:
+def test_compliance_deletions_delete(payload: Json, deletion: PostDelete) -> None:
     assert only(payload, "x-v2", PostDelete) == deletion
 
 
@@ -266,12 +266,12 @@ def test_deletions_of_compliance_streams_and_jobs_delete(payload: Json, deletion
         ({"referenced_tweets": [{"type": "quoted", "id": "q" * 513}]}, "too-large"),
     ],
 )
-def test_a_wrong_tweet_is_refused_by_name(change: Json, refused_as: str) -> None:
+def test_error_names_what_is_wrong_with_a_tweet(change: Json, refused_as: str) -> None:
     assert reason(with_data(X_V2, **change), "x-v2") == refused_as
 
 
 @pytest.mark.parametrize(
     "payload", [{"data": 5}, {"data": {}}, {"data": {"delete": {}}}, {"id": "", "action": "delete"}]
 )
-def test_an_envelope_around_nothing_is_refused(payload: Json) -> None:
+def test_refuses_empty_envelope(payload: Json) -> None:
     assert reason(payload, "x-v2") in ("wrong-type", "no-id")

@@ -1,4 +1,4 @@
-"""What stands in for Kafka, the clock and sleeping."""
+"""Fakes for Kafka, the clock and sleep."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ AUGUST_MS = 1_785_585_600_000  # 2026-08-01T12:00:00Z
 
 
 class Clock:
-    """Stands still but for what is slept; `slept` has every wait."""
+    """A clock that advances only in `sleep`; `slept` has every wait."""
 
     def __init__(self, now_ms: int = AUGUST_MS) -> None:
         self.now_ms = now_ms
@@ -28,7 +28,7 @@ class Clock:
 
 
 class Collecting:
-    """Takes what is published and buried, and keeps it in order."""
+    """Stores published messages and dead letters in order."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
@@ -46,5 +46,5 @@ class Collecting:
 
 
 def wanted(*, tags: tuple[str, ...] = ("OpenTheHarbour",), matches: Callable[[Post], bool] | None = None) -> Wanted:
-    """One campaign, `harbour`, of these tags."""
+    """One campaign, `harbour`, with these tags."""
     return Wanted((Terms("harbour", tags, (), ()),), matches or (lambda post: "harbour" in post.text.lower()))

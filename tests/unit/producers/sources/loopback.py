@@ -1,4 +1,4 @@
-"""Platforms on loopback, which answer as they are told: request after request, misbehaving as real ones do."""
+"""Fake platforms on loopback with scripted answers, including faults of real ones."""
 
 import contextlib
 import json
@@ -16,13 +16,13 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One request, and the ways to answer it."""
+    """One request, with methods to answer it."""
 
     protocol_version = "HTTP/1.1"
     server: "Web"
 
     def answer(self, status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> None:
-        """A whole answer; what is no bytes becomes JSON."""
+        """Send a complete answer; anything but bytes is encoded as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in ({"Content-Length": str(len(data))} | dict(headers or {})).items():
@@ -31,8 +31,8 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def stream(self, *pieces: bytes, content_type: str = "application/json", end: str = "close") -> None:
-        """An answer in pieces, whose `end` is: `close`, as it should be; `cut`, in the middle; `silence`, which holds
-        the connection until the other side lets go.
+        """Send an answer in pieces, which ends by `end`: `close`, correctly; `cut`, in the middle; `silence`, open
+        until the client disconnects.
         """
         self.send_response(200)
         self.send_header("Content-Type", content_type)
@@ -64,14 +64,14 @@ class Exchange(BaseHTTPRequestHandler):
     do_GET = do_POST = _handle
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 Act = Callable[[Exchange], object]
 
 
 class Web(ThreadingHTTPServer):
-    """Answers each path's requests by its acts, one after the other, and what is more with 404."""
+    """Answers the requests to each path with its acts in order, and further ones with 404."""
 
     daemon_threads = True
     block_on_close = False
@@ -99,7 +99,7 @@ class Web(ThreadingHTTPServer):
             act(exchange)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: the other side often goes away in the middle."""
+        """Log nothing: clients often disconnect in the middle."""
 
 
 @contextlib.contextmanager
@@ -123,7 +123,7 @@ def streaming(*pieces: bytes, content_type: str = "application/json", end: str =
 
 
 class XRules:
-    """X's rules, as its API keeps them; `invalid` are those that it does not take."""
+    """X's rules as its API stores them; it refuses those in `invalid`."""
 
     def __init__(self, *present: dict[str, str], invalid: tuple[str, ...] = ()) -> None:
         self.present = list(present)
@@ -155,8 +155,8 @@ Scene = Callable[[ServerConnection], object]
 
 
 class Sockets:
-    """A WebSocket server that plays a scene for each connection, and answers what is more with 404. A Response in
-    place of a scene refuses the connection with it.
+    """A WebSocket server that plays one scene per connection and answers further ones with 404. A Response instead
+    of a scene refuses the connection.
     """
 
     def __init__(self, scenes: Sequence[Scene | Response]) -> None:
@@ -198,7 +198,7 @@ def sockets(*scenes: Scene | Response) -> Iterator[Sockets]:
 
 
 def sending(*frames: bytes | dict[str, Any], end: str = "close") -> Scene:
-    """A scene of text frames. Its `end` is: `close`, `cut` in the middle of a frame, or `silence`."""
+    """A scene of text frames, which ends by `end`: `close`, `cut` in the middle of a frame, or `silence`."""
 
     def play(connection: ServerConnection) -> None:
         for frame in frames:

@@ -1,4 +1,4 @@
-"""`hashtide produce` for streams, as it is typed; Kafka alone is not there."""
+"""`hashtide produce` for streams, run as a command with a fake Kafka."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ TWEET = b'{"data": {"id": "18", "text": "#OpenTheHarbour", "created_at": "2026-0
 
 
 class Kafka(Collecting):
-    """What a command publishes through: `made` is the last one."""
+    """The fake Kafka that a command publishes to: `made` is the last one."""
 
     made: "Kafka"
 
@@ -55,7 +55,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign.write_text('name = "harbour"\ntags = ["OpenTheHarbour"]\nroots = ["x:12"]\n')
     monkeypatch.setenv("HASHTIDE_CAMPAIGNS", str(campaign))
     monkeypatch.setenv("HASHTIDE_X_BEARER_TOKEN", "the-token")
-    monkeypatch.setenv("HASHTIDE_LIVE_DAYS", "10000")  # what is posted here is of a fixed day
+    monkeypatch.setenv("HASHTIDE_LIVE_DAYS", "10000")  # the posts here are from a fixed day
 
 
 def typed(*words: str) -> Result:
@@ -63,7 +63,7 @@ def typed(*words: str) -> Result:
 
 
 def when(true: Callable[[], bool], then: Callable[[], object]) -> None:
-    """Do something, in another thread, as soon as something is true."""
+    """Run an action in another thread as soon as a condition is true."""
 
     def watch() -> None:
         deadline = time.monotonic() + 120
@@ -87,7 +87,7 @@ def position(tmp_path: Path, name: str) -> Any:
     return json.loads((tmp_path / "state" / "positions" / f"{name}.json").read_bytes())
 
 
-def test_a_signal_is_the_proper_end_of_a_stream_with_its_position_saved_and_its_account_told(
+def test_signal_ends_stream_with_position_saved_and_account_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acts: dict[str, list[Act]] = {
@@ -100,9 +100,9 @@ def test_a_signal_is_the_proper_end_of_a_stream_with_its_position_saved_and_its_
         before_ms = time.time() * 1000
         result = typed("x")
     assert result.exit_code == 0, result.output
-    told = account(result)
-    assert told.pop("seconds") >= 0
-    assert told == {
+    reported = account(result)
+    assert reported.pop("seconds") >= 0
+    assert reported == {
         "read": 3,
         "sent": 1,
         "posts": 1,
@@ -117,7 +117,7 @@ def test_a_signal_is_the_proper_end_of_a_stream_with_its_position_saved_and_its_
     assert before_ms - 1 <= position(tmp_path, "x")["heard_ms"] <= time.time() * 1000 + 1
 
 
-def test_a_dry_run_shows_the_rules_and_connects_to_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_shows_rules_and_makes_no_other_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     stale = {"id": "1", "value": "#old", "tag": "hashtide:harbour:1"}
     with web({x_rules.PATH: [XRules(stale)] * 5}) as server:
         monkeypatch.setenv("HASHTIDE_X_API", server.url)
@@ -134,7 +134,7 @@ def test_a_dry_run_shows_the_rules_and_connects_to_nothing_else(monkeypatch: pyt
     assert list(server.queries) == [x_rules.PATH]
 
 
-def test_a_refusal_ends_the_run_with_what_the_platform_says_and_the_account(
+def test_refusal_ends_run_with_platform_error_and_account(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -148,14 +148,14 @@ def test_a_refusal_ends_the_run_with_what_the_platform_says_and_the_account(
     assert "the-token" not in result.output + str(result.exception) + caplog.text
 
 
-def test_a_token_is_asked_for_by_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_setting_of_missing_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HASHTIDE_X_BEARER_TOKEN")
     result = typed("x")
     assert isinstance(result.exception, WrongSetting)
     assert str(result.exception).startswith("HASHTIDE_X_BEARER_TOKEN_FILE: must name")
 
 
-def test_metrics_are_answered_where_a_port_is_given(tmp_path: Path) -> None:
+def test_serves_metrics_if_port_is_given(tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b'{"id": "1", "text": "#a", "created_at": 1785585600}\n')
     (port,) = free_ports(1)
@@ -173,7 +173,7 @@ def test_metrics_are_answered_where_a_port_is_given(tmp_path: Path) -> None:
     assert 'hashtide_source_last_payload_timestamp_seconds{source="file:posts.jsonl"}' in seen[0]
 
 
-def test_a_file_that_ends_is_not_finished_when_a_signal_comes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_signal_interrupts_a_finite_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b"".join(b'{"id": "%d", "text": "#a", "created_at": %d}\n' % (n, 1.7e9 + n) for n in range(99)))
     when(lambda: len(Kafka.made.sent) == 2, terminate)
@@ -195,13 +195,13 @@ def test_a_file_that_ends_is_not_finished_when_a_signal_comes(monkeypatch: pytes
         (("mastodon", "--instance", "https://a.example/about"), "is not the address of an instance"),
     ],
 )
-def test_what_can_not_be_is_said(words: tuple[str, ...], message: str) -> None:
+def test_refuses_invalid_options(words: tuple[str, ...], message: str) -> None:
     result = typed(*words)
     assert result.exit_code == click.UsageError.exit_code
     assert message in result.output
 
 
-def test_a_position_that_is_damaged_does_no_harm(tmp_path: Path) -> None:
+def test_ignores_damaged_position(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "positions"
     folder.mkdir(parents=True)
     path = tmp_path / "posts.jsonl"

@@ -13,11 +13,11 @@ from tests.unit.producers.sources.fakes import AUGUST_MS, Clock
 
 
 class Quiet(Exception):
-    """Nothing more happens in the test."""
+    """The test has no more events."""
 
 
 class Following:
-    """A follower whose sleeps are where things happen: each `then` runs in the next one, after the last, Quiet."""
+    """A follower that runs one `then` event per sleep; after the last event, a sleep raises Quiet."""
 
     def __init__(self, path: Path, place: FilePosition | None = None) -> None:
         self.clock = Clock()
@@ -28,7 +28,7 @@ class Following:
         self._events: list[Callable[[], object]] = []
 
     def then(self, event: Callable[[], object], *, quiet_s: float = 0.0) -> "Following":
-        """In the next sleep, after `quiet_s` seconds in which nothing happened."""
+        """Add an event for the next sleep, after `quiet_s` seconds without events."""
 
         def happens() -> None:
             self.clock.now_ms += round(quiet_s * 1000)
@@ -72,30 +72,30 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_lines_come_as_they_are_written(path: Path) -> None:
+def test_returns_lines_as_they_are_written(path: Path) -> None:
     follow = Following(path).then(appended(path, b"three\nfour\n")).then(lambda: None).then(appended(path, b"five\n"))
     assert follow.run().lines == [b"one", b"two", b"three", b"four", b"five"]
     assert follow.gaps == []
 
 
-def test_a_half_written_line_waits_for_its_end(path: Path) -> None:
+def test_waits_for_end_of_partial_line(path: Path) -> None:
     follow = Following(path).then(appended(path, b"thr")).then(appended(path, b"ee\nfo"))
     assert follow.run().lines == [b"one", b"two", b"three"]
 
 
-def test_a_quiet_file_is_looked_at_less_and_less_often_down_to_once_a_second(path: Path) -> None:
+def test_polls_quiet_file_less_often_down_to_once_a_second(path: Path) -> None:
     follow = Following(path)
     for _ in range(6):
         follow.then(lambda: None)
     assert follow.run().clock.slept == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+def test_waits_for_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "later.jsonl"
     assert Following(path).then(lambda: path.write_bytes(b"one\n")).run().lines == [b"one"]
 
 
-def test_a_rotated_file_is_read_to_its_end_before_the_new_one(path: Path) -> None:
+def test_reads_rotated_file_to_its_end_before_the_new_one(path: Path) -> None:
     old = path.with_name("posts.jsonl.1")
 
     def rotate() -> None:
@@ -107,38 +107,38 @@ def test_a_rotated_file_is_read_to_its_end_before_the_new_one(path: Path) -> Non
     assert follow.gaps == []
 
 
-def test_a_file_that_is_moved_away_goes_on_being_read_until_there_is_a_new_one(path: Path) -> None:
+def test_reads_moved_file_until_a_new_one_exists(path: Path) -> None:
     old = path.with_name("posts.jsonl.1")
     follow = Following(path).then(lambda: path.rename(old)).then(appended(old, b"three\n"))
     follow.then(lambda: path.write_bytes(b"new\n")).then(lambda: None)
     assert follow.run().lines == [b"one", b"two", b"three", b"new"]
 
 
-def test_a_file_cut_when_it_had_long_been_read_whole_begins_again_without_a_gap(path: Path) -> None:
+def test_truncation_of_fully_read_quiet_file_is_not_a_gap(path: Path) -> None:
     follow = Following(path).then(lambda: path.write_bytes(b"3\n"), quiet_s=5)
     assert follow.run().lines == [b"one", b"two", b"3"]
     assert follow.gaps == []
 
 
-def test_a_file_cut_in_the_middle_of_a_line_leaves_a_gap(path: Path) -> None:
+def test_truncation_within_a_line_is_a_gap(path: Path) -> None:
     follow = Following(path).then(appended(path, b"half a")).then(lambda: path.write_bytes(b"3\n"), quiet_s=5)
     assert follow.run().lines == [b"one", b"two", b"3"]
     [gap] = follow.gaps
     assert (gap.source, gap.reason, gap.from_ms) == ("file:posts.jsonl", "truncated", AUGUST_MS)
 
 
-def test_a_file_cut_while_it_was_being_written_leaves_a_gap(path: Path) -> None:
+def test_truncation_during_writes_is_a_gap(path: Path) -> None:
     follow = Following(path).then(lambda: path.write_bytes(b"3\n"))
     assert follow.run().lines == [b"one", b"two", b"3"]
     assert [gap.reason for gap in follow.gaps] == ["truncated"]
 
 
-def test_a_file_cut_and_written_longer_than_before_is_known_by_its_first_bytes(path: Path) -> None:
+def test_detects_overwritten_longer_file_by_its_first_bytes(path: Path) -> None:
     follow = Following(path).then(lambda: path.write_bytes(b"other content, and more of it\n"), quiet_s=5)
     assert follow.run().lines == [b"one", b"two", b"other content, and more of it"]
 
 
-def test_a_file_rotated_by_copying_is_read_to_its_end_in_the_copy(tmp_path: Path) -> None:
+def test_reads_rest_of_copytruncated_file_from_the_copy(tmp_path: Path) -> None:
     path, copy = tmp_path / "posts.jsonl", tmp_path / "posts.jsonl-20260801"
     path.write_bytes(b"x" * 300 + b"\n")
 
@@ -151,13 +151,13 @@ def test_a_file_rotated_by_copying_is_read_to_its_end_in_the_copy(tmp_path: Path
     assert follow.gaps == []
 
 
-def test_the_next_run_goes_on_where_the_last_one_was(path: Path) -> None:
+def test_next_run_resumes_at_last_position(path: Path) -> None:
     first = Following(path).then(appended(path, b"three\nfo")).run()
     appended(path, b"ur\n")()
     assert Following(path, first.place).run().lines == [b"four"]
 
 
-def test_what_was_rotated_away_between_runs_is_read_first(path: Path) -> None:
+def test_reads_files_rotated_between_runs_first(path: Path) -> None:
     first = Following(path).run()
     appended(path, b"three\n")()
     path.rename(path.with_name("posts.jsonl.2"))
@@ -172,7 +172,7 @@ def test_what_was_rotated_away_between_runs_is_read_first(path: Path) -> None:
     assert second.gaps == []
 
 
-def test_a_file_that_is_gone_between_runs_leaves_a_gap_since_it_was_last_read(path: Path) -> None:
+def test_file_deleted_between_runs_is_a_gap_since_last_read(path: Path) -> None:
     first = Following(path).run()
     path.unlink()
     path.write_bytes(b"new\n")
@@ -184,13 +184,13 @@ def test_a_file_that_is_gone_between_runs_leaves_a_gap_since_it_was_last_read(pa
     ]
 
 
-def test_a_line_that_is_too_long_is_cut_and_the_next_one_found(path: Path) -> None:
+def test_truncates_too_long_line_and_continues_with_next(path: Path) -> None:
     path.write_bytes(b"x" * (MAX_PAYLOAD_BYTES + 500_000) + b"\nok\n")
     first, second = Following(path).run().lines
     assert (len(first), second) == (MAX_PAYLOAD_BYTES + 1, b"ok")
 
 
-def test_each_path_has_a_position_of_its_own(tmp_path: Path) -> None:
+def test_each_path_has_its_own_position(tmp_path: Path) -> None:
     one, other = position_name(tmp_path / "a" / "posts.jsonl"), position_name(tmp_path / "b" / "posts.jsonl")
     assert one != other
     assert one.startswith("file-posts.jsonl-")

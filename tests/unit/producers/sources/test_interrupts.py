@@ -13,7 +13,7 @@ def soon(seconds: float = 0.05) -> None:
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
-def test_a_signal_ends_a_wait_for_the_next_item_at_once() -> None:
+def test_signal_interrupts_wait_for_next_item() -> None:
     closed: list[bool] = []
 
     def blocked() -> Generator[int, None, None]:
@@ -30,7 +30,7 @@ def test_a_signal_ends_a_wait_for_the_next_item_at_once() -> None:
     assert (got, closed, interrupts.asked) == ([1], [True], True)
 
 
-def test_a_signal_lets_the_item_in_hand_be_finished() -> None:
+def test_signal_lets_current_item_finish() -> None:
     got = []
     with Interrupts() as interrupts:
         for item in interrupts.pull(number for number in range(10)):
@@ -40,13 +40,13 @@ def test_a_signal_lets_the_item_in_hand_be_finished() -> None:
     assert (got, interrupts.asked) == ([0, 1, 2], True)
 
 
-def test_a_second_signal_ends_it_whatever_is_in_hand() -> None:
+def test_second_signal_ends_run_at_once() -> None:
     with Interrupts(), pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_a_signal_ends_a_sleep_and_none_is_begun_after_one() -> None:
+def test_signal_interrupts_sleep_and_prevents_another() -> None:
     with Interrupts() as interrupts:
         soon()
         with pytest.raises(Interrupted):
@@ -55,15 +55,15 @@ def test_a_signal_ends_a_sleep_and_none_is_begun_after_one() -> None:
             interrupts.sleep(60)
 
 
-def test_handlers_are_put_back() -> None:
+def test_restores_handlers() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Interrupts():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_sighup_ends_a_run_too_unless_it_was_ignored_before() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup, it is ignored
+def test_sighup_ends_run_unless_ignored_before() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup
     try:
         with Interrupts() as interrupts:
             os.kill(os.getpid(), signal.SIGHUP)

@@ -160,7 +160,7 @@ def test_a_note_that_the_cursor_is_outdated_is_a_gap() -> None:
     ]
 
 
-def test_being_too_slow_is_told_and_the_cursor_brings_all_again() -> None:
+def test_being_too_slow_is_reported_and_the_cursor_brings_all_again() -> None:
     slow = {"$type": "error", "error": "ConsumerTooSlow", "message": "behind"}
     run = Run(sending(frame(1), slow), sending(frame(1), frame(2)), path=V2)
     assert run.posts == [1, 1, 2]

@@ -10,15 +10,15 @@ def fed(*pieces: bytes) -> list[tuple[bytes, int]]:
     return [line for piece in pieces for line in buffer.feed(piece)]
 
 
-def test_lines_come_whole_however_the_pieces_fall() -> None:
+def test_joins_lines_from_pieces() -> None:
     assert fed(b"ab", b"c\r", b"\nde\n\r\nf") == [(b"abc", 5), (b"de", 3), (b"", 2)]
 
 
-def test_only_line_feeds_end_lines() -> None:
+def test_only_line_feed_ends_a_line() -> None:
     assert fed("a\u2028b\x0bc\x85\rd\n".encode()) == [("a\u2028b\x0bc\x85\rd".encode(), 12)]
 
 
-def test_what_has_no_end_yet_is_pending_and_can_be_had_as_it_is() -> None:
+def test_unfinished_line_is_pending_and_readable() -> None:
     buffer = LineBuffer()
     assert list(buffer.feed(b"a\nbc")) == [(b"a", 2)]
     assert buffer.pending == 2
@@ -26,7 +26,7 @@ def test_what_has_no_end_yet_is_pending_and_can_be_had_as_it_is() -> None:
     assert (buffer.pending, buffer.rest()) == (0, (b"", 0))
 
 
-def test_a_line_that_is_too_long_is_cut_and_its_rest_passed_over() -> None:
+def test_truncates_too_long_line_and_skips_its_rest() -> None:
     buffer = LineBuffer()
     for _ in range(40):
         assert list(buffer.feed(b"x" * 65_536)) == []
@@ -35,7 +35,7 @@ def test_a_line_that_is_too_long_is_cut_and_its_rest_passed_over() -> None:
 
 
 @given(st.lists(st.binary(max_size=20)))
-def test_how_the_pieces_fall_changes_nothing(pieces: list[bytes]) -> None:
+def test_result_does_not_depend_on_piece_boundaries(pieces: list[bytes]) -> None:
     whole = b"".join(pieces)
     buffer = LineBuffer()
     lines = [line for piece in pieces for line in buffer.feed(piece)]

@@ -4,11 +4,11 @@ from producers.sources.lost import Lost
 from tests.unit.producers.sources.fakes import AUGUST_MS, Clock
 
 
-def test_the_first_connection_leaves_no_gap() -> None:
+def test_first_connection_has_no_gap() -> None:
     assert Link("x", Clock()).silence() is None
 
 
-def test_a_silence_is_a_gap_from_the_last_that_was_heard_to_now() -> None:
+def test_silence_is_a_gap_from_last_message_to_now() -> None:
     clock = Clock()
     link = Link("mastodon:a.example", clock)
     link.heard()
@@ -20,7 +20,7 @@ def test_a_silence_is_a_gap_from_the_last_that_was_heard_to_now() -> None:
     )
 
 
-def test_tries_that_fail_do_not_change_why_the_silence_began() -> None:
+def test_failed_retries_do_not_change_reason_of_gap() -> None:
     clock = Clock()
     link = Link("x", clock)
     link.heard()
@@ -32,7 +32,7 @@ def test_tries_that_fail_do_not_change_why_the_silence_began() -> None:
     assert gap.reason == "too-slow"
 
 
-def test_less_than_three_seconds_is_no_gap() -> None:
+def test_silence_under_three_seconds_is_not_a_gap() -> None:
     clock = Clock()
     link = Link("x", clock, heard_ms=AUGUST_MS - 2_999)
     assert link.silence() is None
@@ -40,7 +40,7 @@ def test_less_than_three_seconds_is_no_gap() -> None:
     assert link.silence() == Gap(source="x", from_ms=AUGUST_MS - 2_999, to_ms=AUGUST_MS + 1, reason="disconnected")
 
 
-def test_a_connection_cut_in_the_middle_of_something_leaves_a_gap_however_short() -> None:
+def test_connection_cut_within_a_message_is_always_a_gap() -> None:
     clock = Clock()
     link = Link("x", clock)
     link.heard()
@@ -49,7 +49,7 @@ def test_a_connection_cut_in_the_middle_of_something_leaves_a_gap_however_short(
     assert link.silence() == Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS + 40, reason="disconnected")
 
 
-def test_what_the_platform_sends_again_is_no_gap() -> None:
+def test_time_covered_by_backfill_is_not_a_gap() -> None:
     clock = Clock()
     link = Link("x", clock, heard_ms=AUGUST_MS - 300_000)
     assert link.silence(covered_ms=300_000) is None

@@ -7,7 +7,7 @@ from tests.unit.producers.sources.fakes import AUGUST_MS
 @pytest.mark.parametrize(
     ("status", "cause"), [(500, "http-error"), (503, "http-error"), (408, "http-error"), (420, "rate-limited")]
 )
-def test_server_errors_and_limits_are_worth_another_try(status: int, cause: str) -> None:
+def test_server_errors_and_rate_limits_are_retryable(status: int, cause: str) -> None:
     error = answer_error("X", status, {}, "", AUGUST_MS)
     assert isinstance(error, Lost)
     assert error.cause == cause
@@ -15,13 +15,13 @@ def test_server_errors_and_limits_are_worth_another_try(status: int, cause: str)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 422])
-def test_other_answers_are_for_a_person_to_look_at(status: int) -> None:
+def test_other_errors_are_not_retryable(status: int) -> None:
     error = answer_error("mastodon:a.example", status, {}, '{"error":\n "no"}', AUGUST_MS)
     assert isinstance(error, Refused)
     assert str(error) == f'mastodon:a.example: HTTP {status} {{"error": "no"}}'
 
 
-def test_a_limit_carries_the_time_at_which_it_ends() -> None:
+def test_rate_limit_has_its_end_time() -> None:
     error = answer_error("X", 429, {"x-rate-limit-reset": "1785585732"}, "", AUGUST_MS)
     assert isinstance(error, Lost)
     assert error.retry_at_ms == 1_785_585_732_000
@@ -41,5 +41,5 @@ def test_a_limit_carries_the_time_at_which_it_ends() -> None:
         ({}, None),
     ],
 )
-def test_the_end_of_a_limit_is_read_as_each_platform_writes_it(headers: dict[str, str], at_ms: int | None) -> None:
+def test_reads_end_of_rate_limit_of_each_platform(headers: dict[str, str], at_ms: int | None) -> None:
     assert retry_at_ms(headers, AUGUST_MS) == at_ms

@@ -45,7 +45,7 @@ def update(number: int) -> bytes:
 
 
 class Run:
-    """All that comes of one stream until the script is over, and the instance refuses."""
+    """All items of one stream until the script ends and the instance refuses."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Run:
         return [item for item in self.items if isinstance(item, Gap)]
 
     def posts(self) -> list[tuple[int, str | None]]:
-        """The number and the origin of each post."""
+        """The number and origin of each post."""
         parse = Parser()
         return [
             (int(outcome.post_id.rpartition("/")[2]), item.origin)
@@ -91,7 +91,7 @@ def empty() -> Act:
     return answering(200, [])
 
 
-def test_statuses_of_a_hashtag_come_as_they_are_posted() -> None:
+def test_streams_statuses_of_a_hashtag() -> None:
     run = Run(live(update(101), b":thump\n", update(102)))
     assert run.posts() == [(101, None), (102, None)]
     assert run.server.queries[STREAM][0] == {"tag": "OpenTheHarbour"}
@@ -103,13 +103,13 @@ def test_statuses_of_a_hashtag_come_as_they_are_posted() -> None:
     )
 
 
-def test_only_public_streams_are_a_firehose() -> None:
+def test_only_public_streams_are_firehoses() -> None:
     public = Run(live(update(1)), stream=Stream("public"))
     assert [item.firehose for item in public.received] == [True]
     assert [item.firehose for item in Run(live(update(1))).received] == [False]
 
 
-def test_after_a_gap_it_catches_up_over_the_timeline_oldest_first() -> None:
+def test_backfills_from_timeline_oldest_first_after_a_gap() -> None:
     run = Run(
         live(update(101), end="cut"),
         live(update(105)),
@@ -121,31 +121,31 @@ def test_after_a_gap_it_catches_up_over_the_timeline_oldest_first() -> None:
     assert run.clock.slept == []
 
 
-def test_a_timeline_that_says_where_it_goes_on_is_followed_there_and_nowhere_else() -> None:
+def test_follows_next_page_only_on_the_same_instance() -> None:
     link = {"Link": '<https://elsewhere.example/steal?min_id=150>; rel="prev", <http://x.example/>; rel="next"'}
     run = Run(live(update(101)), live(update(160)), timelines=(answering(200, [status(102)], link), empty()))
     assert [query["min_id"] for query in run.server.queries[TIMELINE]] == ["101", "150"]
     assert run.posts() == [(101, None), (102, "backfill"), (160, None)]
 
 
-def test_the_next_run_catches_up_on_what_came_in_between() -> None:
+def test_next_run_backfills_time_since_last_run() -> None:
     run = Run(live(), timelines=(answering(200, [status(102)]), empty()), last_id="101", heard_ms=AUGUST_MS - 3_600_000)
     assert run.posts() == [(102, "backfill")]
     assert run.gaps == []
 
 
-def test_a_tag_that_stays_quiet_has_a_position_too() -> None:
+def test_quiet_tag_has_a_position() -> None:
     [mark] = [item for item in Run(live()).items if isinstance(item, Mark)]
     assert mark.key == "hashtag:OpenTheHarbour"
     assert mark.value == {"id": id_at(AUGUST_MS), "heard_ms": AUGUST_MS}
 
 
-def test_before_anything_was_posted_it_catches_up_from_when_it_first_connected() -> None:
+def test_backfills_from_first_connection_if_there_were_no_posts() -> None:
     run = Run(live(), live(), timelines=(empty(),))
     assert run.server.queries[TIMELINE][0]["min_id"] == before(id_at(AUGUST_MS))
 
 
-def test_what_can_not_be_caught_up_on_is_a_gap() -> None:
+def test_failed_backfill_is_a_gap() -> None:
     refused = answering(403, {"error": "This method requires an authenticated user"})
     run = Run(live(update(101)), answering(503), live(update(102)), timelines=(refused,))
     assert run.posts() == [(101, None), (102, None)]
@@ -154,21 +154,21 @@ def test_what_can_not_be_caught_up_on_is_a_gap() -> None:
     ]
 
 
-def test_a_timeline_that_is_busy_is_asked_again_when_it_says() -> None:
+def test_retries_rate_limited_timeline_at_its_reset_time() -> None:
     busy = answering(429, {"error": "Too many requests"}, {"X-RateLimit-Reset": "2026-08-01T12:00:42.000Z"})
     run = Run(live(update(101)), live(update(103)), timelines=(busy, answering(200, [status(102)]), empty()))
     assert run.clock.slept == [42]
     assert run.posts() == [(101, None), (102, "backfill"), (103, None)]
 
 
-def test_a_timeline_that_is_busy_for_long_is_let_be() -> None:
+def test_skips_backfill_if_rate_limit_is_long() -> None:
     busy = answering(429, b"", {"X-RateLimit-Reset": "2026-08-01T12:05:00.000Z"})
     run = Run(live(update(101)), answering(503), live(update(103)), timelines=(busy,))
     assert run.clock.slept == [5]
     assert [gap.reason for gap in run.gaps] == ["disconnected"]
 
 
-def test_a_timeline_without_end_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stops_backfill_after_max_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     def page(exchange: Exchange) -> None:
         exchange.answer(200, [status(int(exchange.query["min_id"]) + 1)])
 
@@ -179,42 +179,42 @@ def test_a_timeline_without_end_is_let_be(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("garbage", [b"<html>", b'{"a": 1}', b"\xff", b"[" * 100_000])
-def test_a_timeline_of_garbage_is_a_gap_and_no_crash(garbage: bytes) -> None:
+def test_invalid_timeline_is_a_gap(garbage: bytes) -> None:
     run = Run(live(update(1)), answering(503), live(update(2)), timelines=(answering(200, garbage),) * 99)
     assert run.posts() == [(1, None), (2, None)]
     assert len(run.gaps) == 1
 
 
-def test_silence_without_a_heartbeat_is_a_stall() -> None:
+def test_silence_without_heartbeat_is_a_stall() -> None:
     run = Run(live(update(101), end="silence"), live(update(102)), timelines=(empty(),))
     assert run.posts() == [(101, None), (102, None)]
 
 
-def test_waits_follow_what_went_wrong() -> None:
+def test_wait_depends_on_kind_of_failure() -> None:
     busy = answering(429, b"", {"X-RateLimit-Reset": "2026-08-01T12:01:15.000Z"})
     run = Run(answering(503), answering(502), busy, live(update(1)))
     assert run.clock.slept == [5, 10, 60]
 
 
-def test_an_answer_that_is_no_stream_is_tried_again() -> None:
+def test_retries_after_answer_that_is_not_a_stream() -> None:
     run = Run(answering(200, b"<html>", {"Content-Type": "text/html"}), live(update(1)), timelines=(empty(),))
     assert run.clock.slept == [5]
     assert run.posts() == [(1, None)]
 
 
-def test_a_stream_that_is_taken_and_closed_at_once_again_and_again_is_waited_for() -> None:
+def test_backs_off_if_stream_is_closed_at_once() -> None:
     run = Run(*[streaming(content_type="text/event-stream")] * 3, timelines=(empty(),) * 3)
     assert run.clock.slept == [0.25, 0.5, 0.75]
 
 
-def test_an_event_cut_in_the_middle_is_caught_up_on() -> None:
+def test_backfills_truncated_event() -> None:
     run = Run(
         live(update(101), update(102)[:60], end="cut"), live(), timelines=(answering(200, [status(102)]), empty())
     )
     assert run.posts() == [(101, None), (102, "backfill")]
 
 
-def test_streams_are_where_the_instance_says() -> None:
+def test_uses_streaming_url_of_the_instance() -> None:
     with web({STREAM: [live(update(7))]}) as elsewhere:
         says = answering(200, {"configuration": {"urls": {"streaming": elsewhere.url.replace("http", "ws")}}})
         with web({"/api/v2/instance": [says]}) as server, http.client(server.url, None, stall_s=0.3) as client:
@@ -224,7 +224,7 @@ def test_streams_are_where_the_instance_says() -> None:
     assert len(server.queries["/api/v2/instance"]) == 1
 
 
-def test_an_instance_that_fails_to_say_is_asked_again_the_next_time() -> None:
+def test_retries_streaming_url_after_failure() -> None:
     says = answering(200, {"configuration": {"urls": {"streaming": "wss://streaming.a.example"}}})
     with (
         web({"/api/v2/instance": [answering(503), says]}) as server,
@@ -237,7 +237,7 @@ def test_an_instance_that_fails_to_say_is_asked_again_the_next_time() -> None:
 @pytest.mark.parametrize(
     "says", [{}, [], {"configuration": None}, {"configuration": {"urls": {"streaming": 7}}}, b"<html>"]
 )
-def test_an_instance_that_does_not_say_has_its_streams_itself(says: object) -> None:
+def test_streaming_url_defaults_to_the_instance(says: object) -> None:
     with web({"/api/v2/instance": [answering(200, says)]}) as server, http.client(server.url, None, 5) as client:
         assert Instance(client, Clock()).streaming_url() == server.url
 
@@ -250,7 +250,7 @@ def test_an_instance_that_does_not_say_has_its_streams_itself(says: object) -> N
         (Stream("public/local"), ("/api/v1/timelines/public", {"local": "true"})),
     ],
 )
-def test_every_stream_has_its_timeline(stream: Stream, timeline: tuple[str, dict[str, str]]) -> None:
+def test_every_stream_has_a_timeline(stream: Stream, timeline: tuple[str, dict[str, str]]) -> None:
     assert stream.timeline == timeline
 
 
@@ -259,7 +259,7 @@ def parsed(parse: Parser, payload: bytes, source: str = "mastodon:a.example") ->
     return outcome
 
 
-def test_deletions_and_edits_name_the_post_by_its_uri() -> None:
+def test_deletions_and_edits_have_uri_of_the_post() -> None:
     parse = Parser()
     post = parsed(parse, update(101))
     edit = parsed(parse, event("status.update", status(101, edited_at="2026-08-01T12:00:00Z")))
@@ -271,18 +271,18 @@ def test_deletions_and_edits_name_the_post_by_its_uri() -> None:
     assert post.post_id == edit.post.post_id == deletion.post_id == uri
 
 
-def test_a_deletion_of_what_was_never_seen_on_this_instance_is_none() -> None:
+def test_deletion_of_unknown_post_is_control() -> None:
     parse = Parser()
     parsed(parse, update(101))
     assert parsed(parse, event("delete", "101"), "mastodon:b.example") == Control("delete-of-unknown")
 
 
 @pytest.mark.parametrize("payload", [b"event: update\ndata: {", b"\xff", b"event: update\ndata: 7", b"", b"{}"])
-def test_garbage_has_a_name(payload: bytes) -> None:
+def test_invalid_payload_has_an_outcome(payload: bytes) -> None:
     assert isinstance(parsed(Parser(), payload), InvalidPost | Control | PostDelete)
 
 
-def test_only_the_newest_ids_are_remembered() -> None:
+def test_remembers_only_newest_ids() -> None:
     uris = RecentUris()
     for number in range(URIS + 10):
         uris[str(number)] = "https://a.example/"
@@ -304,13 +304,11 @@ def test_only_the_newest_ids_are_remembered() -> None:
         (None, None, None),
     ],
 )
-def test_ids_that_are_numbers_are_in_the_order_of_time(
-    one: str | None, other: str | None, expected: str | None
-) -> None:
+def test_compares_numeric_ids_as_numbers(one: str | None, other: str | None, expected: str | None) -> None:
     assert later(one, other) == expected
 
 
-def test_a_catch_up_goes_back_two_minutes_because_statuses_arrive_late() -> None:
+def test_backfill_starts_two_minutes_earlier_for_late_statuses() -> None:
     assert id_at(AUGUST_MS) == str(AUGUST_MS * 65_536)
     assert before(id_at(AUGUST_MS)) == id_at(AUGUST_MS - 120_000)
     assert before("101") == "101"

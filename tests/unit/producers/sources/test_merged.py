@@ -15,29 +15,29 @@ def numbers(source: str, count: int, end: Exception | None = None) -> Items:
         raise end
 
 
-def test_each_source_keeps_its_order_and_all_come() -> None:
+def test_merges_all_items_in_order_of_each_source() -> None:
     got = list(merged([lambda: numbers("a", 5_000), lambda: numbers("b", 3_000)], threading.Event()))
     for source, count in (("a", 5_000), ("b", 3_000)):
         positions = [int(item.position) for item in got if isinstance(item, Received) and item.source == source]
         assert positions == list(range(count))
 
 
-def test_one_source_that_is_refused_leaves_the_others() -> None:
+def test_refusal_of_one_source_does_not_end_the_others() -> None:
     got = list(merged([lambda: numbers("a", 1, Refused("401")), lambda: numbers("b", 2)], threading.Event()))
     assert sorted(item.source for item in got if isinstance(item, Received)) == ["a", "b", "b"]
 
 
-def test_the_last_refusal_is_raised() -> None:
+def test_raises_refusal_of_last_source() -> None:
     with pytest.raises(Refused, match="403"):
         list(merged([lambda: numbers("a", 1, Refused("403"))], threading.Event()))
 
 
-def test_what_else_goes_wrong_in_a_thread_is_raised_where_it_is_read() -> None:
+def test_raises_other_errors_of_threads_to_the_reader() -> None:
     with pytest.raises(OSError, match="disk"):
         list(merged([lambda: numbers("a", 1, OSError("disk"))], threading.Event()))
 
 
-def test_a_tick_comes_while_nothing_does() -> None:
+def test_returns_tick_while_sources_are_silent() -> None:
     stop = threading.Event()
 
     def silent() -> Iterator[Item]:
@@ -50,7 +50,7 @@ def test_a_tick_comes_while_nothing_does() -> None:
     assert stop.is_set()
 
 
-def test_closing_ends_a_source_that_waits_for_room() -> None:
+def test_close_ends_source_blocked_on_full_queue() -> None:
     stop = threading.Event()
     ended = threading.Event()
 
@@ -67,7 +67,7 @@ def test_closing_ends_a_source_that_waits_for_room() -> None:
     assert ended.wait(60)
 
 
-def test_a_sleep_ends_when_the_run_does() -> None:
+def test_sleep_ends_with_the_run() -> None:
     stop = threading.Event()
     threading.Timer(0.05, stop.set).start()
     with pytest.raises(Stopped):

@@ -8,7 +8,7 @@ from producers.sources.received import Mark, Received
 from tests.unit.producers.sources.fakes import Clock, Collecting
 
 
-def test_what_is_saved_is_there_for_the_next_run(tmp_path: Path) -> None:
+def test_next_run_loads_saved_positions(tmp_path: Path) -> None:
     positions = Positions(tmp_path)
     positions.note(Mark("mastodon-a.example", "hashtag:x", {"id": "9"}))
     positions.note(Mark("mastodon-a.example", "public", {"id": "7"}))
@@ -20,7 +20,7 @@ def test_what_is_saved_is_there_for_the_next_run(tmp_path: Path) -> None:
     assert later.load("mastodon-a.example", "another", dict[str, str]) is None
 
 
-def test_what_is_not_noted_again_stays(tmp_path: Path) -> None:
+def test_save_keeps_other_positions(tmp_path: Path) -> None:
     first = Positions(tmp_path)
     first.note(Mark("m", "one", 1))
     first.save()
@@ -32,7 +32,7 @@ def test_what_is_not_noted_again_stays(tmp_path: Path) -> None:
     assert (third.load("m", "one", int), third.load("m", "two", int)) == (1, 2)
 
 
-def test_a_name_never_leaves_the_folder(tmp_path: Path) -> None:
+def test_file_names_cannot_leave_the_folder(tmp_path: Path) -> None:
     positions = Positions(tmp_path)
     positions.note(Mark("../../etc/x", "k", 1))
     positions.save()
@@ -40,13 +40,13 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"", b'{"a": ', b"[1]", b"\xff\xfe", b'{"heard_ms": "late"}'])
-def test_a_damaged_file_is_no_position(tmp_path: Path, damaged: bytes) -> None:
+def test_ignores_damaged_file(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / "positions").mkdir()
     (tmp_path / "positions" / "x.json").write_bytes(damaged)
     assert Positions(tmp_path).load("x", "heard_ms", int) is None
 
 
-def test_positions_are_saved_every_second_and_only_after_kafka_has_all(tmp_path: Path) -> None:
+def test_saves_positions_every_second_after_flush(tmp_path: Path) -> None:
     clock, kafka = Clock(), Collecting()
     file = tmp_path / "positions" / "jetstream.json"
     seen_at_flush: list[bool] = []
@@ -65,7 +65,7 @@ def test_positions_are_saved_every_second_and_only_after_kafka_has_all(tmp_path:
     assert (kafka.flushed, seen_at_flush, json.loads(file.read_bytes())) == (1, [False], {"cursor_us": 2})
 
 
-def test_nothing_new_flushes_nothing(tmp_path: Path) -> None:
+def test_does_not_flush_without_new_positions(tmp_path: Path) -> None:
     clock, kafka = Clock(), Collecting()
     checkpoints = Checkpoints(kafka.flush, Positions(tmp_path), clock.monotonic)
     for _ in range(5):

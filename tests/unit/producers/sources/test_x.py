@@ -29,7 +29,7 @@ DISCONNECT = (
 
 
 class Run:
-    """All that comes until the script is over and the server refuses."""
+    """All items until the script ends and the server refuses."""
 
     def __init__(
         self, *acts: Act, clock: Clock | None = None, backfill_minutes: int = 0, heard_ms: int | None = None
@@ -56,14 +56,14 @@ class Run:
         return [item for item in self.items if isinstance(item, Gap)]
 
 
-def test_every_line_comes_once_keep_alives_included() -> None:
+def test_returns_every_line_once_including_keep_alives() -> None:
     run = Run(streaming(tweet(1) + b"\r\n" + tweet(2)[:50], tweet(2)[50:] + b"\r\n"))
     received = [item for item in run.items if isinstance(item, Received)]
     assert [item.payload for item in received] == [tweet(1).strip(), b"", tweet(2).strip(), b""]
     assert [formats.parse(item.payload, "x-v2") for item in received][1] == [Control("keep-alive")]
 
 
-def test_it_asks_for_all_that_the_format_reads_and_shows_its_token() -> None:
+def test_requests_all_fields_that_the_format_reads_and_sends_token() -> None:
     run = Run(streaming(tweet(1)), backfill_minutes=3)
     query = run.server.queries[PATH][0]
     assert set(query["tweet.fields"].split(",")) >= {
@@ -78,18 +78,18 @@ def test_it_asks_for_all_that_the_format_reads_and_shows_its_token() -> None:
     assert run.server.tokens == {"Bearer the-token"}
 
 
-def test_without_backfill_none_is_asked_for() -> None:
+def test_omits_backfill_parameter_if_zero() -> None:
     assert "backfill_minutes" not in Run(streaming(tweet(1))).server.queries[PATH][0]
 
 
 @pytest.mark.parametrize("end", ["close", "cut", "silence"])
-def test_a_connection_that_worked_and_ends_is_made_again_at_once(end: str) -> None:
+def test_reconnects_at_once_after_working_connection(end: str) -> None:
     run = Run(streaming(tweet(1), end=end), streaming(tweet(2)))
     assert list(run.ids) == [1, 2]
     assert run.clock.slept == []
 
 
-def test_a_line_that_was_cut_is_dropped_and_comes_again_whole() -> None:
+def test_drops_truncated_line() -> None:
     run = Run(streaming(tweet(1), tweet(2)[:40], end="cut"), streaming(tweet(1), tweet(2)))
     assert list(run.ids) == [1, 1, 2]
     assert all(
@@ -100,7 +100,7 @@ def test_a_line_that_was_cut_is_dropped_and_comes_again_whole() -> None:
     )
 
 
-def test_a_line_that_was_cut_is_a_gap_however_soon_the_next_connection_is_there() -> None:
+def test_truncated_line_is_a_gap_even_after_quick_reconnect() -> None:
     clock = Clock()
 
     def later(exchange: object) -> None:
@@ -112,7 +112,7 @@ def test_a_line_that_was_cut_is_a_gap_however_soon_the_next_connection_is_there(
     ]
 
 
-def test_waits_follow_what_went_wrong() -> None:
+def test_wait_depends_on_kind_of_failure() -> None:
     reset = str(AUGUST_MS // 1000 + 5 + 10 + 77)
     run = Run(
         answering(503),
@@ -126,7 +126,7 @@ def test_waits_follow_what_went_wrong() -> None:
     assert list(run.ids) == [1]
 
 
-def test_nobody_there_waits_as_for_the_network() -> None:
+def test_unreachable_server_waits_as_for_network_errors() -> None:
     clock = Clock()
     link = Link("x", clock)
     with web({}) as server:
@@ -143,7 +143,7 @@ def test_nobody_there_waits_as_for_the_network() -> None:
     assert clock.slept == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_silence_is_noticed_and_becomes_a_gap_that_says_so() -> None:
+def test_silence_is_a_gap_with_reason_stalled() -> None:
     clock = Clock()
 
     def after_a_while(exchange: object) -> None:
@@ -155,22 +155,22 @@ def test_silence_is_noticed_and_becomes_a_gap_that_says_so() -> None:
     assert run.gaps == [Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS + 20_300, reason="stalled")]
 
 
-def test_the_time_until_the_server_lets_us_in_again_is_a_gap() -> None:
+def test_time_until_reconnect_is_a_gap() -> None:
     run = Run(streaming(tweet(1)), answering(503), answering(503), streaming(tweet(2)))
     assert run.gaps == [Gap(source="x", from_ms=AUGUST_MS, to_ms=AUGUST_MS + 15_000, reason="disconnected")]
 
 
-def test_what_backfill_brings_again_is_no_gap() -> None:
+def test_time_covered_by_backfill_is_not_a_gap() -> None:
     run = Run(streaming(tweet(1)), answering(503), streaming(tweet(1), tweet(2)), backfill_minutes=1)
     assert run.gaps == []
 
 
-def test_the_time_in_which_nothing_ran_is_a_gap() -> None:
+def test_time_between_runs_is_a_gap() -> None:
     run = Run(streaming(tweet(1)), heard_ms=AUGUST_MS - 3_600_000)
     assert run.gaps == [Gap(source="x", from_ms=AUGUST_MS - 3_600_000, to_ms=AUGUST_MS, reason="disconnected")]
 
 
-def test_a_disconnect_notice_is_in_the_account_and_its_gap_is_told() -> None:
+def test_disconnect_notice_is_control_and_a_gap() -> None:
     clock = Clock()
 
     def later(exchange: object) -> None:
@@ -185,25 +185,25 @@ def test_a_disconnect_notice_is_in_the_account_and_its_gap_is_told() -> None:
     assert run.clock.slept == []
 
 
-def test_a_server_that_takes_us_only_to_disconnect_us_is_waited_for() -> None:
+def test_backs_off_if_server_disconnects_at_once() -> None:
     assert Run(streaming(DISCONNECT), streaming(DISCONNECT), streaming(tweet(1))).clock.slept == [5, 10]
 
 
-def test_garbage_is_handed_on_as_it_is_for_the_format_to_name() -> None:
+def test_passes_invalid_lines_to_the_format() -> None:
     run = Run(streaming(b"\xff\xfe<html>\n", b'{"data": {"id": "1"\n', tweet(1)))
     outcomes = [formats.parse(item.payload, "x-v2")[0] for item in run.items if isinstance(item, Received)]
     assert [outcome.reason for outcome in outcomes if isinstance(outcome, InvalidPost)] == ["not-json", "not-json"]
     assert list(run.ids) == [1]
 
 
-def test_the_position_is_when_it_was_last_heard() -> None:
+def test_position_is_time_of_last_message() -> None:
     [item] = Run(streaming(tweet(1))).items
     assert isinstance(item, Received)
     assert item.mark == ("x", "heard_ms", AUGUST_MS)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_not_taken_ends_it(status: int) -> None:
+def test_refused_token_ends_the_run(status: int) -> None:
     clock = Clock()
     link = Link("x", clock)
     with (
@@ -231,6 +231,6 @@ def test_a_token_that_is_not_taken_ends_it(status: int) -> None:
         (b"[" * 100_000, None),
     ],
 )
-def test_notices_of_the_end_are_told_from_posts_and_errors_of_parts(line: bytes, cause: str | None) -> None:
+def test_detects_disconnect_notices(line: bytes, cause: str | None) -> None:
     lost = notice(line)
     assert (lost.cause if lost else None) == cause

@@ -15,7 +15,7 @@ def wanted(*terms: Terms) -> Wanted:
 HARBOUR = Terms("harbour", ("OpenTheHarbour", "ÖffnetDenHafen"), (), ("x:1234", "bluesky:at://did:plc:a/b/c"))
 
 
-def test_a_campaign_asks_for_its_tags_and_for_what_answers_quotes_and_reposts_its_roots_at_x() -> None:
+def test_rules_match_tags_and_replies_quotes_and_reposts_of_roots() -> None:
     assert rules(wanted(HARBOUR), 512) == [
         XRule("#OpenTheHarbour OR #ÖffnetDenHafen", "hashtide:harbour:1"),
         XRule("conversation_id:1234", "hashtide:harbour:2"),
@@ -24,7 +24,7 @@ def test_a_campaign_asks_for_its_tags_and_for_what_answers_quotes_and_reposts_it
     ]
 
 
-def test_rules_are_split_at_the_longest_that_is_allowed() -> None:
+def test_splits_rules_at_maximum_length() -> None:
     terms = Terms("long", tuple(f"tag{number:04}" for number in range(100)), (), ())
     made = rules(wanted(terms), 64)
     assert [rule.value for rule in made[:2]] == [
@@ -35,23 +35,23 @@ def test_rules_are_split_at_the_longest_that_is_allowed() -> None:
     assert [rule.tag for rule in made[-2:]] == ["hashtide:long:19", "hashtide:long:20"]
 
 
-def test_a_rule_may_be_exactly_as_long_as_is_allowed() -> None:
+def test_rule_can_have_exactly_the_maximum_length() -> None:
     terms = Terms("edge", ("a" * 29, "b" * 29), (), ())
     assert [len(rule.value) for rule in rules(wanted(terms), 64)] == [64]
     assert [len(rule.value) for rule in rules(wanted(terms), 63)] == [30, 30]
 
 
-def test_what_no_rule_has_room_for_is_named() -> None:
+def test_error_names_term_that_is_too_long() -> None:
     with pytest.raises(Refused, match="has 65 characters, but a rule of X's filtered stream has at most 64"):
         rules(wanted(Terms("long", ("a" * 64,), (), ())), 64)
 
 
-def test_phrases_are_quoted_and_can_not_break_out() -> None:
+def test_quotes_phrases_without_injection() -> None:
     terms = Terms("p", (), ("let them in", 'in" OR from:me OR "'), ())
     assert [rule.value for rule in rules(wanted(terms), 512)] == ['"let them in" OR "in  OR from:me OR  "']
 
 
-def test_what_is_missing_is_added_and_only_what_is_ours_is_removed() -> None:
+def test_adds_missing_rules_and_removes_only_our_own() -> None:
     present = [
         XRule("#a", "hashtide:harbour:1", "1"),
         XRule("#old", "hashtide:harbour:2", "2"),
@@ -75,7 +75,7 @@ def put(act: Act, needed: list[XRule], *, dry_run: bool = False) -> tuple[RulePl
         return put_in_place(RulesApi(client, Clock()), needed, dry_run=dry_run), server
 
 
-def test_changes_are_made_each_first_as_a_dry_run() -> None:
+def test_makes_each_change_as_dry_run_first() -> None:
     x = XRules({"id": "7", "value": "#old", "tag": "hashtide:h:1"}, {"id": "8", "value": "#theirs"})
     done, server = put(x, [XRule("#new", "hashtide:h:1")])
     assert done == RulePlan((XRule("#new", "hashtide:h:1"),), (XRule("#old", "hashtide:h:1", "7"),))
@@ -83,7 +83,7 @@ def test_changes_are_made_each_first_as_a_dry_run() -> None:
     assert [rule["value"] for rule in x.present] == ["#theirs", "#new"]
 
 
-def test_a_dry_run_changes_nothing() -> None:
+def test_dry_run_changes_nothing() -> None:
     x = XRules({"id": "7", "value": "#old", "tag": "hashtide:h:1"})
     done, server = put(x, [XRule("#new", "hashtide:h:1")], dry_run=True)
     assert [rule.value for rule in done.add + done.remove] == ["#new", "#old"]
@@ -91,12 +91,12 @@ def test_a_dry_run_changes_nothing() -> None:
     assert x.present == [{"id": "7", "value": "#old", "tag": "hashtide:h:1"}]
 
 
-def test_nothing_is_asked_for_where_all_stands_already() -> None:
+def test_sends_no_change_if_rules_are_up_to_date() -> None:
     _, server = put(XRules({"id": "7", "value": "#a", "tag": "hashtide:h:1"}), [XRule("#a", "hashtide:h:1")])
     assert server.bodies == []
 
 
-def test_a_rule_that_x_does_not_take_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_adds_other_rules_if_x_refuses_one(caplog: pytest.LogCaptureFixture) -> None:
     x = XRules(invalid=("quotes_of_tweet_id:1",))
     done, _ = put(x, [XRule("#a", "hashtide:h:1"), XRule("quotes_of_tweet_id:1", "hashtide:h:2")])
     assert [rule.value for rule in done.add] == ["#a"]
@@ -104,14 +104,14 @@ def test_a_rule_that_x_does_not_take_leaves_the_others(caplog: pytest.LogCapture
     assert "quotes_of_tweet_id:1: UnprocessableEntity no such operator" in caplog.text
 
 
-def test_no_rule_at_all_is_refused() -> None:
+def test_error_if_no_rule_remains() -> None:
     with pytest.raises(Refused, match="X refuses all rules of the campaigns"):
         put(XRules(invalid=("#a",)), [XRule("#a", "hashtide:h:1")])
     with pytest.raises(Refused, match="no campaign has anything to search on X"):
         put(XRules(), [])
 
 
-def test_all_pages_of_rules_are_read() -> None:
+def test_reads_all_pages_of_rules() -> None:
     pages: list[Act] = [
         answering(200, {"data": [{"id": "1", "value": "#a"}], "meta": {"next_token": "more"}}),
         answering(200, {"data": [{"id": "2", "value": "#b"}], "meta": {}}),
@@ -123,7 +123,7 @@ def test_all_pages_of_rules_are_read() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff"])
-def test_an_answer_that_is_none_is_worth_another_try(body: bytes) -> None:
+def test_invalid_answer_is_retryable(body: bytes) -> None:
     with (
         web({PATH: [answering(200, body)]}) as server,
         http.client(server.url, "t", 5) as client,
@@ -132,7 +132,7 @@ def test_an_answer_that_is_none_is_worth_another_try(body: bytes) -> None:
         RulesApi(client, Clock()).present()
 
 
-def test_a_request_that_is_refused_as_a_whole_says_why() -> None:
+def test_error_shows_why_x_refuses_the_request() -> None:
     cap = answering(400, {"errors": [{"title": "RulesCapExceeded", "detail": "too many rules"}]})
     with (
         web({PATH: [answering(200, {"meta": {}}), cap]}) as server,

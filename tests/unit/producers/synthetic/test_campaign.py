@@ -29,7 +29,7 @@ def lines() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def posts(lines: list[bytes]) -> list[Post]:
-    """Its distinct valid posts, in the order of their first arrival."""
+    """Its distinct valid posts, in order of first arrival."""
     first: dict[str, Post] = {}
     for line in lines:
         outcome = door(line)
@@ -39,7 +39,7 @@ def posts(lines: list[bytes]) -> list[Post]:
 
 
 def door(line: bytes) -> Post | InvalidPost:
-    """What the way in makes of a line."""
+    """The outcome of a line after parsing and validation."""
     [outcome] = formats.parse(line, "native")
     if isinstance(outcome, Post):
         try:
@@ -56,7 +56,7 @@ def hour(post: Post) -> int:
     return (post.created_at_ms - START_MS) // HOUR_MS
 
 
-def test_a_plan_says_how_many_lines_of_each_sort_there_will_be() -> None:
+def test_plan_has_number_of_lines_of_each_kind() -> None:
     assert campaign.plan(1_299, 1, START_MS) == campaign.CampaignPlan(
         posts=1_299, seed=1, start_ms=START_MS, hours=48, duplicates=12, malformed=6, late=12, unrelated=25
     )
@@ -66,7 +66,7 @@ def test_a_plan_says_how_many_lines_of_each_sort_there_will_be() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 99, 100, 199, 200, 1_299])
-def test_a_run_has_as_many_lines_posts_duplicates_and_malformed_lines_as_its_plan_says(number: int) -> None:
+def test_run_matches_its_plan(number: int) -> None:
     plan = campaign.plan(number, 3, START_MS)
     outcomes = [door(line) for line in campaign.payloads(number, 3, START_MS)]
     ids = [outcome.post_id for outcome in outcomes if isinstance(outcome, Post)]
@@ -76,7 +76,7 @@ def test_a_run_has_as_many_lines_posts_duplicates_and_malformed_lines_as_its_pla
     assert len(outcomes) - len(ids) == plan.malformed
 
 
-def test_duplicates_and_malformed_lines_can_be_had_more_often_or_not_at_all() -> None:
+def test_shares_of_duplicates_and_malformed_lines_are_configurable() -> None:
     clean = campaign.plan(1_000, 1, START_MS, duplicate_every=0, malformed_every=0)
     assert (clean.duplicates, clean.malformed, clean.lines) == (0, 0, 1_000)
     ids = [
@@ -87,7 +87,7 @@ def test_duplicates_and_malformed_lines_can_be_had_more_often_or_not_at_all() ->
     assert len(dirty) == 1_750
 
 
-def test_the_first_lines_of_a_seed_are_these() -> None:
+def test_first_lines_of_a_seed() -> None:
     lines = campaign.payloads(1_000, 1, START_MS)
     assert [next(lines).decode() for _ in range(2)] == [
         '{"id":"919353012583923712","text":"So many answers in so few hours. This has to change. #MeToo",'
@@ -99,7 +99,7 @@ def test_the_first_lines_of_a_seed_are_these() -> None:
     ]
 
 
-def test_the_same_seed_gives_the_same_bytes_on_every_python() -> None:
+def test_same_seed_gives_same_bytes_on_every_python() -> None:
     digest = hashlib.sha256(b"\n".join(campaign.payloads(5_000, 7, START_MS, 47))).hexdigest()
     assert digest == "109b38f8e1da6b7d40b21ad74e812832c12788c1d190845a78bb6f5a39e28652"
 
@@ -109,7 +109,7 @@ def test_another_seed_gives_other_posts() -> None:
     assert not one & other
 
 
-def test_lines_come_one_by_one_however_long_the_run() -> None:
+def test_generates_lines_lazily() -> None:
     assert json.loads(next(campaign.payloads(10_000_000, 1, START_MS)))["platform"] == "x"
 
 
@@ -117,14 +117,12 @@ def test_lines_come_one_by_one_however_long_the_run() -> None:
     ("posts", "start_ms", "hours"),
     [(0, START_MS, 48), (1, START_MS, 0), (1, 1_288_834_974_656, 48), (1, 3_487_858_230_208, 48)],
 )
-def test_a_campaign_without_posts_or_time_or_outside_the_years_of_ids_is_refused_at_once(
-    posts: int, start_ms: int, hours: int
-) -> None:
+def test_refuses_invalid_size_duration_or_years(posts: int, start_ms: int, hours: int) -> None:
     with pytest.raises(ValueError, match="a campaign"):
         campaign.payloads(posts, 1, start_ms, hours)
 
 
-def test_every_post_lies_between_start_and_end_and_its_id_says_the_same_time(posts: list[Post]) -> None:
+def test_every_post_is_within_the_run_and_its_id_has_its_time(posts: list[Post]) -> None:
     assert min(post.created_at_ms for post in posts) >= START_MS
     assert max(post.created_at_ms for post in posts) < NOW_MS
     for post in posts:
@@ -132,7 +130,7 @@ def test_every_post_lies_between_start_and_end_and_its_id_says_the_same_time(pos
         assert id_ms == post.created_at_ms or id_ms // 1000 * 1000 == post.created_at_ms
 
 
-def test_a_duplicate_is_an_earlier_line_again_or_the_same_post_written_otherwise(lines: list[bytes]) -> None:
+def test_duplicate_repeats_an_earlier_line_or_post(lines: list[bytes]) -> None:
     seen: dict[str, tuple[bytes, int]] = {}
     same, rewritten, distances = 0, 0, []
     for number, line in enumerate(lines):
@@ -155,7 +153,7 @@ def test_a_duplicate_is_an_earlier_line_again_or_the_same_post_written_otherwise
 
 
 def in_seconds(line: bytes) -> dict[str, object]:
-    """All that a line says, its time cut to the second."""
+    """The content of a line, with its time truncated to the second."""
     post = door(line)
     assert isinstance(post, Post)
     return {name: getattr(post, name) for name in Post.__struct_fields__} | {
@@ -163,7 +161,7 @@ def in_seconds(line: bytes) -> dict[str, object]:
     }
 
 
-def test_malformed_lines_are_of_seven_kinds_in_turn_each_refused_for_its_reason() -> None:
+def test_seven_kinds_of_malformed_lines_are_refused_for_their_reasons() -> None:
     outcomes = [door(line) for line in campaign.payloads(70, 1, START_MS, malformed_every=1)]
     assert Counter(outcome.reason for outcome in outcomes if isinstance(outcome, InvalidPost)) == {
         "not-json": 20,
@@ -175,25 +173,25 @@ def test_malformed_lines_are_of_seven_kinds_in_turn_each_refused_for_its_reason(
     }
 
 
-def test_posts_refer_to_the_root_and_to_valid_posts_of_the_run_alone(posts: list[Post]) -> None:
+def test_posts_refer_only_to_the_root_and_valid_posts_of_the_run(posts: list[Post]) -> None:
     known = {None, ROOT} | {post.post_id for post in posts}
     for post in posts:
         assert {post.in_reply_to, post.conversation, post.quoted, post.reposted} <= known
 
 
-def test_posts_arrive_out_of_order_and_some_hours_late(posts: list[Post]) -> None:
+def test_posts_arrive_out_of_order_and_some_are_hours_late(posts: list[Post]) -> None:
     newest, delays = 0, []
     for post in posts:
         newest = max(newest, post.created_at_ms)
         delays.append(newest - post.created_at_ms)
     late = [delay for delay in delays if delay > 15 * 60_000]
-    # 200 were sent late. Of the last posts nobody can tell: nothing newer has come before them.
+    # 200 were sent late. The last posts do not count: nothing newer arrived before them.
     assert 150 < len(late) <= 200
     assert 4 * HOUR_MS < max(late) <= 6 * HOUR_MS
     assert sum(0 < delay <= 15 * 60_000 for delay in delays) > 1_000
 
 
-def test_a_quiet_start_is_followed_by_a_steep_burst_at_hour_5_and_a_second_one_a_day_later(posts: list[Post]) -> None:
+def test_bursts_at_hour_5_and_a_day_later_after_a_quiet_start(posts: list[Post]) -> None:
     hours = Counter(map(hour, posts))
     assert sum(hours[quiet] for quiet in range(4)) < 200
     assert max(hours, key=hours.__getitem__) == 5
@@ -203,7 +201,7 @@ def test_a_quiet_start_is_followed_by_a_steep_burst_at_hour_5_and_a_second_one_a
     assert set(hours) == set(range(48))
 
 
-def test_the_course_is_stretched_to_the_hours_asked_for() -> None:
+def test_course_scales_with_the_hours() -> None:
     posts = [json.loads(line) for line in campaign.payloads(4_000, 1, START_MS, 96, malformed_every=0)]
     hours = Counter(((int(post["id"]) >> 22) + 1_288_834_974_657 - START_MS) // HOUR_MS for post in posts)
     assert max(hours, key=hours.__getitem__) in (10, 11)
@@ -214,14 +212,14 @@ def test_the_course_is_stretched_to_the_hours_asked_for() -> None:
     ("languages", "peak"),
     [({"it"}, 9), ({"fr"}, 11), ({"sv", "no", "da", "fi"}, 17), ({"hi", "ur"}, 23), ({"pl", "cs", "hu"}, 41)],
 )
-def test_a_region_has_a_burst_of_its_own(posts: list[Post], languages: set[str], peak: int) -> None:
+def test_a_region_has_its_own_burst(posts: list[Post], languages: set[str], peak: int) -> None:
     everybody = Counter(map(hour, posts))
     theirs = Counter(hour(post) for post in posts if post.lang in languages)
     share = {h: theirs[h] / everybody[h] for h in range(4, 48)}
     assert max(share, key=share.__getitem__) in (peak - 1, peak, peak + 1)
 
 
-def test_people_write_in_25_languages_which_the_platform_mostly_recognises(posts: list[Post]) -> None:
+def test_posts_are_in_25_languages_mostly_detected_by_platform(posts: list[Post]) -> None:
     codes = {language.code for language in read_texts().languages}
     said = Counter(post.lang for post in posts)
     assert len(codes) == 25
@@ -232,21 +230,21 @@ def test_people_write_in_25_languages_which_the_platform_mostly_recognises(posts
     assert said["tl"] > 50
 
 
-def test_few_people_say_much_and_each_has_one_profile(posts: list[Post]) -> None:
+def test_few_authors_post_often_and_each_has_one_profile(posts: list[Post]) -> None:
     authors = Counter(post.author for post in posts)
     assert 0.4 < len(authors) / len(posts) < 0.7
     assert authors.most_common(1)[0][1] > 20
     assert len({(post.author, post.location) for post in posts}) == len(authors)
 
 
-def test_where_people_are_is_said_in_profiles_places_and_coordinates_and_at_times_not_at_all(posts: list[Post]) -> None:
+def test_locations_are_in_profiles_places_or_coordinates_or_missing(posts: list[Post]) -> None:
     assert {"東京", "Москва", "القاهرة، مصر", "NYC", "somewhere over the rainbow", None} <= {p.location for p in posts}
     assert len({post.place_country for post in posts}) > 30
     assert 200 < sum(post.coordinates is not None for post in posts) < 400
     assert all(post.place_country for post in posts if post.coordinates)
 
 
-def test_most_posts_answer_the_root_and_all_other_kinds_are_there(posts: list[Post]) -> None:
+def test_most_posts_are_replies_to_the_root_and_all_kinds_occur(posts: list[Post]) -> None:
     kinds = Counter(
         "direct reply" if post.in_reply_to == ROOT
         else "nested reply" if post.conversation == ROOT
@@ -266,14 +264,14 @@ def test_most_posts_answer_the_root_and_all_other_kinds_are_there(posts: list[Po
     }
 
 
-def test_a_repost_has_the_text_of_what_it_reposts(posts: list[Post]) -> None:
+def test_repost_has_text_of_original(posts: list[Post]) -> None:
     texts = {post.post_id: post.text for post in posts}
     reposts = [post for post in posts if post.reposted in texts]
     assert len(reposts) > 500
     assert all(post.text == texts[post.reposted] for post in reposts if post.reposted)
 
 
-def test_exactly_the_unrelated_posts_belong_to_no_campaign(posts: list[Post]) -> None:
+def test_only_unrelated_posts_belong_to_no_campaign(posts: list[Post]) -> None:
     campaigns = Campaigns(packaged_campaigns())
     matches = [campaigns.match(post, hashtags.of_post(post)) for post in posts]
     assert matches.count(()) == campaign.plan(20_000, 1, START_MS).unrelated == 400
@@ -281,7 +279,7 @@ def test_exactly_the_unrelated_posts_belong_to_no_campaign(posts: list[Post]) ->
     assert set(why) == {"tag", "counter-tag", "root-reply", "quote-of-root", "repost-of-root", "phrase"}
 
 
-def test_every_text_and_place_can_be_reached() -> None:
+def test_texts_communities_and_waves_are_consistent() -> None:
     codes = [language.code for language in read_texts().languages]
     names = [community.name for community in read_texts().communities]
     assert len(set(codes)) == len(codes)

@@ -2,15 +2,23 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from prometheus_client import REGISTRY
 
+from hashtide.contract.dead_letters import DeadLetter
+from hashtide.contract.messages import EmptyEntry
 from hashtide.elasticsearch.values import Ref
 from stream_jobs.agents.count import CountAgent, CountOptions
-from stream_jobs.enriched import Enriched, EnrichedPost, encode
+from stream_jobs.agents.enrich import EnrichAgent
+from stream_jobs.agents.events import EnrichedBatch, Event
+from stream_jobs.agents.publish import Published
+from stream_jobs.domain.campaign import Campaigns
+from stream_jobs.enriched import Enriched, EnrichedPost
+from stream_jobs.loading import load_enricher
 from tests.fakes.kafka import Graveyard, batch
 from tests.fakes.labels import LABELS
 from tests.fakes.store import FakeStore, Held
@@ -44,6 +52,9 @@ def post(post_id: str, at: str = "2017-10-15T20:00:30Z", **changes: Any) -> Enri
     return changed
 
 
+READER = EnrichAgent(load_enricher(Campaigns([])), topic_id=TOPIC_ID, clock_ms=lambda: NOW_MS)
+
+
 class Counting:
     """One worker. Several may share their documents."""
 
@@ -52,22 +63,40 @@ class Counting:
     ) -> None:
         self.store = FakeStore(documents)
         self.dead = Graveyard()
+        self.orders: list[tuple[int, EmptyEntry]] = []
+        self.published: list[tuple[int, Published]] = []
         self.agent = CountAgent(
             self.store,
             self.dead,
+            self._order,
             CountOptions(
                 topic_id=TOPIC_ID, key=KEY, cached_counts=cached_counts, partitions=partitions, grace_ms=900_000
             ),
             labels=LABELS,
             clock_ms=lambda: NOW_MS,
+            publish=self._publish,
         )
+
+    async def _order(self, partition: int, orders: Sequence[EmptyEntry]) -> None:
+        self.orders += [(partition, order) for order in orders]
+
+    async def _publish(self, partition: int, messages: Sequence[Published]) -> None:
+        self.published += [(partition, message) for message in messages]
 
     async def handle(
         self, first: int, *messages: Enriched | bytes | None, partition: int = 0, generation: int = 1
     ) -> None:
-        """Handle a batch whose offsets begin with `first`."""
-        values = [message if isinstance(message, bytes | None) else encode(message) for message in messages]
-        await self.agent.handle(batch("posts.enriched", partition, first, values, generation))
+        """Handle a batch whose offsets begin with `first`; bytes are a record as it is in posts.raw."""
+        events: list[Event[Enriched]] = []
+        dead: list[DeadLetter] = []
+        for offset, message in enumerate(messages, first):
+            if isinstance(message, bytes | None):
+                read = READER.enrich(batch("posts.raw", partition, offset, [message]))
+                events += read.events
+                dead += read.dead
+            else:
+                events.append(Event(offset, message))
+        await self.agent.handle(EnrichedBatch(partition, generation, events, dead))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,7 +111,7 @@ class Counting:
     @property
     def ledger(self) -> list[dict[str, Any]]:
         """The ledger's documents, in the order of their positions."""
-        return sorted(self.sources("posts-*"), key=lambda source: list(source["ledger"]["at"].values()))
+        return sorted(self.sources("posts-*"), key=lambda source: list(source["ledger"].values()))
 
     def sources(self, *patterns: str) -> list[dict[str, Any]]:
         """Documents of indices whose names begin so."""

@@ -1,6 +1,6 @@
 """Days that retention has dropped, under a count agent that goes on."""
 
-from stream_jobs.enriched import DeletedPost, Recount
+from hashtide.contract.messages import PostDelete, Recount
 from tests.fakes.store import Step
 from tests.unit.stream_jobs.agents.counting import TOPIC_ID, Counting, metric, ms, post
 
@@ -51,7 +51,7 @@ async def test_edits_and_deletions_of_posts_whose_ledger_was_dropped_do_nothing(
     counting = Counting()
     await counting.handle(0, post("1"))
     counting.store.drop("posts-2017.10.15")
-    await counting.handle(1, DeletedPost(platform="x", post_id="1"))
+    await counting.handle(1, PostDelete(platform="x", post_id="1"))
     assert (counting.counts, counting.ledger, counting.dead.letters) == ({"15 20:00 en": 1}, [], [])
 
 

@@ -46,24 +46,24 @@ def why(post: Post, *campaigns: Campaign) -> tuple[Match, ...]:
 
 
 @pytest.mark.parametrize("text", ["#Enough", "so #ENOUGH!", "＃ｅｎｏｕｇｈ", "#yabasta ya", "#كفى"])
-def test_a_tag_of_the_campaign_in_any_width_and_case_matches(text: str) -> None:
+def test_tag_matches_in_any_width_and_case(text: str) -> None:
     assert why(post(text)) == (Match("enough", ("tag",)),)
 
 
-def test_the_tags_word_without_a_hash_does_not_match() -> None:
+def test_tag_without_hash_does_not_match() -> None:
     assert why(post("enough is enough")) == ()
 
 
-def test_a_counter_tag_matches_and_says_so() -> None:
+def test_counter_tag_matches_with_its_own_reason() -> None:
     assert why(post("#NotEnough")) == (Match("enough", ("counter-tag",)),)
     assert why(post("#NotEnough #Enough")) == (Match("enough", ("tag", "counter-tag")),)
 
 
-def test_a_reply_to_the_root_matches_whatever_it_says() -> None:
+def test_reply_to_the_root_matches_with_any_text() -> None:
     assert why(post("hm", in_reply_to="100")) == (Match("enough", ("root-reply",)),)
 
 
-def test_a_reply_further_down_the_roots_thread_matches() -> None:
+def test_nested_reply_in_thread_of_the_root_matches() -> None:
     assert why(post("hm", in_reply_to="101", conversation="100")) == (Match("enough", ("root-reply",)),)
 
 
@@ -72,7 +72,7 @@ def test_quotes_and_reposts_of_the_root_match() -> None:
     assert why(post("the root's text", reposted="100")) == (Match("enough", ("repost-of-root",)),)
 
 
-def test_the_same_id_on_another_platform_is_another_post() -> None:
+def test_same_id_on_another_platform_is_another_post() -> None:
     assert why(post("hm", in_reply_to="100", platform="mastodon")) == (Match("enough", ("root-reply",)),)
     assert why(post("hm", in_reply_to="100", platform="bluesky")) == ()
 
@@ -89,7 +89,7 @@ def test_the_same_id_on_another_platform_is_another_post() -> None:
         (post(conversation="7"), False),
     ],
 )
-def test_an_answer_is_a_reply_to_the_root_or_below_it_and_never_the_root_itself(answer: Post, answers: bool) -> None:
+def test_root_reply_is_any_post_in_the_thread_except_the_root(answer: Post, answers: bool) -> None:
     assert any("root-reply" in match.why for match in why(answer)) is answers
 
 
@@ -114,28 +114,28 @@ def test_an_answer_is_a_reply_to_the_root_or_below_it_and_never_the_root_itself(
         "גם אני, גם את",
     ],
 )
-def test_a_phrase_counts_in_any_case_across_punctuation_and_emoji(text: str) -> None:
+def test_phrase_matches_in_any_case_across_punctuation_and_emoji(text: str) -> None:
     assert why(post(text, in_reply_to="100")) == (Match("enough", ("root-reply", "phrase")),)
 
 
 @pytest.mark.parametrize(
     "text", ["some too", "me tool", "metoo", "too me", "me and too", "@me too", "https://me.example/ too", "yo tambien"]
 )
-def test_a_phrase_is_whole_words_in_order_with_their_accents(text: str) -> None:
+def test_phrase_matches_only_whole_words_in_order_with_accents(text: str) -> None:
     assert why(post(text, in_reply_to="100")) == (Match("enough", ("root-reply",)),)
 
 
-def test_a_phrase_counts_in_a_quote_of_the_root_and_nowhere_else() -> None:
+def test_phrase_matches_in_quote_of_the_root_but_not_elsewhere() -> None:
     assert why(post("me too", quoted="100")) == (Match("enough", ("quote-of-root", "phrase")),)
     assert why(post("me too")) == ()
     assert why(post("me too", in_reply_to="99")) == ()
 
 
-def test_a_phrase_counts_anywhere_where_the_campaign_says_so() -> None:
+def test_phrases_anywhere_matches_in_any_post() -> None:
     assert why(post("me too"), ENOUGH, ANYWHERE) == (Match("anywhere", ("phrase",)),)
 
 
-def test_a_post_can_belong_to_several_campaigns_in_the_order_they_were_given() -> None:
+def test_post_can_match_several_campaigns_in_configured_order() -> None:
     text = post("#other #enough me too", in_reply_to="100")
     assert why(text, ANYWHERE, ENOUGH) == (
         Match("anywhere", ("tag", "phrase")),
@@ -144,18 +144,18 @@ def test_a_post_can_belong_to_several_campaigns_in_the_order_they_were_given() -
 
 
 @given(st.text())
-def test_no_text_raises(text: str) -> None:
+def test_never_raises(text: str) -> None:
     assert why(post(text, in_reply_to="100"))[0].campaign == "enough"
 
 
-def test_the_packaged_campaign_is_metoo_and_finds_its_reply_without_a_tag() -> None:
+def test_packaged_campaign_is_metoo_and_matches_reply_without_tag() -> None:
     campaigns = Campaigns(packaged_campaigns())
     answer = post("Me, too. 2003.", in_reply_to="919659438700670976")
     assert campaigns.match(answer, ()) == (Match("metoo", ("root-reply", "phrase")),)
     assert campaigns.match(post("#QuellaVoltaChe"), ("quellavoltache",)) == (Match("metoo", ("tag",)),)
 
 
-def test_a_folders_campaigns_are_loaded_by_file_name(tmp_path: Path) -> None:
+def test_loads_campaigns_of_a_folder_in_order_of_file_names(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text('name = "bees"\ntags = ["#Bees"]\n', encoding="utf-8")
     (tmp_path / "a.toml").write_text('name = "ants"\ntags = ["Ants"]\ntitle = "Ants!"\n', encoding="utf-8")
     (tmp_path / "notes.txt").write_text("no campaign", encoding="utf-8")
@@ -182,9 +182,7 @@ def test_a_folders_campaigns_are_loaded_by_file_name(tmp_path: Path) -> None:
         ('name = "a"\nphrases = ["me too"]', "must have tags or roots, or phrases with phrases_anywhere = true"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_name_its_key_and_what_it_must_be(
-    tmp_path: Path, toml: str, problem: str
-) -> None:
+def test_error_names_file_key_and_valid_values(tmp_path: Path, toml: str, problem: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(toml, encoding="utf-8")
     with pytest.raises(WrongCampaign) as raised:
@@ -193,7 +191,7 @@ def test_a_wrong_file_is_refused_with_its_name_its_key_and_what_it_must_be(
     assert problem in str(raised.value)
 
 
-def test_a_name_twice_a_missing_file_an_empty_folder_and_other_bytes_are_refused(tmp_path: Path) -> None:
+def test_refuses_duplicate_name_missing_file_empty_folder_and_invalid_bytes(tmp_path: Path) -> None:
     with pytest.raises(WrongCampaign, match=r"no \*\.toml"):
         read_campaigns(tmp_path)
     with pytest.raises(WrongCampaign, match=r"gone\.toml: No such file"):

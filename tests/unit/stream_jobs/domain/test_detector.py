@@ -1,4 +1,4 @@
-"""That the detector holds all of the library's model, in less memory."""
+"""The detector equals the library's model, in less memory."""
 
 import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -7,13 +7,13 @@ from stream_jobs.domain.detector import LANGUAGES
 from stream_jobs.loading import load_detector
 
 
-def test_the_models_numbers_lose_nothing_as_whole_numbers() -> None:
+def test_integer_table_equals_the_models_weights() -> None:
     model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     model.set_languages(LANGUAGES)
     assert np.array_equal(load_detector()._table / 512, model.nb_ptc)
 
 
-def test_small_words_of_every_script_lead_to_the_models_own_features() -> None:
+def test_finds_the_models_features_in_every_script() -> None:
     detector, model = load_detector(), LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     text = "j'accuse elle l'a dit - не молчи größte کشتی 港が開いた ประตู ꦧꦱ a\u0301\U0001f6a2".encode()
     state, features = 0, []

@@ -48,7 +48,7 @@ def languages() -> Languages:
         (None, "und"),
     ],
 )
-def test_platforms_codes_become_iso_639_1_and_codes_of_no_language_undetermined(claimed: str | None, code: str) -> None:
+def test_maps_platform_codes_to_iso_639_1_or_undetermined(claimed: str | None, code: str) -> None:
     assert normal_code(claimed) == code
 
 
@@ -69,7 +69,7 @@ def test_platforms_codes_become_iso_639_1_and_codes_of_no_language_undetermined(
         ("", ""),
     ],
 )
-def test_only_words_are_left_to_judge(text: str, words: str) -> None:
+def test_strips_everything_but_words(text: str, words: str) -> None:
     assert clean(text) == words
 
 
@@ -94,7 +94,7 @@ def test_only_words_are_left_to_judge(text: str, words: str) -> None:
         ("hindi na tayo tatahimik", "tl"),
     ],
 )
-def test_the_detector_knows_languages(languages: Languages, text: str, code: str) -> None:
+def test_detects_languages(languages: Languages, text: str, code: str) -> None:
     tag = languages.tag(text, None)
     assert (tag.code, tag.source) == (code, "detector")
     assert 0.6 <= tag.confidence <= 1
@@ -105,42 +105,42 @@ def test_the_detector_knows_languages(languages: Languages, text: str, code: str
     ["", "me too", "lol", "omg", "😭😭😭", "❤️", "#Enough #YaBasta", "@kim_l", "https://example.org/this/is/english",
      "Mina Harlow", "12345", "!!!", "hahahaha", "RT @kim_l: https://example.org", "\ud83d", "\x00"],
 )  # fmt: skip
-def test_names_cries_emoji_and_bare_tags_are_undetermined(languages: Languages, text: str) -> None:
+def test_names_exclamations_emoji_and_tags_are_undetermined(languages: Languages, text: str) -> None:
     tag = languages.tag(text, None)
     assert (tag.code, tag.source) == ("und", "none")
     assert tag.confidence < 0.6
 
 
-def test_a_platforms_tag_is_kept_whatever_the_text_says(languages: Languages) -> None:
+def test_platform_tag_takes_precedence_over_text(languages: Languages) -> None:
     english = "it happened to me and i told nobody until today"
     assert languages.tag(english, "in", "platform") == LanguageTag("id", "platform", 1.0)
 
 
-def test_a_platform_that_names_no_language_leaves_it_to_the_detector(languages: Languages) -> None:
+def test_detects_language_if_platform_names_none(languages: Languages) -> None:
     for claimed in ("und", "zxx", "qme", "art", None):
         tag = languages.tag("it happened to me and i told nobody until today", claimed, "platform")
         assert (tag.code, tag.source, tag.claimed) == ("en", "detector", None)
 
 
-def test_an_authors_label_is_overruled_by_a_confident_detector_and_both_are_recorded(languages: Languages) -> None:
+def test_confident_detector_overrides_author_label_and_records_both(languages: Languages) -> None:
     tag = languages.tag("wir schweigen nicht mehr, es reicht uns jetzt wirklich", "en", "author")
     assert (tag.code, tag.source, tag.claimed) == ("de", "detector", "en")
     assert tag.confidence >= 0.8
 
 
-def test_an_authors_label_stands_where_the_detector_agrees_or_is_not_confident(languages: Languages) -> None:
+def test_keeps_author_label_if_detector_agrees_or_is_unsure(languages: Languages) -> None:
     assert languages.tag("wir schweigen nicht mehr, es reicht", "de-AT", "author") == LanguageTag("de", "author", 1.0)
     assert languages.tag("me too", "es", "author") == LanguageTag("es", "author", 1.0)
     assert languages.tag("", "cy", "author") == LanguageTag("cy", "author", 1.0)
 
 
 @given(st.text(), st.none() | st.text(max_size=12), st.sampled_from(("platform", "author")))
-def test_no_text_and_no_label_raises(languages: Languages, text: str, claimed: str | None, by: str) -> None:
+def test_never_raises(languages: Languages, text: str, claimed: str | None, by: str) -> None:
     tag = languages.tag(text, claimed, "author" if by == "author" else "platform")
     assert 2 <= len(tag.code) <= 3
     assert 0 <= tag.confidence <= 1
 
 
-def test_a_text_of_a_megabyte_is_judged_by_its_beginning(languages: Languages) -> None:
+def test_reads_only_the_beginning_of_a_long_text(languages: Languages) -> None:
     tag = languages.tag("wir schweigen nicht mehr " * 40_000, None)
     assert (tag.code, tag.source) == ("de", "detector")

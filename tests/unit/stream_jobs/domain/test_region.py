@@ -34,7 +34,7 @@ def regions() -> Regions:
         (180.0, -90.0, "AQ"),
     ],
 )
-def test_coordinates_are_longitude_then_latitude_and_lie_in_a_country(
+def test_coordinates_are_longitude_then_latitude_and_give_a_country(
     regions: Regions, longitude: float, latitude: float, code: str
 ) -> None:
     tag = regions.tag((longitude, latitude), None, None)
@@ -45,13 +45,11 @@ def test_coordinates_are_longitude_then_latitude_and_lie_in_a_country(
     "coordinates",
     [(0.0, 0.0), (-30.0, 30.0), (-140.0, 0.0), (181.0, 0.0), (52.52, 113.4), (math.nan, 1.0), (1.0, math.inf)],
 )
-def test_the_empty_point_the_sea_and_points_off_the_globe_are_nowhere(
-    regions: Regions, coordinates: tuple[float, float]
-) -> None:
+def test_zero_point_sea_and_invalid_coordinates_are_nowhere(regions: Regions, coordinates: tuple[float, float]) -> None:
     assert regions.tag(coordinates, None, None) == NOWHERE
 
 
-def test_coordinates_come_before_the_place_and_the_place_before_the_profile(regions: Regions) -> None:
+def test_coordinates_take_precedence_over_place_and_place_over_profile(regions: Regions) -> None:
     assert regions.tag((13.405, 52.52), "FR", "Lima, Perú").code == "DE"
     place = regions.tag((0.0, 0.0), "fr", "Lima, Perú")
     assert (place.code, place.source) == ("FR", "place")
@@ -75,7 +73,7 @@ def test_coordinates_come_before_the_place_and_the_place_before_the_profile(regi
         ("Trinidad & Tobago", "TT"),
     ],
 )
-def test_a_country_is_known_by_its_names_in_many_languages(regions: Regions, location: str, code: str) -> None:
+def test_recognises_country_names_in_many_languages(regions: Regions, location: str, code: str) -> None:
     assert regions.tag(None, None, location).code == code
 
 
@@ -97,7 +95,7 @@ def test_a_country_is_known_by_its_names_in_many_languages(regions: Regions, loc
         ("ATL", "US"),
     ],
 )
-def test_a_city_or_state_stands_for_the_country_that_people_mean(regions: Regions, location: str, code: str) -> None:
+def test_city_or_state_gives_its_best_known_country(regions: Regions, location: str, code: str) -> None:
     assert regions.tag(None, None, location).code == code
 
 
@@ -124,7 +122,7 @@ def test_a_city_or_state_stands_for_the_country_that_people_mean(regions: Region
         ("日本 東京", "JP"),
     ],
 )
-def test_parts_of_a_place_explain_each_other(regions: Regions, location: str, code: str) -> None:
+def test_parts_of_a_location_disambiguate_each_other(regions: Regions, location: str, code: str) -> None:
     assert regions.tag(None, None, location).code == code
 
 
@@ -142,7 +140,7 @@ def test_parts_of_a_place_explain_each_other(regions: Regions, location: str, co
         ("ÜT: 52.5200,13.4050", "DE"),
     ],
 )
-def test_what_stands_around_a_name_is_passed_over(regions: Regions, location: str, code: str) -> None:
+def test_ignores_text_around_a_name(regions: Regions, location: str, code: str) -> None:
     assert regions.tag(None, None, location).code == code
 
 
@@ -151,7 +149,7 @@ def test_what_stands_around_a_name_is_passed_over(regions: Regions, location: st
     ["Georgia", "CA", "Victoria", "Punjab", "NYC ✈️ LA", "London | New York", "Paris, London, Milan", "🇳🇬🇬🇧",
      "Berlin 🇫🇷", "born in Accra, living in Toronto"],
 )  # fmt: skip
-def test_a_name_of_several_countries_or_several_countries_are_no_answer(regions: Regions, location: str) -> None:
+def test_ambiguous_location_is_nowhere(regions: Regions, location: str) -> None:
     assert regions.tag(None, None, location) == NOWHERE
 
 
@@ -165,13 +163,13 @@ def test_jokes_words_and_continents_are_nowhere(regions: Regions, location: str)
     assert regions.tag(None, None, location) == NOWHERE
 
 
-def test_two_names_that_agree_are_surer_than_one_and_a_country_surer_than_a_city(regions: Regions) -> None:
+def test_confidence_is_highest_for_two_matching_names_then_country_then_city(regions: Regions) -> None:
     city, country, both = (regions.tag(None, None, text).confidence for text in ("Utrecht", "Peru", "Arequipa, Peru"))
     assert 0.5 < city < country < both < 1
 
 
 @given(st.text(), st.floats() | st.none(), st.floats(), st.none() | st.text(max_size=3))
-def test_nothing_raises_and_every_answer_is_two_capitals(
+def test_never_raises_and_every_code_is_two_capitals(
     regions: Regions, location: str, longitude: float | None, latitude: float, place: str | None
 ) -> None:
     tag = regions.tag(None if longitude is None else (longitude, latitude), place, location)
@@ -179,7 +177,7 @@ def test_nothing_raises_and_every_answer_is_two_capitals(
 
 
 @pytest.mark.parametrize("piece", ["a ", "London ", "London, ", "-", " - ", "🇧🇷", "東", "/", ".", "1.11"])
-def test_a_megabyte_is_not_read_to_its_end(regions: Regions, piece: str) -> None:
+def test_reads_only_the_beginning_of_a_long_location(regions: Regions, piece: str) -> None:
     started = time.process_time()
     regions.tag(None, None, piece * (1_000_000 // len(piece)))
     assert time.process_time() - started < 0.5
@@ -201,12 +199,12 @@ def test_a_megabyte_is_not_read_to_its_end(regions: Regions, piece: str) -> None
         ("  Bosnia &  Herzegovina ", "bosnia and herzegovina"),
     ],
 )
-def test_a_names_key_has_no_case_no_accents_and_no_dots(name: str, key: str) -> None:
+def test_key_of_a_name_has_no_case_accents_or_dots(name: str, key: str) -> None:
     assert key_of(name) == key
     assert key_of(key) == key
 
 
-def test_the_table_is_written_as_it_is_read() -> None:
+def test_table_is_readable_and_written_in_stable_order() -> None:
     table = read_table()
     assert table["peru"] == "3PE"
     assert table["georgia"] == "3?US GE"

@@ -21,12 +21,12 @@ YEAR_1_MS, YEAR_9999_MS = -62_135_596_800_000, 253_402_300_799_999
         (-60_000, -60_000),
     ],
 )
-def test_a_window_begins_at_the_full_minute_before_its_events(event_ms: int, start_ms: int) -> None:
+def test_window_starts_at_the_full_minute(event_ms: int, start_ms: int) -> None:
     assert window_start_ms(event_ms) == start_ms
 
 
 @given(st.integers(YEAR_1_MS, YEAR_9999_MS))
-def test_an_event_is_in_its_window_and_the_window_in_one_day(event_ms: int) -> None:
+def test_window_contains_its_event_and_is_within_one_day(event_ms: int) -> None:
     start_ms = window_start_ms(event_ms)
     assert start_ms <= event_ms < start_ms + WINDOW_MS
     assert start_ms % WINDOW_MS == 0
@@ -45,17 +45,17 @@ def test_an_event_is_in_its_window_and_the_window_in_one_day(event_ms: int) -> N
         (YEAR_9999_MS, "9999.12.31"),
     ],
 )
-def test_a_day_is_utc_and_begins_at_midnight(event_ms: int, name: str) -> None:
+def test_day_starts_at_midnight_utc(event_ms: int, name: str) -> None:
     assert day(event_ms) == name
 
 
-def test_days_follow_each_other() -> None:
+def test_days_are_consecutive() -> None:
     names = [day(1_483_228_800_000 + n * DAY_MS) for n in range(365)]
     assert (names[0], names[31], names[-1]) == ("2017.01.01", "2017.02.01", "2017.12.31")
     assert names == sorted(set(names))
 
 
-def test_a_watermark_closes_a_window_at_its_end_plus_the_grace_time_and_never_falls() -> None:
+def test_watermark_closes_window_after_grace_time_and_never_moves_back() -> None:
     watermark = Watermark()
     watermark.advance(959_999)
     assert not watermark.closes(0, grace_ms=900_000)

@@ -1,4 +1,4 @@
-"""Bulks travel together while one is on its way, and each sender gets the answers to its own lines."""
+"""Bulks are joined while another one is in flight; each sender gets the results of its own lines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ async def asked(together: BulkCoalescer, bulk: list[Line]) -> Sequence[str]:
 
 
 class Server:
-    """Answers each line by its source in capitals, when it is told to; remembers what came together."""
+    """Answers each line with its source in capitals, when the test says so; records the bulks."""
 
     def __init__(self) -> None:
         self.bulks: list[str] = []
@@ -37,7 +37,7 @@ class Server:
 
 
 async def settled() -> None:
-    """Until nobody has anything more to do at once."""
+    """Wait until no task can run further."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -52,9 +52,7 @@ def together(server: Server) -> BulkCoalescer:
     return BulkCoalescer(server.send, most_bytes=60, most_lines=4, too_large=OverflowError)
 
 
-async def test_the_first_goes_at_once_and_those_that_come_meanwhile_go_as_one(
-    server: Server, together: BulkCoalescer
-) -> None:
+async def test_sends_first_bulk_at_once_and_joins_those_that_wait(server: Server, together: BulkCoalescer) -> None:
     senders = []
     for bulk in (lines("a", "b"), lines("c"), lines("d", "e")):
         senders.append(asyncio.ensure_future(asked(together, bulk)))
@@ -70,16 +68,16 @@ async def test_the_first_goes_at_once_and_those_that_come_meanwhile_go_as_one(
 @pytest.mark.parametrize(
     ("waiting", "bulks"),
     [
-        ([lines("b", "c", "d"), lines("e"), lines("f")], ["a", "b c d e", "f"]),  # four lines at most
+        ([lines("b", "c", "d"), lines("e"), lines("f")], ["a", "b c d e", "f"]),  # at most four lines
         (
             [lines("b" * 20), lines("c" * 20), lines("d" * 10)],
             ["a", f"{'b' * 20} {'c' * 20}", "d" * 10],
-        ),  # 60 bytes at most
-        ([lines("b" * 99), lines("c")], ["a", "b" * 99, "c"]),  # one that is larger goes alone
+        ),  # at most 60 bytes
+        ([lines("b" * 99), lines("c")], ["a", "b" * 99, "c"]),  # a larger one is sent alone
         ([lines("b", "c", "d", "e", "f"), lines("g")], ["a", "b c d e f", "g"]),
     ],
 )
-async def test_they_gather_up_to_a_size(
+async def test_joins_bulks_up_to_a_size(
     server: Server, together: BulkCoalescer, waiting: list[list[Line]], bulks: list[str]
 ) -> None:
     senders = [asyncio.ensure_future(asked(together, lines("a")))]
@@ -90,9 +88,7 @@ async def test_they_gather_up_to_a_size(
     assert server.bulks == bulks
 
 
-async def test_an_error_is_everyones_whose_lines_were_in_it_and_nobody_elses(
-    server: Server, together: BulkCoalescer
-) -> None:
+async def test_error_goes_to_all_senders_of_the_bulk_only(server: Server, together: BulkCoalescer) -> None:
     first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
     both = [asyncio.ensure_future(asked(together, lines(source))) for source in "bc"]
@@ -106,7 +102,7 @@ async def test_an_error_is_everyones_whose_lines_were_in_it_and_nobody_elses(
     assert await asked(together, lines("d")) == ["D"]
 
 
-async def test_whoever_gives_up_while_waiting_takes_the_lines_back(server: Server, together: BulkCoalescer) -> None:
+async def test_cancelled_waiting_sender_withdraws_its_lines(server: Server, together: BulkCoalescer) -> None:
     first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
     gone, stays = (asyncio.ensure_future(asked(together, lines(source))) for source in "bc")
@@ -117,9 +113,7 @@ async def test_whoever_gives_up_while_waiting_takes_the_lines_back(server: Serve
     assert server.bulks == ["a", "c"]
 
 
-async def test_whoever_gives_up_on_the_way_leaves_the_others_their_answers(
-    server: Server, together: BulkCoalescer
-) -> None:
+async def test_cancellation_in_flight_keeps_results_of_other_senders(server: Server, together: BulkCoalescer) -> None:
     first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
     gone, stays = (asyncio.ensure_future(asked(together, lines(source))) for source in "bc")
@@ -131,7 +125,7 @@ async def test_whoever_gives_up_on_the_way_leaves_the_others_their_answers(
     assert server.bulks == ["a", "b c"]
 
 
-async def test_where_joined_they_are_too_large_each_goes_by_itself(server: Server, together: BulkCoalescer) -> None:
+async def test_sends_bulks_separately_if_joined_one_is_too_large(server: Server, together: BulkCoalescer) -> None:
     first = asyncio.ensure_future(asked(together, lines("a")))
     await settled()
     both = [asyncio.ensure_future(asked(together, lines(source))) for source in "bc"]
@@ -146,7 +140,7 @@ async def test_where_joined_they_are_too_large_each_goes_by_itself(server: Serve
     assert server.bulks == ["a", "b c", "b", "c"]
 
 
-async def test_one_that_is_too_large_alone_is_told_so(server: Server, together: BulkCoalescer) -> None:
+async def test_error_for_single_bulk_that_is_too_large(server: Server, together: BulkCoalescer) -> None:
     server.error = OverflowError()
     server.answer()
     with pytest.raises(OverflowError):
@@ -154,7 +148,7 @@ async def test_one_that_is_too_large_alone_is_told_so(server: Server, together: 
     assert server.bulks == ["a"]
 
 
-async def test_closing_cancels_whoever_waits(server: Server, together: BulkCoalescer) -> None:
+async def test_close_cancels_waiting_senders(server: Server, together: BulkCoalescer) -> None:
     senders = [asyncio.ensure_future(asked(together, lines("a")))]
     await settled()
     senders.append(asyncio.ensure_future(asked(together, lines("b"))))

@@ -49,7 +49,7 @@ async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
 
 
 async def ignored(*_: Any) -> None:
-    """What Faust would be told."""
+    """What Faust would get."""
 
 
 def record(offset: int, appended_s: float, value: bytes = b"{}") -> "ConsumerRecord":
