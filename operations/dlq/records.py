@@ -5,25 +5,19 @@ there until the retention of posts.raw removes them.
 """
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
 from hashtide.contract.dead_letters import DeadLetter
 from hashtide.contract.names import POSTS_RAW
-from hashtide.kafka.clients import KafkaUnreachable, connect
 from hashtide.settings import Common
 from operations.dlq.index import LetterEntry
+from operations.dlq.reader import TopicReader, opened_reader
 
 AT_ONCE: Final = 200
 """Letters whose bytes are in memory at the same time."""
-SILENCE_S: Final = 60.0
-"""Timeout for the next record, in seconds: longer than a broker's restart."""
 
 _POSITION: Final = re.compile("([^:]+):([0-9]{1,9}):([0-9]{1,18})")
 
@@ -59,10 +53,8 @@ def raw_place(letter: DeadLetter) -> RawPlace | None:
 class RawRecords:
     """Reads records of posts.raw by position. Joins no group, changes nothing. Use `opened_raw` to get one."""
 
-    def __init__(self, consumer: Any, topic_id: str) -> None:
-        self._consumer, self._topic_id = consumer, topic_id
-        partitions = [TopicPartition(POSTS_RAW, number) for number in consumer.partitions_for_topic(POSTS_RAW) or ()]
-        self._begins, self._ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    def __init__(self, reader: TopicReader, topic_id: str) -> None:
+        self._reader, self._topic_id = reader, topic_id
 
     def whole(self, letters: Iterable[tuple[LetterEntry, DeadLetter]]) -> Iterator[WholeLetter]:
         """The letters with their bytes, in the same order. Blocks. Raises KafkaUnreachable, kafka.errors.KafkaError."""
@@ -79,35 +71,19 @@ class RawRecords:
                     yield WholeLetter(entry, letter, None)
 
     def _read(self, places: Iterable[RawPlace]) -> Mapping[RawPlace, Any]:
+        """The records at these positions, without those that were removed."""
         found: dict[RawPlace, Any] = {}
         for place in sorted(places):
-            at = TopicPartition(POSTS_RAW, place.partition)
-            if place.topic_id == self._topic_id and self._begins.get(at, 0) <= place.offset < self._ends.get(at, 0):
-                found |= self._read_to(at, place)
+            held = self._reader.spans.get(place.partition, range(0))
+            if place.topic_id == self._topic_id and place.offset in held:
+                one = range(place.offset, place.offset + 1)
+                for record in self._reader.read(place.partition, one):
+                    found[place] = record
         return found
-
-    def _read_to(self, at: TopicPartition, place: RawPlace) -> Mapping[RawPlace, Any]:
-        """The record at a position; none if it was removed since the reader was opened."""
-        self._consumer.assign([at])
-        self._consumer.seek(at, place.offset)
-        asked_at = time.monotonic()
-        while self._consumer.position(at) <= place.offset:
-            for record in self._consumer.poll(timeout_ms=500, max_records=1).get(at, ()):
-                return {place: record} if record.offset == place.offset else {}
-            if time.monotonic() - asked_at > SILENCE_S:
-                raise KafkaUnreachable(f"no records of {POSTS_RAW} from Kafka for {SILENCE_S:.0f} s")
-        return {}
 
 
 @contextmanager
 def opened_raw(settings: Common, topic_id: str) -> Iterator[RawRecords]:
     """A context manager with a reader of posts.raw, whose UUID is `topic_id`. Blocks. Raises KafkaUnreachable."""
-    consumer: Any = connect(
-        KafkaConsumer, settings, enable_auto_commit=False, allow_auto_create_topics=False, auto_offset_reset="earliest"
-    )
-    try:
-        yield RawRecords(consumer, topic_id)
-    except KafkaError as error:
-        raise KafkaUnreachable(f"{POSTS_RAW} can't be read from Kafka at {settings.kafka}: {error!r}") from error
-    finally:
-        consumer.close()
+    with opened_reader(settings, POSTS_RAW) as reader:
+        yield RawRecords(reader, topic_id)

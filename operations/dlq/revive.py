@@ -46,11 +46,11 @@ class Rules:
         """The messages for a letter, which must have its bytes. Raises InvalidPost if the letter is still wrong."""
         assert whole.value is not None
         try:
-            place = raw_place(whole.letter)
-            if place is None and whole.letter.source == POSTS_RAW:
-                raise InvalidPost("undecodable", "the letter does not name a position in posts.raw")
-            if place is None:
+            if whole.letter.source != POSTS_RAW:
                 return self._parsed(whole.letter, whole.value)
+            place = raw_place(whole.letter)
+            if place is None:
+                raise InvalidPost("undecodable", "the letter does not name a position in posts.raw")
             return self._again(whole.value, place.partition)
         except NewerMessage as error:
             raise InvalidPost("undecodable", str(error)) from None

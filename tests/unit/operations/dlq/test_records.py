@@ -8,9 +8,11 @@ from aiokafka import ConsumerRecord
 from kafka import TopicPartition
 
 from hashtide.contract.dead_letters import DeadLetter, without_payload
+from hashtide.contract.names import POSTS_RAW
 from hashtide.kafka.clients import KafkaUnreachable
-from operations.dlq import records
+from operations.dlq import reader, records
 from operations.dlq.index import LetterEntry
+from operations.dlq.reader import TopicReader
 from operations.dlq.records import RawPlace, RawRecords, WholeLetter, raw_place
 from tests.fakes.kafka import record
 
@@ -80,7 +82,7 @@ def letter(source: str, position: str, payload: bytes = b"", *, kept: bool = Tru
 
 def found(consumer: Consumer, *letters: tuple[LetterEntry, DeadLetter]) -> list[tuple[bytes | None, int | None]]:
     """The bytes of each letter, and when its record was appended."""
-    wholes = list(RawRecords(consumer, "this-topic").whole(letters))
+    wholes = list(RawRecords(TopicReader(consumer, POSTS_RAW), "this-topic").whole(letters))
     assert [(whole.entry, whole.letter) for whole in wholes] == list(letters)
     return [(whole.value, whole.appended_ms) for whole in wholes]
 
@@ -150,14 +152,14 @@ def test_a_record_that_posts_raw_does_not_have_is_not_read(position: str) -> Non
 @pytest.mark.parametrize("left", [[8], []], ids=["older records", "all records"])
 def test_records_that_are_removed_after_the_reader_was_opened_are_not_found(left: list[int]) -> None:
     consumer = Consumer(record("posts.raw", 0, 7, b"seven"), record("posts.raw", 0, 8, b"eight"))
-    reader = RawRecords(consumer, "this-topic")
+    reading = RawRecords(TopicReader(consumer, POSTS_RAW), "this-topic")
     consumer.held = [each for each in consumer.held if each.offset in left]
     entry, lost = letter("posts.raw", "this-topic:0:7")
-    assert list(reader.whole([(entry, lost)])) == [WholeLetter(entry, lost, None)]
+    assert list(reading.whole([(entry, lost)])) == [WholeLetter(entry, lost, None)]
 
 
 def test_no_answer_from_kafka_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "SILENCE_S", 0.01)
+    monkeypatch.setattr(reader, "SILENCE_S", 0.01)
     consumer = Consumer(record("posts.raw", 0, 7, b"seven"))
     consumer.silent = True
     with pytest.raises(KafkaUnreachable, match=r"no records of posts\.raw from Kafka for 0 s"):
@@ -167,7 +169,9 @@ def test_no_answer_from_kafka_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_more_than_at_once_letters_are_read_before_the_first_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "AT_ONCE", 2)
     consumer = Consumer(*(record("posts.raw", 0, offset, b"%d" % offset) for offset in range(3)))
-    wholes = RawRecords(consumer, "this-topic").whole(letter("posts.raw", f"this-topic:0:{n}") for n in range(3))
+    wholes = RawRecords(TopicReader(consumer, POSTS_RAW), "this-topic").whole(
+        letter("posts.raw", f"this-topic:0:{n}") for n in range(3)
+    )
     assert next(wholes).value == b"0"
     assert consumer.reads == [(0, 0), (0, 1)]
     assert [whole.value for whole in wholes] == [b"1", b"2"]
