@@ -155,32 +155,28 @@ class CountAgent:
     ) -> list[DeadLetter]:
         """Handle a stretch; returns dead letters for what was refused."""
         posts = cast(list[PostEvent], [event for event in events if event.message.__class__ is EnrichedPost])
-        published: list[Published] = []
-        entered, dead = await self._enter(partition, posts, cache, published)
+        edits: list[Published] = []
+        entered, dead = await self._enter(partition, posts, cache, edits)
         late = self._advance(watermark, posts)
         refused = await self._add(partition, cache, entered, late, watermark)
         dead += refused.values()
         if self._publish is not None:  # before deletions: after a crash, an empty entry could not be published
             counted = [each for each in entered if each.event.offset not in refused]
-            posts_first: list[Published] = [published_post(each.event.message, each.entry()) for each in counted]
-            await self._publish(partition, posts_first + published)
-            published.clear()
+            await self._publish(partition, [published_post(e.event.message, e.entry()) for e in counted] + edits)
         others = [event for event in events if event.message.__class__ is not EnrichedPost]
         if others:
-            dead += await self._others(partition, others, cache, published)
-        if self._publish is not None:
-            await self._publish(partition, published)
+            dead += await self._others(partition, others, cache)
         if posts:
             newest_ms = max([event.message.created_at_ms for event in posts])
             metrics.NEWEST_EVENT.labels(partition).set(newest_ms / 1000)
         return dead
 
     async def _enter(
-        self, partition: int, posts: Sequence[PostEvent], cache: Cache, published: list[Published]
+        self, partition: int, posts: Sequence[PostEvent], cache: Cache, edits: list[Published]
     ) -> tuple[list[Entered], list[DeadLetter]]:
         """Enter posts into the ledger; returns those to count, and dead letters for those that it refused.
 
-        Adds edits to `published`.
+        Adds edits of known posts to `edits`.
         """
         posts, moved = _without_moved_edits(posts)
         entries = [
@@ -199,11 +195,11 @@ class CountAgent:
         # Only posts that are new to the ledger: records handled again after a crash must not look like a spike.
         self._labels.count([each.event.message for each in entered], self._clock_ms())
         if known:
-            dead += await self._meet(partition, known, entered, cache, published)
+            dead += await self._meet(partition, known, entered, cache, edits)
             entered.sort(key=lambda each: each.event.offset)
         for event in moved:
             entries_of = await self._store.locate(f"{POSTS}-*", [self._ledger.id(event.message)])
-            await self._note_edit(entries_of, event, published)
+            await self._note_edit(entries_of, event, edits)
         return entered, dead
 
     async def _meet(
@@ -212,7 +208,7 @@ class CountAgent:
         known: Sequence[PostEvent],
         entered: list[Entered],
         cache: Cache,
-        published: list[Published],
+        edits: list[Published],
     ) -> list[DeadLetter]:
         """Handle posts that the ledger already has: add those to count to `entered`, and record edits.
 
@@ -230,7 +226,7 @@ class CountAgent:
                 else:
                     entered.append(Entered(event, ledger_keys(entry.source), partial(_same, entry.source)))
             elif event.message.edited_at_ms is not None:
-                await self._note_edit([entry], event, published)
+                await self._note_edit([entry], event, edits)
             else:
                 metrics.DUPLICATES.inc()
         return dead
@@ -305,14 +301,13 @@ class CountAgent:
         for key, document in zip(keys, found, strict=True):
             cache[key] = counts.count_of(document)
 
-    async def _others(
-        self, partition: int, events: Sequence[Event[Any]], cache: Cache, published: list[Published]
-    ) -> list[DeadLetter]:
+    async def _others(self, partition: int, events: Sequence[Event[Any]], cache: Cache) -> list[DeadLetter]:
         """Handle the events of a stretch that are not posts; returns dead letters for what was refused."""
         dead: list[DeadLetter] = []
         if deletions := [event for event in events if isinstance(event.message, PostDelete)]:
             await self._delete(partition, deletions)
-            published += [published_deletion(event.message) for event in deletions]
+            if self._publish is not None:
+                await self._publish(partition, [published_deletion(event.message) for event in deletions])
         if gaps := [event for event in events if isinstance(event.message, Gap)]:
             dead += await self._keep_gaps(partition, gaps)
         if canaries := [event.message for event in events if isinstance(event.message, Canary)]:
@@ -349,12 +344,12 @@ class CountAgent:
         refused = [outcome for outcome in outcomes if outcome.status == "refused"]
         return [self._refused(partition, event, outcome) for outcome in refused[:1]]
 
-    async def _note_edit(self, entries: Sequence[Found], event: PostEvent, published: list[Published]) -> None:
+    async def _note_edit(self, entries: Sequence[Found], event: PostEvent, edits: list[Published]) -> None:
         """Record an edit in the entries of its post. Without entries, only count it in the metric."""
         if not entries:
             metrics.UNKNOWN_EDITS.inc()
         else:
-            published.append(published_edit(event.message))  # also if it is already recorded: at least once
+            edits.append(published_edit(event.message))  # also if it is already recorded: at least once
         for found in entries:
             entry: Found | None = found
             while entry is not None and (body := ledger.edited(entry.source, event.message)) is not None:

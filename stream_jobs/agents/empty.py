@@ -5,6 +5,7 @@ counted: by the worker of the entry's partition, at a later offset than the entr
 is in another partition, or at an earlier offset), an order is sent to the entry's partition.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
@@ -47,14 +48,14 @@ class Emptier:
         order in posts.raw. Entries of another incarnation of the topic are left unchanged.
         """
         here: list[Found] = []
-        elsewhere: list[Found] = []
+        elsewhere: defaultdict[int, list[EmptyEntry]] = defaultdict(list)
         for entry in entries:
-            entered, said = ledger_position(entry.source), at[entry.ref.id]
-            behind = (entered.topic, entered.partition) == (said.topic, said.partition) and entered.offset < said.offset
-            (here if behind else elsewhere).append(entry)
+            entered, said, id_ = ledger_position(entry.source), at[entry.ref.id], entry.ref.id
+            if (entered.topic, entered.partition) == (said.topic, said.partition) and entered.offset < said.offset:
+                here.append(entry)
+            elif entered.topic == self._topic_id and "deleted_at" not in entry.source:
+                order = EmptyEntry(index=entry.ref.index, id=id_, deleted_at_ms=deleted[id_])
+                elsewhere[entered.partition].append(order)
         await empty_entries(self._store, here, deleted)
-        for entry in elsewhere:
-            entered = ledger_position(entry.source)
-            if entered.topic == self._topic_id and "deleted_at" not in entry.source:
-                order = EmptyEntry(index=entry.ref.index, id=entry.ref.id, deleted_at_ms=deleted[entry.ref.id])
-                await self._send_order(entered.partition, [order])
+        for partition, orders in elsewhere.items():
+            await self._send_order(partition, orders)
