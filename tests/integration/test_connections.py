@@ -99,7 +99,9 @@ def test_what_is_refused_is_said_at_once_by_the_names_of_its_settings(
         given[f"HASHTIDE_KAFKA_{name.upper()}"] = str(wrong)
     with pytest.raises(KafkaRefused) as error:
         clients.connect(KafkaAdminClient, settings(given))
-    assert [record for record in caplog.records if record.name == outages.__name__] == []  # it would tell of a retry
+    assert [
+        record for record in caplog.records if record.name == outages.__name__
+    ] == []  # a retry would be logged there
     names = {name.removeprefix("HASHTIDE_"): name for name in kafka.login("mutual") | kafka.login("PLAIN")}
     names["KAFKA_TOKEN_FILE"] = "HASHTIDE_KAFKA_TOKEN_FILE"
     assert said.format(**names) in str(error.value)

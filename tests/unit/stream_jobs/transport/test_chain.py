@@ -10,14 +10,13 @@ import pytest
 from faust.types import TP
 from prometheus_client import REGISTRY
 
-from hashtide.settings import Common, load
 from stream_jobs.health import Progress
 from stream_jobs.transport import app as transport_app
 from stream_jobs.transport.app import BatchApp
 from stream_jobs.transport.batch import Batch
 from stream_jobs.transport.chain import Chain
 from tests.fakes.kafka import batch
-from tests.unit.stream_jobs.transport.test_transport import AT_S, RAW, Fetching, ignored, record
+from tests.unit.stream_jobs.transport.test_transport import AT_S, RAW, Fetching, app_of, record
 
 Work = Callable[[], Awaitable[None]]
 
@@ -241,21 +240,7 @@ async def test_close_of_a_chain_without_batches_does_nothing() -> None:
 
 @pytest.fixture
 async def app(tmp_path: Path) -> AsyncIterator[BatchApp]:
-    app = BatchApp(
-        "test",
-        batch_bytes=150_000,
-        settings=load(Common, {}),
-        resources=[],
-        env_prefix="HASHTIDE_FAUST_",
-        store="memory://",
-        datadir=tmp_path,
-    )
-    app.flow_control.resume()
-    consumer = Fetching(app.transport, *[ignored] * 3)
-    consumer.fetches = [[record(0, AT_S), record(1, AT_S)], [record(2, AT_S)]]
-    consumer.resume_flow()
-    app.consumer = consumer
-    yield app
+    yield app_of(tmp_path, [[record(0, AT_S), record(1, AT_S)], [record(2, AT_S)]])
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ class Fetching(BatchConsumer):
         return {tp: self.fetches.pop(0) for tp in active_partitions if self.fetches}
 
 
-@pytest.fixture
-async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
+def app_of(folder: Path, fetches: list[list["ConsumerRecord"]]) -> BatchApp:
+    """An app that runs, with such a consumer and no agents."""
     app = BatchApp(
         "test",
         batch_bytes=150_000,
@@ -39,13 +39,19 @@ async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
         resources=[],
         env_prefix="HASHTIDE_FAUST_",
         store="memory://",
-        datadir=tmp_path,
+        datadir=folder,
     )
     app.flow_control.resume()
-    made = Fetching(app.transport, *[ignored] * 3)
-    made.fetches = []
-    made.resume_flow()
-    yield made
+    consumer = Fetching(app.transport, *[ignored] * 3)
+    consumer.fetches = fetches
+    consumer.resume_flow()
+    app.consumer = consumer
+    return app
+
+
+@pytest.fixture
+async def consumer(tmp_path: Path) -> AsyncIterator[Fetching]:
+    yield cast(Fetching, app_of(tmp_path, []).consumer)
 
 
 async def ignored(*_: Any) -> None:
