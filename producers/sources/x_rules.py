@@ -127,7 +127,7 @@ class RulesApi:
         self._client, self._clock_ms = client, clock_ms
 
     def present(self) -> list[XRule]:
-        """All existing rules, whoever created them."""
+        """All existing rules, including those of other programs."""
         found: list[XRule] = []
         params: dict[str, str] = {}
         for _ in range(MAX_PAGES):
